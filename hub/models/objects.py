@@ -61,6 +61,8 @@ class OwnedObject(InFeed, TenantOwned):
     last_updated_text: Mapped[str] = mapped_column(String(40))
     last_updated: Mapped[datetime]
     received_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    # Which member was written when, where that differs from ``last_updated``: see roaming/merging.py.
+    stamps: Mapped[str | None] = mapped_column(DocumentText)
     # The oldest OCPI version in which the document reads the same: it may go out unparsed.
     same_since: Mapped[str] = mapped_column(String(5), server_default="2.3.0")
     # Pushed to the hub's own party (Broadcast Push) or without receiver (Open Routing): decides the

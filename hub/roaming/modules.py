@@ -14,6 +14,7 @@ class Module:
     ``kind`` is the OCPI class of its objects, the name by which ``Version`` knows the schema.
     ``audience`` says who is told of a change: everybody in the opposite roles, or only the party that
     issued the token (HUB-22, HUB-23). ``record`` objects are final and owed until answered.
+    ``pushed_by`` are the methods of the Receiver interface besides GET; all else is 405.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Module:
     table: type[objects.OwnedObject]
     owner_roles: frozenset[Role]
     receiver_roles: frozenset[Role]
+    pushed_by: frozenset[str] = frozenset({"PUT", "PATCH"})
     id_field: str = "id"
     private: bool = False
     record: bool = False
@@ -44,6 +46,7 @@ TARIFFS = Module(
     objects.Tariff,
     owner_roles=CPO | {Role.NAP},
     receiver_roles=LOCATIONS.receiver_roles,
+    pushed_by=frozenset({"PUT", "DELETE"}),
 )
 SESSIONS = Module(
     "sessions",
@@ -59,6 +62,7 @@ CDRS = Module(
     objects.CDR,
     owner_roles=CPO,
     receiver_roles=frozenset({Role.EMSP, Role.PTP}),
+    pushed_by=frozenset({"POST"}),
     private=True,
     record=True,
 )

@@ -1,0 +1,88 @@
+"""How a pushed change meets what is already kept. Pure; any order of arrival gives the same object.
+
+Pushes are late, repeated and out of order. The last writer wins *per top-level member*: a PATCH that
+arrives after a newer PATCH of another member still counts. A PUT writes every member, those it leaves
+out included (TRANSPORT-08, -09, -10); equal stamps: the later arrival wins (MOD-05).
+
+A ``Version`` of an object remembers the instant of the PUT it rests on and, for members patched since,
+the instant of that patch. Most objects were last written by a PUT, and then there is nothing to remember.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+Document = dict[str, Any]
+
+MEMBER_OF_TIME = "last_updated"
+
+
+@dataclass(frozen=True)
+class Merged:
+    """An object as it stands: its members (without ``last_updated``) and when they were written."""
+
+    document: Document
+    put_at: datetime
+    last_updated: datetime
+    last_updated_text: str
+    patched_at: Mapping[str, datetime] = field(default_factory=dict)
+
+    def written_at(self, member: str) -> datetime:
+        return self.patched_at.get(member, self.put_at)
+
+
+def put(kept: Merged | None, document: Document, at: datetime, text: str) -> Merged:
+    """The object after a PUT; ``kept`` itself when the PUT is older than everything in it."""
+    if kept is None or at >= kept.last_updated:
+        return Merged(document, at, at, text)
+    if at < kept.put_at:
+        return kept
+    # Between the last PUT and a patch: what was patched later than this stays.
+    later = {member: when for member, when in kept.patched_at.items() if when > at}
+    merged = {key: value for key, value in document.items() if key not in later}
+    merged |= {key: kept.document[key] for key in later if key in kept.document}
+    return replace(kept, document=merged, put_at=at, patched_at=later)
+
+
+def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
+    """The object after a PATCH; a null clears the member (TRANSPORT-10)."""
+    timely = {key: value for key, value in changes.items() if at >= kept.written_at(key)}
+    if not timely:
+        return kept
+    document = kept.document | timely
+    for key in [key for key, value in timely.items() if value is None]:
+        del document[key]
+    newer = at >= kept.last_updated
+    return Merged(
+        document,
+        kept.put_at,
+        at if newer else kept.last_updated,
+        text if newer else kept.last_updated_text,
+        {**kept.patched_at, **dict.fromkeys(timely, at)},
+    )
+
+
+def append_periods(kept: list[Document], more: list[Document]) -> list[Document]:
+    """A session PATCH appends its charging periods (SES-14); a repeated period is not billed twice.
+
+    A period that starts when a kept one starts replaces it in place.
+    """
+    periods = {period_key(period): period for period in kept}
+    for period in more:
+        periods[period_key(period)] = period
+    return sorted(periods.values(), key=period_key)
+
+
+def period_key(period: Document) -> datetime:
+    return instant(period["start_date_time"])
+
+
+def instant(text: str) -> datetime:
+    """An OCPI DateTime as an aware instant; without a zone it is UTC (TRANSPORT-93)."""
+    if text.endswith(("Z", "z")):
+        text = text[:-1]
+    if len(text) > 26 and text[19:20] == "." and text[20:].isdigit():
+        text = text[:26]  # datetime keeps microseconds; partners send up to nanoseconds
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
