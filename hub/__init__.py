@@ -1,0 +1,3 @@
+"""A roaming hub for electric vehicle charging."""
+
+__version__ = "0.1.0"
