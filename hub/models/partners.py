@@ -39,6 +39,8 @@ class Partner(Audited, Base):
     hub_party_id: Mapped[str | None] = mapped_column(String(5))
     # The token we send to them: encrypted and bound to this row.
     token_to_send: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # The one before it, until a renewal is known to have reached the other side (CRED-21).
+    previous_token_to_send: Mapped[bytes | None] = mapped_column(LargeBinary)
     # How they want it written ("base64" or "raw"), and how they write theirs (TRANSPORT-34, -35).
     token_form_sent: Mapped[str | None] = mapped_column(String(10))
     token_form_seen: Mapped[str | None] = mapped_column(String(10))
