@@ -16,6 +16,7 @@ from typing import Any
 Document = dict[str, Any]
 
 MEMBER_OF_TIME = "last_updated"
+PERIODS = "charging_periods"
 
 
 @dataclass(frozen=True)
@@ -63,26 +64,28 @@ def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
     )
 
 
-def append_periods(kept: list[Document], more: list[Document]) -> list[Document]:
-    """A session PATCH appends its charging periods (SES-14); a repeated period is not billed twice.
+def append_periods(kept: Merged, more: list[Document], at: datetime) -> Merged:
+    """The session after a PATCH that brought charging periods: they are appended (SES-14).
 
-    A period that starts when a kept one starts replaces it in place.
+    A period that starts when a kept one starts is the same period told again: the newer telling wins,
+    so a repeated PATCH bills nothing twice. Periods older than the PUT that replaced the list are gone
+    with it (SES-12).
     """
-    periods = {period_key(period): period for period in kept}
+    if at < kept.put_at:
+        return kept
+    periods = {instant(p["start_date_time"]): p for p in kept.document.get(PERIODS) or []}
+    told = dict(kept.patched_at)
     for period in more:
-        periods[period_key(period)] = period
-    return sorted(periods.values(), key=period_key)
-
-
-def period_key(period: Document) -> datetime:
-    return instant(period["start_date_time"])
+        start = instant(period["start_date_time"])
+        mark = f"{PERIODS}/{start.isoformat()}"
+        if start not in periods or at >= told.get(mark, kept.put_at):
+            periods[start] = period
+            told[mark] = at
+    in_order = [periods[start] for start in sorted(periods)]
+    return replace(kept, document=kept.document | {PERIODS: in_order}, patched_at=told)
 
 
 def instant(text: str) -> datetime:
     """An OCPI DateTime as an aware instant; without a zone it is UTC (TRANSPORT-93)."""
-    if text.endswith(("Z", "z")):
-        text = text[:-1]
-    if len(text) > 26 and text[19:20] == "." and text[20:].isdigit():
-        text = text[:26]  # datetime keeps microseconds; partners send up to nanoseconds
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,141 @@
+"""Who must know of a change, who may see an object, who may reach whom.
+
+One place, three questions, the same answer: pushes, lists and forwarded requests all ask here.
+
+A party sees an object when it plays a role that receives the module, when the object is meant for it
+(sessions and CDRs: it issued the token), and when the agreements between the two parties allow it. The
+most specific agreement decides; among equals a BLOCK wins; without any, the tenant's default (HUB-52).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from hub.models.values import Party, Role
+from hub.roaming.modules import Module
+from hub.roaming.partners import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One agreement. None stands for "any"."""
+
+    giver: Party | None
+    taker: Party | None
+    module: str | None
+    allow: bool
+    giver_country: str | None = None
+    taker_country: str | None = None
+
+    def applies(self, giver: Party, taker: Party, module: str) -> bool:
+        return (
+            self.giver in {None, giver}
+            and self.taker in {None, taker}
+            and self.module in {None, module}
+            and self.giver_country in {None, giver.country_code}
+            and self.taker_country in {None, taker.country_code}
+        )
+
+    @property
+    def weight(self) -> tuple[int, bool]:
+        """More names, more weight; parties weigh more than countries; BLOCK wins among equals."""
+        named = 4 * sum(part is not None for part in (self.giver, self.taker))
+        named += 2 * (self.module is not None)
+        named += sum(part is not None for part in (self.giver_country, self.taker_country))
+        return named, not self.allow
+
+
+@dataclass(frozen=True)
+class Audience:
+    """The parties of one tenant's network and what is agreed between them, as of one moment."""
+
+    connections: tuple[Connection, ...]
+    rules: tuple[Rule, ...] = ()
+    allow_by_default: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        connections: Iterable[Connection],
+        rules: Iterable[Rule] = (),
+        *,
+        allow_by_default: bool = True,
+    ) -> "Audience":
+        heaviest_first = tuple(sorted(rules, key=lambda rule: rule.weight, reverse=True))
+        return cls(tuple(connections), heaviest_first, allow_by_default)
+
+    def allows(self, giver: Party, taker: Party, module: str) -> bool:
+        """Whether data or requests of one party may reach another."""
+        if giver == taker:
+            return True
+        for rule in self.rules:
+            if rule.applies(giver, taker, module):
+                return rule.allow
+        return self.allow_by_default
+
+    def receivers(
+        self, module: Module, owner: Party, receiver: Party | None, origin: UUID | None
+    ) -> list[tuple[Connection, Party]]:
+        """Every party to be told of a change, each once, never on the platform it came from (HUB-26)."""
+        return [
+            (connection, party)
+            for connection in self.connections
+            if connection.id != origin
+            for party in self.takers(connection, module, owner, receiver)
+        ]
+
+    def takers(
+        self, connection: Connection, module: Module, owner: Party, receiver: Party | None
+    ) -> list[Party]:
+        """The parties on one platform that may have an object."""
+        if module.private and receiver is None:
+            return []
+        return sorted(
+            party
+            for party in connection.parties
+            if party != owner
+            and self.takes(connection, module, party, receiver)
+            and self.allows(owner, party, module.name)
+        )
+
+    def takes(
+        self, connection: Connection, module: Module, party: Party, receiver: Party | None
+    ) -> bool:
+        roles = connection.roles_of(party)
+        if module.private:
+            # Sessions and CDRs are for the party that issued the token and nobody else (HUB-23, SES-17).
+            return party == receiver and bool(roles & (module.receiver_roles | {Role.OTHER}))
+        return bool(roles & module.receiver_roles)
+
+    def may_see(
+        self, connection: Connection, module: Module, owner: Party, receiver: Party | None = None
+    ) -> bool:
+        """Whether a platform may read an object: its own, or one it would be told of."""
+        return owner in connection.parties or bool(
+            self.takers(connection, module, owner, receiver)
+        )
+
+    def visible_owners(
+        self, connection: Connection, module: Module, owners: Sequence[Party]
+    ) -> list[Party]:
+        """Of the owners given, those whose objects a platform finds in its lists."""
+        return [
+            owner
+            for owner in owners
+            if owner not in connection.parties and self.visible_to_any(connection, module, owner)
+        ]
+
+    def visible_to_any(self, connection: Connection, module: Module, owner: Party) -> bool:
+        if module.private:
+            return any(self.allows(owner, party, module.name) for party in connection.parties)
+        return bool(self.takers(connection, module, owner, None))
+
+    def hosts(self, party: Party, role: Role | None = None) -> list[Connection]:
+        """The platforms that host a party, best connected first."""
+        found = [
+            connection
+            for connection in self.connections
+            if party in connection.parties
+            and (role is None or role in connection.roles_of(party))
+        ]
+        return sorted(found, key=lambda connection: connection.connection_status != "CONNECTED")

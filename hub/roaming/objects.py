@@ -1,0 +1,320 @@
+"""The one door through which objects enter the hub.
+
+Partners pushing over OCPI, stations reporting over OCPP and scheduled pulls all end in ``apply()``.
+Keeping an object gives it its place in the feed, so an object that is kept is an object that will be
+passed on. A write that changes nothing – late, repeated, echoed, or only a newer ``last_updated`` –
+moves nothing in the feed.
+
+A location's EVSEs are rows of their own: a status change is one EVSE in the feed, not a location with
+a hundred of them. ``rows.py`` reads and writes them; ``merging.py`` says what a push does to an object.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import codec
+from hub.errors import HubError, InvalidRequest, UnknownLocation
+from hub.models.values import Party
+from hub.roaming import merging, rows
+from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, instant
+from hub.roaming.modules import LOCATIONS, SESSIONS, TOKENS, Module
+from hub.roaming.rows import Key, Row, SameSince, newest_only
+
+# A partner whose clock is this far ahead is stored as sent but ordered by when it arrived.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+class Outcome(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+    STALE = "older than stored"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Stored:
+    outcome: Outcome
+    module: Module
+    owner: Party
+    object_id: str
+
+    @property
+    def created(self) -> bool:
+        return self.outcome is Outcome.CREATED
+
+    @property
+    def passed_on(self) -> bool:
+        """Whether the write has a place in the feed."""
+        return self.outcome in {Outcome.CREATED, Outcome.CHANGED, Outcome.DELETED}
+
+
+@dataclass(frozen=True)
+class Write:
+    """One change to one object. ``document`` is canonical; for a PATCH, the members that change.
+
+    ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
+    from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
+    """
+
+    module: Module
+    method: str
+    owner: Party
+    object_id: str
+    document: Document = field(default_factory=dict)
+    evse_uid: str | None = None
+    connector_id: str | None = None
+    token_type: str = "RFID"
+    partner_id: UUID | None = None
+    broadcast: bool = True
+
+    @property
+    def key(self) -> Key:
+        return object_key(self.module, self.owner, self.object_id, self.token_type)
+
+
+def object_key(module: Module, owner: Party, object_id: str, token_type: str = "RFID") -> Key:
+    """How an object is found: without case, tokens by uid and type (TOK-02)."""
+    key = object_id.upper()
+    return Key(owner.country_code, owner.party_id, f"{key}/{token_type}" if module is TOKENS else key)
+
+
+async def apply(
+    db: AsyncSession, writes: Sequence[Write], *, same_since: SameSince = newest_only
+) -> list[Stored | HubError]:
+    """Apply writes in order, in the caller's transaction; a refused one does not stop the others.
+
+    Writes nothing per partner. ``same_since`` tells for a document the oldest version in which it reads
+    the same. Errors are returned, not raised, in the place of their write:
+    UnknownLocation and NotFound for parts and patches of what does not exist, InvalidRequest for a
+    CDR that contradicts the one kept (CDR-04).
+    """
+    shelf = await rows.fetch(
+        db,
+        [(write.module, write.key) for write in writes],
+        evses_of=[write.key for write in writes if whole_location(write)],
+        evses=[
+            (write.key, write.evse_uid.upper()) for write in writes if write.evse_uid is not None
+        ],
+    )
+    results: list[Stored | HubError] = []
+    for write in writes:
+        try:
+            results.append(apply_one(shelf, write))
+        except HubError as error:
+            results.append(error)
+    await rows.flush(db, shelf, same_since)
+    return results
+
+
+def whole_location(write: Write) -> bool:
+    return write.module is LOCATIONS and write.evse_uid is None
+
+
+def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
+    if write.evse_uid is not None:
+        outcome = write_evse(shelf, write, write.evse_uid)
+    elif write.method == "DELETE":
+        outcome = delete(shelf, write)
+    elif write.method == "POST":
+        outcome = add_record(shelf, write)
+    elif write.method == "PATCH":
+        outcome = patch_object(shelf, write)
+    else:
+        outcome = put_object(shelf, write)
+    return Stored(outcome, write.module, write.owner, write.object_id)
+
+
+def put_object(shelf: rows.Shelf, write: Write) -> Outcome:
+    document = dict(write.document)
+    text = document.pop(MEMBER_OF_TIME)
+    evses = document.pop("evses", None) or [] if write.module is LOCATIONS else []
+    kept = shelf.find(write.module, write.key)
+    outcome = keep(
+        shelf, write, kept, lambda merged: merging.put(merged, document, ordered(text), text)
+    )
+    if write.module is not LOCATIONS or outcome is Outcome.STALE:
+        return outcome
+    return max_outcome(outcome, put_evses(shelf, write, evses, ordered(text)))
+
+
+def put_evses(shelf: rows.Shelf, write: Write, evses: list[Document], at: datetime) -> Outcome:
+    """The EVSEs of a location that was put whole: those left out of it are gone (TRANSPORT-08)."""
+    outcome = Outcome.UNCHANGED
+    for evse in evses:
+        part = replace(write, method="PUT", document=evse, evse_uid=evse["uid"])
+        if write_evse(shelf, part, evse["uid"], create_parent=True) is not Outcome.UNCHANGED:
+            outcome = Outcome.CHANGED
+    named = {evse["uid"].upper() for evse in evses}
+    for row in shelf.evses_of(write.key):
+        if row.key.object_key not in named and row.merged.last_updated <= at and not row.deleted:
+            row.delete()
+            outcome = Outcome.CHANGED
+    if outcome is Outcome.CHANGED and (location := shelf.find(LOCATIONS, write.key)):
+        location.raise_to(shelf.evses_of(write.key))
+    return outcome
+
+
+def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
+    kept = shelf.find(write.module, write.key)
+    if kept is None or kept.deleted:
+        raise write.module.unknown(f"{write.module.kind} {write.object_id} of {write.owner} is unknown.")
+    changes = dict(write.document)
+    text = changes.pop(MEMBER_OF_TIME)
+    if write.module is LOCATIONS and (evses := changes.pop("evses", None)) is not None:
+        put_evses(shelf, write, evses, ordered(text))
+    more = changes.pop(PERIODS, None) if write.module is SESSIONS else None
+    return keep(shelf, write, kept, lambda merged: patched(merged, changes, text, more))
+
+
+def patched(
+    merged: Merged | None, changes: Document, text: str, periods: list[Document] | None = None
+) -> Merged:
+    assert merged is not None
+    at = ordered(text)
+    after = merging.patch(merged, changes, at, text)
+    return merging.append_periods(after, periods, at) if periods else after
+
+
+def add_record(shelf: rows.Shelf, write: Write) -> Outcome:
+    """A record is final: the same again is fine, another under the same id is not (CDR-02, CDR-04)."""
+    kept = shelf.find(write.module, write.key)
+    if kept is None:
+        return put_object(shelf, write)
+    document = {key: value for key, value in write.document.items() if key != MEMBER_OF_TIME}
+    if rows.digest(document) != kept.digest:
+        raise InvalidRequest(
+            f"{write.module.kind} {write.object_id} of {write.owner} is already stored with other "
+            "content. It cannot be changed: send a credit CDR and a new one."
+        )
+    return Outcome.UNCHANGED
+
+
+def delete(shelf: rows.Shelf, write: Write) -> Outcome:
+    kept = shelf.find(write.module, write.key)
+    if kept is None or kept.deleted:
+        raise write.module.unknown(f"{write.module.kind} {write.object_id} of {write.owner} is unknown.")
+    kept.delete()
+    return Outcome.DELETED
+
+
+def write_evse(
+    shelf: rows.Shelf, write: Write, uid: str, *, create_parent: bool = False
+) -> Outcome:
+    location = shelf.find(LOCATIONS, write.key)
+    if location is None or location.deleted:
+        raise UnknownLocation(f"Location {write.object_id} of {write.owner} is unknown.")
+    kept = shelf.find_evse(write.key, uid.upper())
+    if write.connector_id is not None:
+        outcome = write_connector(shelf, write, kept, write.connector_id)
+    elif write.method == "PATCH":
+        if kept is None or kept.deleted:
+            raise UnknownLocation(f"EVSE {uid} of location {write.object_id} is unknown.")
+        changes = dict(write.document)
+        text = changes.pop(MEMBER_OF_TIME)
+        outcome = keep(shelf, write, kept, lambda merged: patched(merged, changes, text))
+    else:
+        document = dict(write.document)
+        text = document.pop(MEMBER_OF_TIME)
+        outcome = keep(
+            shelf, write, kept, lambda merged: merging.put(merged, document, ordered(text), text)
+        )
+    if evse := shelf.find_evse(write.key, uid.upper()):
+        location.raise_to([evse])
+    return outcome
+
+
+def write_connector(
+    shelf: rows.Shelf, write: Write, evse: Row | None, connector_id: str
+) -> Outcome:
+    """A connector lives in its EVSE's document; the EVSE is never older than it (LOC-10)."""
+    if evse is None or evse.deleted:
+        raise UnknownLocation(f"EVSE {write.evse_uid} of location {write.object_id} is unknown.")
+    connectors: list[Document] = list(evse.merged.document.get("connectors") or [])
+    wanted = connector_id.upper()
+    index = next((i for i, kept in enumerate(connectors) if kept["id"].upper() == wanted), None)
+    if index is None and write.method == "PATCH":
+        raise UnknownLocation(f"Connector {connector_id} of EVSE {write.evse_uid} is unknown.")
+    text = write.document[MEMBER_OF_TIME]
+    if index is None:
+        connectors.append(write.document)
+    elif ordered(text) < ordered(connectors[index][MEMBER_OF_TIME]):
+        return Outcome.STALE
+    elif write.method == "PATCH":
+        changed = connectors[index] | write.document
+        connectors[index] = {key: value for key, value in changed.items() if value is not None}
+    else:
+        connectors[index] = write.document
+    at = max(ordered(text), evse.merged.last_updated)
+    newest = text if at > evse.merged.last_updated else evse.merged.last_updated_text
+    changes = {"connectors": connectors}
+    return keep(shelf, write, evse, lambda merged: forced(merged, changes, at, newest))
+
+
+def forced(merged: Merged | None, changes: Document, at: datetime, text: str) -> Merged:
+    assert merged is not None
+    return replace(
+        merged,
+        document=merged.document | changes,
+        last_updated=at,
+        last_updated_text=text,
+        patched_at={**merged.patched_at, **dict.fromkeys(changes, at)},
+    )
+
+
+def keep(
+    shelf: rows.Shelf, write: Write, kept: Row | None, change: Callable[[Merged | None], Merged]
+) -> Outcome:
+    """Put the merged object on the shelf and say what became of it."""
+    before = None if kept is None or kept.deleted else kept.merged
+    after = change(before)
+    if after is before:
+        return Outcome.STALE
+    if kept is None:
+        shelf.add(write.module, write.key, write.evse_uid, write.object_id, after, origin(write))
+        return Outcome.CREATED
+    was_deleted = kept.deleted
+    moved = kept.replace(after, origin(write))
+    if was_deleted:
+        return Outcome.CREATED
+    return Outcome.CHANGED if moved else Outcome.UNCHANGED
+
+
+def origin(write: Write) -> rows.Origin:
+    return rows.Origin(write.partner_id, write.broadcast)
+
+
+def max_outcome(first: Outcome, second: Outcome) -> Outcome:
+    return first if first is not Outcome.UNCHANGED else second
+
+
+def ordered(text: str) -> datetime:
+    """The instant to order a push by: its own, unless the sender's clock is plainly ahead."""
+    at, now = instant(text), datetime.now(UTC)
+    return now if at > now + CLOCK_TOLERANCE else at
+
+
+def compose(document: str, last_updated: str, evses: Sequence[str] | None = None) -> str:
+    """Put back into a document's text what is kept beside it. Pure text: nothing is parsed."""
+    more = f'"{MEMBER_OF_TIME}":{codec.write_text(last_updated)}'
+    if evses is not None:
+        more += f',"evses":[{",".join(evses)}]'
+    return f"{document[:-1]}{',' if len(document) > 2 else ''}{more}}}"
+
+
+def object_ref(key: Key, evse_key: str | None = None) -> str:
+    """``CC/PID/KEY``, for an EVSE ``CC/PID/LOCATION/EVSE``: how setbacks and traces name an object."""
+    ref = f"{key.country_code}/{key.party_id}/{key.object_key}"
+    return ref if evse_key is None else f"{ref}/{evse_key}"
+
+
+def receiver_of(document: Document) -> Party:
+    """The party that issued the token of a session or CDR: the only one that may have it."""
+    token: dict[str, Any] = document["cdr_token"]
+    return Party.of(token["country_code"], token["party_id"])

@@ -1,0 +1,407 @@
+"""Reading the rows that a group of writes touches, and writing back those that changed.
+
+One statement per table whatever the number of objects, so that requests which arrive together share
+the price of a commit.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import Boolean, LargeBinary, String, Uuid
+
+from hub import audit, codec
+from hub.models import objects
+from hub.roaming.merging import MEMBER_OF_TIME, Document, Merged, instant
+from hub.roaming.modules import MODULES, Module
+
+SameSince = Callable[[str, Document], str]
+
+
+def newest_only(kind: str, document: Document) -> str:
+    return "2.3.0"
+
+
+class Key(NamedTuple):
+    country_code: str
+    party_id: str
+    object_key: str
+
+
+class Origin(NamedTuple):
+    partner_id: UUID | None
+    broadcast: bool
+
+
+@dataclass
+class Row:
+    """One object as it is about to be; ``moved`` rows get a new place in the feed.
+
+    ``before`` is the document as it was, for the audit log.
+    """
+
+    kind: str
+    key: Key
+    location_key: str | None
+    object_id: str
+    merged: Merged
+    digest: bytes
+    origin: Origin
+    deleted: bool = False
+    moved: bool = False
+    touched: bool = False
+    before: Document | None = None
+
+    def replace(self, after: Merged, origin: Origin) -> bool:
+        """Take the merged object; True when it differs in more than its ``last_updated``."""
+        print_ = digest(after.document)
+        if print_ == self.digest and not self.deleted:
+            self.touched = self.touched or after.last_updated != self.merged.last_updated
+            self.merged = after
+            return False
+        self.before = self.before or (None if self.deleted else self.merged.document)
+        self.merged, self.digest, self.origin = after, print_, origin
+        self.deleted, self.moved = False, True
+        return True
+
+    def delete(self) -> None:
+        self.before = self.before or self.merged.document
+        self.deleted = self.moved = True
+
+    def raise_to(self, children: Iterable["Row"]) -> None:
+        """A location is never older than its EVSEs (LOC-10, LOC-12); that alone moves nothing."""
+        for child in children:
+            if child.merged.last_updated > self.merged.last_updated:
+                self.merged = Merged(
+                    self.merged.document,
+                    self.merged.put_at,
+                    child.merged.last_updated,
+                    child.merged.last_updated_text,
+                    self.merged.patched_at,
+                )
+                self.touched = True
+
+
+@dataclass
+class Shelf:
+    """The rows in hand."""
+
+    rows: dict[tuple[str, Key], Row] = field(default_factory=dict)
+    evses: dict[Key, dict[str, Row]] = field(default_factory=dict)
+
+    def find(self, module: Module, key: Key) -> Row | None:
+        return self.rows.get((module.name, key))
+
+    def find_evse(self, location: Key, evse_key: str) -> Row | None:
+        return self.evses.get(location, {}).get(evse_key)
+
+    def evses_of(self, location: Key) -> list[Row]:
+        return list(self.evses.get(location, {}).values())
+
+    def add(
+        self,
+        module: Module,
+        key: Key,
+        evse_uid: str | None,
+        object_id: str,
+        merged: Merged,
+        origin: Origin,
+    ) -> None:
+        if evse_uid is None:
+            self.rows[module.name, key] = Row(
+                module.kind, key, None, object_id, merged, digest(merged.document), origin, moved=True
+            )
+            return
+        evse = Key(key.country_code, key.party_id, evse_uid.upper())
+        self.evses.setdefault(key, {})[evse.object_key] = Row(
+            "EVSE",
+            evse,
+            key.object_key,
+            evse_uid,
+            merged,
+            digest(merged.document),
+            origin,
+            moved=True,
+        )
+
+
+def digest(document: Document) -> bytes:
+    """Tells whether a document changed; ``last_updated`` alone, at any depth of a location, is no change."""
+    plain = {key: value for key, value in document.items() if key != MEMBER_OF_TIME}
+    if connectors := plain.get("connectors"):
+        plain["connectors"] = [
+            {key: value for key, value in connector.items() if key != MEMBER_OF_TIME}
+            for connector in connectors
+        ]
+    return blake2b(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
+
+
+
+COLUMNS = """
+    partner_id, country_code, party_id, object_key, object_id, document::text, digest,
+    last_updated_text, last_updated, stamps::text, broadcast, deleted_at is not null
+"""
+
+
+def array(name: str, type_: Any = None) -> Any:
+    return bindparam(name, type_=ARRAY(type_ or String()))
+
+
+def select_rows(table: str) -> Any:
+    return text(f"""
+        select {COLUMNS}, null from {table}
+        where (country_code, party_id, object_key) in
+              (select * from unnest(:countries, :parties, :keys))
+        order by country_code, party_id, object_key for update
+    """).bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608 - table names are ours
+
+
+SELECT = {name: select_rows(module.table.__tablename__) for name, module in MODULES.items()}
+
+SELECT_EVSES_OF = text(f"""
+    select {COLUMNS}, location_key from ocpi_evses
+    where (country_code, party_id, location_key) in
+          (select * from unnest(:countries, :parties, :keys))
+    order by country_code, party_id, location_key, object_key for update
+""").bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608
+
+SELECT_EVSES = text(f"""
+    select {COLUMNS}, location_key from ocpi_evses
+    where (country_code, party_id, location_key, object_key) in
+          (select * from unnest(:countries, :parties, :keys, :evses))
+    order by country_code, party_id, location_key, object_key for update
+""").bindparams(array("countries"), array("parties"), array("keys"), array("evses"))  # noqa: S608
+
+
+async def fetch(
+    db: AsyncSession,
+    wanted: Sequence[tuple[Module, Key]],
+    *,
+    evses_of: Sequence[Key] = (),
+    evses: Sequence[tuple[Key, str]] = (),
+) -> Shelf:
+    """Read and lock the rows by key, always in the order of their keys: no two groups can deadlock."""
+    shelf = Shelf()
+    for name, module in MODULES.items():
+        keys = sorted({key for of, key in wanted if of is module})
+        if not keys:
+            continue
+        for found in await db.execute(SELECT[name], columns(keys)):
+            row = read_row(module.kind, found)
+            shelf.rows[name, row.key] = row
+    if evses_of:
+        add_evses(shelf, await db.execute(SELECT_EVSES_OF, columns(sorted(set(evses_of)))))
+    if parts := sorted(set(evses) - {(key, evse) for key, evse in evses if key in set(evses_of)}):
+        values = columns([key for key, _ in parts]) | {"evses": [evse for _, evse in parts]}
+        add_evses(shelf, await db.execute(SELECT_EVSES, values))
+    return shelf
+
+
+def columns(keys: Sequence[Key]) -> dict[str, Any]:
+    return {
+        "countries": [key.country_code for key in keys],
+        "parties": [key.party_id for key in keys],
+        "keys": [key.object_key for key in keys],
+    }
+
+
+def add_evses(shelf: Shelf, found: Iterable[Any]) -> None:
+    for values in found:
+        row = read_row("EVSE", values)
+        location = Key(row.key.country_code, row.key.party_id, values[-1])
+        shelf.evses.setdefault(location, {})[row.key.object_key] = row
+
+
+def read_row(kind: str, values: Any) -> Row:
+    (partner_id, country, party, key, object_id, document, print_, at_text, at, stamps, broadcast) = (
+        values[:11]
+    )
+    told = orjson.loads(stamps) if stamps else {}
+    merged = Merged(
+        orjson.loads(document),
+        instant(told["put_at"]) if told else at,
+        at,
+        at_text,
+        {member: instant(when) for member, when in told.get("patched_at", {}).items()},
+    )
+    return Row(
+        kind,
+        Key(country, party, key),
+        values[12],
+        object_id,
+        merged,
+        bytes(print_),
+        Origin(partner_id, broadcast),
+        deleted=values[11],
+    )
+
+
+
+WRITTEN: dict[str, tuple[str, Any]] = {
+    "partner_id": ("uuid", Uuid()),
+    "country_code": ("text", None),
+    "party_id": ("text", None),
+    "object_key": ("text", None),
+    "object_id": ("text", None),
+    "document": ("text", None),
+    "digest": ("bytea", LargeBinary()),
+    "last_updated_text": ("text", None),
+    "last_updated": ("timestamptz", TIMESTAMP(timezone=True)),
+    "stamps": ("text", None),
+    "same_since": ("text", None),
+    "broadcast": ("boolean", Boolean()),
+    "deleted_at": ("timestamptz", TIMESTAMP(timezone=True)),
+}
+EVSE_COLUMNS = {"location_key": ("text", None)}
+RECEIVER_COLUMNS = {"receiver_country_code": ("text", None), "receiver_party_id": ("text", None)}
+VALIDITY_COLUMNS = {
+    "valid_from": ("timestamptz", TIMESTAMP(timezone=True)),
+    "valid_to": ("timestamptz", TIMESTAMP(timezone=True)),
+}
+CAST = {"document": "document::json", "stamps": "stamps::json"}
+
+
+def upsert(table: str, more: dict[str, tuple[str, Any]], key: str = "object_key") -> Any:
+    """Write whole rows and move them to the end of the feed, unless a newer one slipped in meanwhile."""
+    names = {**WRITTEN, **more}
+    arrays = ", ".join(f":{name}" for name in names)
+    changed = ", ".join(
+        f"{name} = excluded.{name}"
+        for name in names
+        if name not in {"country_code", "party_id", "object_key", "location_key"}
+    )
+    return text(f"""
+        insert into {table} ({", ".join(names)})
+        select {", ".join(CAST.get(name, name) for name in names)}
+        from unnest({arrays}) as given({", ".join(names)})
+        on conflict (tenant_id, country_code, party_id, {key}) do update
+        set {changed}, changed_xid = pg_current_xact_id(), changed_seq = nextval('feed_seq'),
+            received_at = clock_timestamp(), updated_at = now()
+        where {table}.last_updated <= excluded.last_updated or excluded.deleted_at is not null
+    """).bindparams(*(array(name, type_) for name, (_, type_) in names.items()))  # noqa: S608
+
+
+def touch(table: str, key: str = "object_key", more: str = "") -> Any:
+    """A newer stamp and nothing else: no place in the feed."""
+    return text(f"""
+        update {table} as kept
+        set last_updated = given.at, last_updated_text = given.told, stamps = given.stamps::json
+        from unnest(:countries, :parties, :keys, {":locations, " if more else ""}:ats, :tolds, :stamps)
+             as given(country_code, party_id, {key}, at, told, stamps)
+        where kept.country_code = given.country_code and kept.party_id = given.party_id
+          and kept.object_key = given.object_key {more} and kept.last_updated <= given.at
+    """).bindparams(  # noqa: S608
+        array("countries"),
+        array("parties"),
+        array("keys"),
+        array("ats", TIMESTAMP(timezone=True)),
+        array("tolds"),
+        array("stamps"),
+        *([array("locations")] if more else []),
+    )
+
+
+EXTRA: dict[str, dict[str, tuple[str, Any]]] = {
+    "Session": RECEIVER_COLUMNS,
+    "CDR": RECEIVER_COLUMNS,
+    "Tariff": VALIDITY_COLUMNS,
+    "EVSE": EVSE_COLUMNS,
+}
+TABLES = {module.kind: module.table.__tablename__ for module in MODULES.values()} | {
+    "EVSE": objects.EVSE.__tablename__
+}
+UPSERT = {
+    kind: upsert(
+        table, EXTRA.get(kind, {}), "location_key, object_key" if kind == "EVSE" else "object_key"
+    )
+    for kind, table in TABLES.items()
+}
+TOUCH = {
+    kind: touch(table)
+    if kind != "EVSE"
+    else touch(
+        table, "object_key, location_key", "and kept.location_key = given.location_key"
+    )
+    for kind, table in TABLES.items()
+}
+
+
+async def flush(db: AsyncSession, shelf: Shelf, same_since: SameSince) -> None:
+    """Write what changed: locations first, for their EVSEs to follow them in the feed."""
+    everything = [*shelf.rows.values(), *(row for part in shelf.evses.values() for row in part.values())]
+    moved = [row for row in everything if row.moved]
+    for kind in TABLES:
+        if rows := [row for row in moved if row.kind == kind]:
+            values = [written(row, same_since) for row in rows]
+            await db.execute(UPSERT[kind], {name: [v[name] for v in values] for name in values[0]})
+        if rows := [row for row in everything if row.touched and not row.moved and row.kind == kind]:
+            await db.execute(TOUCH[kind], touched(rows))
+    if moved:
+        await audit.record_objects(db, [change(row) for row in moved])
+
+
+def written(row: Row, same_since: SameSince) -> dict[str, Any]:
+    merged = row.merged
+    values: dict[str, Any] = {
+        "partner_id": row.origin.partner_id,
+        **row.key._asdict(),
+        "object_id": row.object_id,
+        "document": codec.write_text(merged.document),
+        "digest": row.digest,
+        "last_updated_text": merged.last_updated_text,
+        "last_updated": merged.last_updated,
+        "stamps": stamps(merged),
+        "same_since": same_since(row.kind, merged.document),
+        "broadcast": row.origin.broadcast,
+        "deleted_at": datetime.now(UTC) if row.deleted else None,
+    }
+    if row.kind == "EVSE":
+        values["location_key"] = row.location_key
+    elif row.kind in {"Session", "CDR"}:
+        token = merged.document["cdr_token"]
+        values["receiver_country_code"] = token["country_code"].upper()
+        values["receiver_party_id"] = token["party_id"].upper()
+    elif row.kind == "Tariff":
+        for column, member in (("valid_from", "start_date_time"), ("valid_to", "end_date_time")):
+            told = merged.document.get(member)
+            values[column] = instant(told) if told else None
+    return values
+
+
+def stamps(merged: Merged) -> str | None:
+    if not merged.patched_at and merged.put_at == merged.last_updated:
+        return None
+    patched_at = {member: when.isoformat() for member, when in merged.patched_at.items()}
+    return codec.write_text({"put_at": merged.put_at.isoformat(), "patched_at": patched_at})
+
+
+def touched(rows: Sequence[Row]) -> dict[str, Any]:
+    values = columns([row.key for row in rows]) | {
+        "ats": [row.merged.last_updated for row in rows],
+        "tolds": [row.merged.last_updated_text for row in rows],
+        "stamps": [stamps(row.merged) for row in rows],
+    }
+    if rows[0].kind == "EVSE":
+        values["locations"] = [row.location_key for row in rows]
+    return values
+
+
+def change(row: Row) -> audit.ObjectChange:
+    """What the audit log says of it: the members that changed, before and after."""
+    after = None if row.deleted else row.merged.document
+    return audit.ObjectChange(
+        kind=row.kind,
+        object_ref="/".join(part for part in (*row.key[:2], row.location_key, row.key[2]) if part),
+        partner_id=row.origin.partner_id,
+        before=row.before,
+        after=after,
+    )
+
+
