@@ -1,0 +1,304 @@
+"""The server of a fake partner: versions, credentials, Receiver and Sender interfaces."""
+
+import itertools
+from secrets import token_urlsafe
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from tests.helpers.faults import Proceed, envelope, hang_up
+from tests.helpers.wire import Push, read_json
+
+if TYPE_CHECKING:
+    from tests.helpers.partner import FakePartner
+
+PARTNER: web.AppKey["FakePartner"] = web.AppKey("partner")
+PUSH: web.RequestKey[Push] = web.RequestKey("push", Push)
+
+FUNCTIONAL = ("locations", "tariffs", "sessions", "cdrs", "tokens", "commands", "chargingprofiles")
+INTERFACES = [
+    *itertools.product(FUNCTIONAL, ("SENDER", "RECEIVER")),
+    ("hubclientinfo", "RECEIVER"),
+    ("credentials", "SENDER"),
+]
+# Modules whose objects the client owns and names in the path.
+OWNED = ("locations", "tariffs", "sessions", "tokens", "hubclientinfo")
+
+routes = web.RouteTableDef()
+
+
+def make_app(partner: "FakePartner") -> web.Application:
+    app = web.Application(middlewares=[keep_and_misbehave, check_token], client_max_size=16 * 2**20)
+    app[PARTNER] = partner
+    app.add_routes(routes)
+    return app
+
+
+@web.middleware
+async def keep_and_misbehave(request: web.Request, handler: Any) -> web.StreamResponse:
+    partner = request.app[PARTNER]
+    await note(request)
+
+    async def proceed() -> web.StreamResponse:
+        return await handler(request)
+
+    for plan in list(partner.plans):
+        if plan.applies(request):
+            if plan.times is not None:
+                plan.times -= 1
+            return await misbehave(plan.fault, request, proceed)
+    return await handler(request)
+
+
+async def misbehave(fault: Any, request: web.Request, proceed: Proceed) -> web.StreamResponse:
+    try:
+        return await fault(request, proceed)
+    except ConnectionError:
+        return hang_up(request)
+
+
+async def note(request: web.Request) -> None:
+    parts = request.path.removeprefix("/ocpi/").rstrip("/").split("/")
+    version, interface, path = parts[0], "", "/".join(parts[1:])
+    if len(parts) > 2 and parts[1] in {"sender", "receiver"}:
+        interface, path = parts[1].upper(), "/".join(parts[2:])
+    request[PUSH] = Push(
+        method=request.method,
+        path=path or version,
+        headers=request.headers.copy(),
+        body=read_json(await request.text()),
+        query=dict(request.query),
+        interface=interface,
+        version=version,
+        url=str(request.url),
+    )
+    request.app[PARTNER].note(request[PUSH])
+
+
+@web.middleware
+async def check_token(request: web.Request, handler: Any) -> web.StreamResponse:
+    """Token A opens versions and credentials only."""
+    kind = request.app[PARTNER].tokens.kind(request.headers.get("Authorization", ""))
+    functional = "/sender/" in request.path or "/receiver/" in request.path
+    if kind is None or (kind == "A" and functional):
+        return envelope(status_code=2000, message="Invalid token", http_status=401)
+    return await handler(request)
+
+
+def single(partner: "FakePartner", data: Any, **options: Any) -> web.Response:
+    return envelope([data] if partner.wraps_in_list else data, **options)
+
+
+@routes.get("/ocpi/versions{slash:/?}")
+async def get_versions(request: web.Request) -> web.Response:
+    partner = request.app[PARTNER]
+    slash = "/" if partner.trailing_slash else ""
+    return envelope(
+        [
+            {"version": version, "url": f"{partner.base_url}/{version}{slash}"}
+            for version in partner.versions
+        ]
+    )
+
+
+@routes.get(r"/ocpi/{version:\d[^/]*}{slash:/?}")
+async def get_details(request: web.Request) -> web.Response:
+    partner, version = request.app[PARTNER], request.match_info["version"]
+    slash = "/" if partner.trailing_slash else ""
+    endpoints = []
+    for module, interface in INTERFACES:
+        if (module, interface) in partner.without_modules:
+            continue
+        path = module if module == "credentials" else f"{interface.lower()}/{module}"
+        url = f"{partner.base_url}/{version}/{path}{slash}"
+        endpoints.append({"identifier": module, "role": interface, "url": url})
+    if partner.endpoint_changes:
+        endpoints = partner.endpoint_changes(endpoints)
+    return single(partner, {"version": version, "endpoints": endpoints})
+
+
+CREDENTIALS = r"/ocpi/{version:\d[^/]*}/credentials{slash:/?}"
+
+
+@routes.get(CREDENTIALS)
+async def get_credentials(request: web.Request) -> web.Response:
+    partner = request.app[PARTNER]
+    return single(partner, partner.credentials(next(iter(partner.tokens.accepted))))
+
+
+@routes.post(CREDENTIALS)
+@routes.put(CREDENTIALS)
+async def take_credentials(request: web.Request) -> web.Response:
+    """The hub registers or renews: call it back with the token it sent, answer with a new one."""
+    partner, body = request.app[PARTNER], await request.json()
+    kind = partner.tokens.kind(request.headers["Authorization"])
+    if (request.method == "POST") != (kind == "A"):
+        message = "POST needs token A and PUT the current token"
+        return envelope(status_code=2000, message=message, http_status=405)
+    version = request.match_info["version"]
+    try:
+        endpoints, _ = await partner.discover(body["url"], body["token"], version)
+    except Exception as error:  # noqa: BLE001 - whatever it is, that is what 3001 says
+        return envelope(status_code=3001, message=f"Could not use your API: {error}")
+    new = token_urlsafe(32)
+    old = {} if partner.tokens.forgetful else dict.fromkeys(partner.tokens.accepted, "C")
+    old = old if request.method == "PUT" else {}
+    partner.adopt(body, endpoints, version, keep=new)
+    partner.tokens.accepted |= old
+    credentials = partner.credentials(new, version=version)
+    return single(partner, credentials, http_status=partner.registered_status)
+
+
+@routes.delete(CREDENTIALS)
+async def drop_credentials(request: web.Request) -> web.Response:
+    partner = request.app[PARTNER]
+    if partner.tokens.kind(request.headers["Authorization"]) == "A":
+        return envelope(status_code=2000, message="Not registered", http_status=405)
+    partner.tokens.accepted.clear()
+    partner.tokens.to_hub = None
+    return envelope()
+
+
+RECEIVER = "/ocpi/{version}/receiver/{module}"
+SENDER = "/ocpi/{version}/sender/{module}"
+
+
+@routes.route("*", RECEIVER + "/{path:.*}")
+@routes.route("*", RECEIVER)
+async def receive(request: web.Request) -> web.Response:
+    """All Receiver interfaces: client-owned objects, CDRs and commands."""
+    partner, module = request.app[PARTNER], request.match_info["module"]
+    push, method = request[PUSH], request.method
+    if method == "GET":
+        return get_object(partner, push.path)
+    match module:
+        case "hubclientinfo":
+            partner.client_info.append(push)
+        case "commands" | "chargingprofiles":
+            partner.commands.append(push)
+            return envelope(partner.command_response)
+        case _:
+            partner.received.append(push)
+    if module == "cdrs":
+        return keep_cdr(partner, push.body, str(request.url)) if method == "POST" else not_allowed()
+    if module not in OWNED or method not in {"PUT", "PATCH", "DELETE"}:
+        return not_allowed()
+    return keep(partner, method, push.path, push.body)
+
+
+def get_object(partner: "FakePartner", path: str) -> web.Response:
+    found = partner.objects.get(path)
+    if found is None:
+        return envelope(status_code=2001, message=f"No {path}", http_status=404)
+    return single(partner, found)
+
+
+def keep_cdr(partner: "FakePartner", cdr: Any, url: str) -> web.Response:
+    path = f"cdrs/{cdr['country_code']}/{cdr['party_id']}/{cdr['id']}"
+    partner.objects[path] = cdr
+    location = f"{url.rstrip('/')}/{path.removeprefix('cdrs/')}"
+    return envelope(http_status=201, headers={"Location": location})
+
+
+def keep(partner: "FakePartner", method: str, path: str, body: Any) -> web.Response:
+    """PUT replaces, PATCH merges, DELETE removes; EVSEs and connectors go into their parents."""
+    objects, parts = partner.objects, path.split("/")
+    if parts[0] == "locations" and len(parts) > 4:
+        return keep_below_location(partner, method, parts, body)
+    known = path in objects
+    if method == "PUT":
+        objects[path] = body
+        return envelope(http_status=200 if known else 201)
+    if not known:
+        return envelope(status_code=2001, message=f"No {path}", http_status=404)
+    if method == "DELETE":
+        del objects[path]
+    else:
+        objects[path] = objects[path] | body
+    return envelope()
+
+
+def keep_below_location(
+    partner: "FakePartner", method: str, parts: list[str], body: Any
+) -> web.Response:
+    parent = partner.objects.get("/".join(parts[:4]))
+    for key, members, name in zip(("uid", "id"), ("evses", "connectors"), parts[4:], strict=False):
+        if parent is None:
+            return envelope(status_code=2003, message="No such location", http_status=404)
+        children = parent.setdefault(members, [])
+        found = next((child for child in children if child[key] == name), None)
+        if name is parts[-1] and members == ("evses", "connectors")[len(parts) - 5]:
+            return keep_child(method, children, found, body)
+        parent = found
+    return not_allowed()
+
+
+def keep_child(method: str, children: list[Any], found: Any, body: Any) -> web.Response:
+    if method == "PUT":
+        if found is None:
+            children.append(body)
+            return envelope(http_status=201)
+        children[children.index(found)] = body
+        return envelope()
+    if found is None or method == "DELETE":
+        return envelope(status_code=2003, message="No such EVSE", http_status=404)
+    found.update(body)
+    return envelope()
+
+
+@routes.get(SENDER)
+@routes.get(SENDER + "/")
+async def get_list(request: web.Request) -> web.Response:
+    """Our own objects, paged; ``date_from`` and ``date_to`` as OCPI has them."""
+    partner, module = request.app[PARTNER], request.match_info["module"]
+    query = request.query
+    date_from, date_to = query.get("date_from", ""), query.get("date_to", "~")
+    found = [o for o in partner.own[module] if date_from <= o.get("last_updated", "") < date_to]
+    offset = int(query.get("offset", 0))
+    limit = min(int(query.get("limit", partner.page_limit)), partner.page_limit)
+    headers = {"X-Total-Count": str(len(found)), "X-Limit": str(limit)}
+    if offset + limit < len(found):
+        following = request.url.update_query(offset=offset + limit, limit=limit)
+        headers["Link"] = f'<{following}>; rel="next"'
+    return envelope(found[offset : offset + limit], headers=headers)
+
+
+@routes.get(SENDER + "/{id}{more:.*}")
+async def get_own(request: web.Request) -> web.Response:
+    partner, module = request.app[PARTNER], request.match_info["module"]
+    for document in partner.own[module]:
+        if document.get("uid" if module == "tokens" else "id") == request.match_info["id"]:
+            return single(partner, document)
+    return envelope(status_code=2001, message="Unknown", http_status=404)
+
+
+@routes.post(SENDER + "/{uid}/authorize")
+async def authorize(request: web.Request) -> web.Response:
+    partner, uid = request.app[PARTNER], request.match_info["uid"]
+    if request.match_info["module"] != "tokens":
+        return not_allowed()
+    if uid in partner.authorizations:
+        return envelope(partner.authorizations[uid])
+    for token in partner.own["tokens"]:
+        if token["uid"] == uid:
+            return envelope({"allowed": "ALLOWED" if token["valid"] else "BLOCKED", "token": token})
+    return envelope(status_code=2004, message="Unknown token", http_status=404)
+
+
+@routes.post(SENDER + "/{path:.*}")
+@routes.put(SENDER + "/{path:.*}")
+async def take_result(request: web.Request) -> web.Response:
+    """Results of commands and charging profiles; charging preferences."""
+    partner, module = request.app[PARTNER], request.match_info["module"]
+    push = request[PUSH]
+    if module == "sessions" and request.path.rstrip("/").endswith("charging_preferences"):
+        partner.received.append(push)
+        return envelope("ACCEPTED")
+    if module in {"commands", "chargingprofiles"}:
+        partner.results.append(push)
+        return envelope()
+    return not_allowed()
+
+
+def not_allowed() -> web.Response:
+    return envelope(status_code=2000, message="Method not allowed", http_status=405)
