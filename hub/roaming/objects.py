@@ -44,6 +44,8 @@ class Stored:
     module: Module
     owner: Party
     object_id: str
+    # Of sessions and CDRs: the party they are for.
+    receiver: Party | None = None
 
     @property
     def created(self) -> bool:
@@ -53,6 +55,11 @@ class Stored:
     def passed_on(self) -> bool:
         """Whether the write has a place in the feed."""
         return self.outcome in {Outcome.CREATED, Outcome.CHANGED, Outcome.DELETED}
+
+    @property
+    def message(self) -> str:
+        """What the partner is told: a push that changed nothing is no error (MOD-05)."""
+        return "Success" if self.passed_on else f"Success: {self.outcome}"
 
 
 @dataclass(frozen=True)
@@ -128,7 +135,9 @@ def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
         outcome = patch_object(shelf, write)
     else:
         outcome = put_object(shelf, write)
-    return Stored(outcome, write.module, write.owner, write.object_id)
+    kept = shelf.find(write.module, write.key)
+    receiver = receiver_of(kept.merged.document) if write.module.private and kept else None
+    return Stored(outcome, write.module, write.owner, write.object_id, receiver)
 
 
 def put_object(shelf: rows.Shelf, write: Write) -> Outcome:

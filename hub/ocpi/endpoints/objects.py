@@ -1,0 +1,137 @@
+"""Client-owned objects: the owner pushes, the hub keeps, everybody concerned may read.
+
+What OCPI calls a client-owned object behaves alike in every module and is written once. What only one
+module does has a file of its own beside this one.
+"""
+
+from aiohttp import web
+
+from hub import codec
+from hub.errors import InvalidRequest, NotFound, RoutingError
+from hub.keys import DATABASE, TOTALS
+from hub.models.values import Party
+from hub.ocpi import paging
+from hub.ocpi.endpoints import pushes
+from hub.ocpi.envelope import success
+from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
+from hub.ocpi.versions.base import NotExpressible
+from hub.roaming import listing
+from hub.roaming.listing import Filter, Kept
+from hub.roaming.modules import LOCATIONS, MODULES, SESSIONS, Module
+from hub.roaming.objects import Stored, object_key
+
+
+async def list_objects(request: web.Request) -> web.Response:
+    """GET ALL: everything the caller may see, of all parties, from the hub's own store (HUB-30, 31)."""
+    module, partner = MODULES[request[OPERATION].module], request[PARTNER]
+    page = paging.requested(request)
+    if module is SESSIONS and page.date_from is None:
+        raise InvalidRequest("date_from is required for a list of sessions.")
+    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+        owners = request[AUDIENCE].visible_owners(
+            partner, module, await listing.owners(db, module)
+        )
+        wanted = Filter(
+            owners,
+            receivers=sorted(partner.parties) if module.private else None,
+            date_from=page.date_from,
+            date_to=page.date_to,
+        )
+        found = await listing.page(
+            db, module, wanted, limit=page.limit + 1, after=page.after, offset=page.offset
+        )
+        total = await request.config_dict[TOTALS].of(db, partner.tenant_id, module, wanted)
+    shown = found[: page.limit]
+    more = shown[-1].page_seq if len(found) > page.limit else None
+    texts = [text for kept in shown if (text := written(request, module, kept)) is not None]
+    return success(
+        text=f"[{','.join(texts)}]",
+        headers=paging.headers(request, page, total=total, shown=len(shown), next_after=more),
+    )
+
+
+def written(request: web.Request, module: Module, kept: Kept) -> str | None:
+    """An object in the caller's version; None where that version cannot say it."""
+    version = request[VERSION]
+    if not kept.publish and module is LOCATIONS:
+        return None  # LOC-05: an unpublished location is read by its id, not found in a list
+    if kept.same_since <= version.number:
+        return kept.text
+    try:
+        return codec.write_text(version.downgrade(module.kind, codec.read(kept.text)))
+    except NotExpressible:
+        return None
+
+
+async def get_object(request: web.Request) -> web.Response:
+    """Receiver GET: the object as the hub keeps it, to its owner and to those who may have it."""
+    module = MODULES[request[OPERATION].module]
+    return answer(request, module, await visible(request, module, pushes.url_owner(request)))
+
+
+async def find_object(request: web.Request) -> web.Response:
+    """Sender GET of one object whose URL names no owner: there must be exactly one (AMB-18)."""
+    module = MODULES[request[OPERATION].module]
+    return answer(request, module, await find_visible(request, module))
+
+
+async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
+    partner = request[PARTNER]
+    object_id = request.match_info["id"]
+    key = object_key(module, owner, object_id, pushes.token_type(request))
+    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+        kept = await listing.get(db, module, key)
+    if kept is None or not may_see(request, module, kept):
+        raise module.unknown(f"{module.kind} {object_id} of {owner} is unknown.")
+    return kept
+
+
+async def find_visible(request: web.Request, module: Module) -> Kept:
+    object_id = request.match_info["id"]
+    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+        found = await listing.find(db, module, object_id.upper())
+    candidates = [kept for kept in found if may_see(request, module, kept)]
+    if not candidates:
+        raise module.unknown(f"{module.kind} {object_id} is unknown.")
+    if len(candidates) > 1:
+        raise RoutingError(
+            f"{len(candidates)} parties have a {module.kind} {object_id}. "
+            "Name the one you mean in OCPI-to-country-code and OCPI-to-party-id."
+        )
+    kept = candidates[0]
+    request[ANSWERED_BY] = Party(kept.key.country_code, kept.key.party_id)
+    return kept
+
+
+def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
+    owner = Party(kept.key.country_code, kept.key.party_id)
+    receiver = pushes.receiver(module, codec.read(kept.text)) if module.private else None
+    return request[AUDIENCE].may_see(request[PARTNER], module, owner, receiver)
+
+
+def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:
+    version = request[VERSION]
+    if kept.same_since <= version.number:
+        return success(text=kept.text)
+    try:
+        return success(version.downgrade(module.kind, codec.read(kept.text)))
+    except NotExpressible as error:
+        raise NotFound(
+            f"{module.kind} {kept.object_id} cannot be expressed in OCPI {version.number}: {error}"
+        ) from None
+
+
+async def put_object(request: web.Request) -> web.Response:
+    """Keep the object and pass it on to everybody concerned."""
+    return kept_answer(request, await pushes.keep_push(request))
+
+
+patch_object = put_object
+delete_object = put_object
+
+
+def kept_answer(request: web.Request, stored: Stored) -> web.Response:
+    module = MODULES[request[OPERATION].module]
+    if module.private and stored.receiver is not None:
+        request[ANSWERED_BY] = stored.receiver
+    return success(http_status=201 if stored.created else 200, message=stored.message)

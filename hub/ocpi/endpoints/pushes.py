@@ -1,0 +1,193 @@
+"""Reading a push: what it says, whose it is, and what to keep of it when part of it is bad.
+
+The URL, the object and the connection must name one and the same party; the routing headers too
+(HUB-44, MOD-02, MOD-03). Whatever is refused is quarantined with field and rule before the partner is
+told, so that nothing a partner sent is lost without trace.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from hub import codec
+from hub.errors import InvalidRequest, NotFound, RoutingError, UnknownReceiver
+from hub.keys import DATABASE, INTAKE
+from hub.models.values import Party
+from hub.ocpi.envelope import read_object
+from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, VERSION
+from hub.ocpi.schemas.compiled import Removed, split
+from hub.ocpi.versions.base import Document
+from hub.roaming import quarantine
+from hub.roaming.modules import MODULES, TOKENS, Module
+from hub.roaming.objects import Stored, Write, receiver_of
+
+MEMBERS = ("country_code", "party_id")
+
+
+def url_owner(request: web.Request) -> Party:
+    return Party.of(request.match_info["country_code"], request.match_info["party_id"])
+
+
+def token_type(request: web.Request, body: Document | None = None) -> str:
+    """The token's type: the query says it, else the body, else it is RFID (TOK-03)."""
+    told = request.query.get("type")
+    written = (body or {}).get("type")
+    if told and written and told != written:
+        raise InvalidRequest(f"type: the URL says {told}, the token {written}.")
+    return str(told or written or "RFID")
+
+
+def check_owner(request: web.Request, module: Module) -> Party:
+    """The URL's party must be on this partner's platform, in a role that owns such objects."""
+    owner = url_owner(request)
+    partner = request[PARTNER]
+    if not partner.roles_of(owner) & module.owner_roles:
+        known = owner in partner.parties
+        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
+        raise NotFound(f"{owner} {reason}.")
+    if request[FROM] not in {None, owner}:
+        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the URL {owner}.")
+    return owner
+
+
+def check_body(owner: Party, body: Document, ids: dict[str, str]) -> None:
+    """Owner and ids in the body, where present, equal those in the URL, without regard to case."""
+    for member, expected in zip(MEMBERS, (owner.country_code, owner.party_id), strict=True):
+        if member in body and str(body[member]).upper() != expected:
+            raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected}.")
+    for member, expected in ids.items():
+        if member in body and str(body[member]).upper() != expected.upper():
+            raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected!r}.")
+
+
+async def keep_push(request: web.Request) -> Stored:
+    """Read, check and commit a push; parts that are bad are quarantined, the rest is kept."""
+    operation, partner = request[OPERATION], request[PARTNER]
+    module = MODULES[operation.module]
+    owner = check_owner(request, module)
+    write = Write(
+        module,
+        request.method,
+        owner,
+        request.match_info["id"],
+        evse_uid=request.match_info.get("evse_uid"),
+        connector_id=request.match_info.get("connector_id"),
+        partner_id=partner.id,
+        broadcast=request[TO] is not None,
+    )
+    if operation.body is None:
+        return await request.config_dict[INTAKE].keep(partner.tenant_id, write)
+    body = await read_object(request)
+    assert body is not None
+    return await keep_body(request, write, operation.body, body)
+
+
+async def keep_body(request: web.Request, write: Write, kind: str, body: Document) -> Stored:
+    partial = request[OPERATION].partial
+    removed: Sequence[Removed] = ()
+    try:
+        body, removed = split(request[VERSION].number, kind, body, partial=partial)
+        document = read_document(request, write, kind, body)
+    except InvalidRequest as error:
+        await quarantined(request, write, kind, body, error.data)
+        raise
+    write = replace(write, document=document)
+    if write.module is TOKENS:
+        write = replace(write, token_type=token_type(request, document))
+    check_receiver(request, write)
+    stored = await request.config_dict[INTAKE].keep(request[PARTNER].tenant_id, write)
+    if removed:
+        raise await partly(request, write, removed)
+    return stored
+
+
+def read_document(request: web.Request, write: Write, kind: str, body: Document) -> Document:
+    if request[OPERATION].partial and "last_updated" not in body:
+        rule = "Missing data for required field."
+        raise InvalidRequest(
+            f"last_updated: {rule} A PATCH says when the object changed.",
+            data={"errors": [{"field": "last_updated", "rule": rule}]},
+        )
+    document = request[VERSION].read(kind, body, partial=request[OPERATION].partial)
+    owner_of_part = {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
+    if kind == "EVSE":
+        owner_of_part = {"uid": str(write.evse_uid)}
+    elif kind == "Connector":
+        owner_of_part = {"id": str(write.connector_id)}
+    check_body(write.owner, document, owner_of_part)
+    if kind not in {"EVSE", "Connector"} and not request[OPERATION].partial:
+        # Kept as the party and the id are known in the feed; the spelling stays the owner's.
+        document.setdefault("country_code", write.owner.country_code)
+        document.setdefault("party_id", write.owner.party_id)
+    return document
+
+
+def check_receiver(request: web.Request, write: Write) -> None:
+    """A session or CDR goes to the party that issued its token; that party must be reachable here."""
+    if not write.module.private or "cdr_token" not in write.document:
+        return
+    receiver = receiver_of(write.document)
+    audience = request[AUDIENCE]
+    if not audience.hosts(receiver):
+        raise UnknownReceiver(f"{receiver}, which issued the token, is not known here.")
+    if not audience.allows(write.owner, receiver, write.module.name):
+        raise RoutingError(f"No agreement lets {write.owner} send {write.module.name} to {receiver}.")
+
+
+def receiver(module: Module, document: Document) -> Party | None:
+    return receiver_of(document) if module.private else None
+
+
+async def quarantined(
+    request: web.Request, write: Write, kind: str, body: Any, data: Any
+) -> None:
+    errors = data.get("errors", []) if isinstance(data, dict) else []
+    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+        await quarantine.note(
+            db,
+            partner_id=request[PARTNER].id,
+            module=write.module.name,
+            kind=kind,
+            ocpi_version=request[VERSION].number,
+            source="push",
+            body=codec.write_text(body),
+            errors=errors,
+            object_ref=ref(write),
+        )
+
+
+async def partly(
+    request: web.Request, write: Write, removed: Sequence[Removed]
+) -> InvalidRequest:
+    """Quarantine the bad parts; the error to raise says which they were and that the rest is kept."""
+    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+        for part in removed:
+            uid = part.item.get("uid") if isinstance(part.item, dict) else None
+            await quarantine.note(
+                db,
+                partner_id=request[PARTNER].id,
+                module=write.module.name,
+                kind="EVSE",
+                ocpi_version=request[VERSION].number,
+                source="part of a push",
+                body=codec.write_text(part.item),
+                errors=part.errors,
+                object_ref=f"{ref(write)}/{str(uid).upper()}" if uid else None,
+            )
+    errors = [error for part in removed for error in part.errors]
+    first = errors[0]
+    return InvalidRequest(
+        f"{first['field']}: {first['rule']} {len(removed)} EVSE(s) were left out, the rest is kept.",
+        data={"errors": errors},
+    )
+
+
+def ref(write: Write) -> str:
+    parts = [write.owner.country_code, write.owner.party_id, write.object_id.upper()]
+    if write.evse_uid is not None:
+        parts.append(write.evse_uid.upper())
+    return "/".join(parts)
+
+

@@ -1,0 +1,85 @@
+"""The OCPI envelope: every answer wears it, errors too (TRANSPORT-07, TRANSPORT-70)."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from hub import codec
+from hub.errors import HubError, InvalidRequest, MalformedRequest, TooLarge
+from hub.keys import SETTINGS
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def success(
+    data: Any = None,
+    *,
+    http_status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    text: str | None = None,
+    message: str = "Success",
+) -> web.Response:
+    """An answer of 1000. ``text`` is ``data`` already written as JSON; neither: ``data`` is left out."""
+    if text is None and data is not None:
+        text = codec.write_text(data)
+    return envelope(1000, message, text, http_status, headers)
+
+
+def failure(error: HubError) -> web.Response:
+    text = None if error.data is None else codec.write_text(error.data)
+    return envelope(error.status_code, str(error), text, error.http_status, error.headers)
+
+
+def envelope(
+    status_code: int,
+    message: str,
+    data: str | None,
+    http_status: int,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    head = f'"data":{data},' if data is not None else ""
+    body = (
+        f'{{{head}"status_code":{status_code},"status_message":{codec.write_text(message)},'
+        f'"timestamp":"{now()}"}}'
+    )
+    return web.Response(
+        body=body.encode(), status=http_status, content_type="application/json", headers=headers
+    )
+
+
+async def read_bytes(request: web.Request) -> bytes:
+    """The body, within the limit. Compressed requests are refused: OCPI needs none (T-21)."""
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise MalformedRequest("Content-Encoding is not accepted: send the body uncompressed.")
+    limit = request.config_dict[SETTINGS].max_body_bytes
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLarge(f"The body is larger than {limit} bytes.")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise TooLarge(f"The body is larger than {limit} bytes.") from None
+
+
+async def read_object(request: web.Request, *, optional: bool = False) -> dict[str, Any] | None:
+    """The JSON object in the body. A single object wrapped in a list is taken as well (tolerance 5).
+
+    ``optional``: nothing, null and {} all come back as None (TOK-15).
+    """
+    body = await read_bytes(request)
+    if optional and not body.strip():
+        return None
+    try:
+        value = codec.read(body)
+    except codec.BadJSON as error:
+        raise MalformedRequest(f"The body is not valid JSON: {error}") from None
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if optional and not value:
+        return None
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be one JSON object.")
+    return value

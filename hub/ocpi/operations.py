@@ -1,0 +1,135 @@
+"""Every request OCPI knows, as rows: what the modules' interface tables say, in a form code can read.
+
+Routing, validation, forwarding, translation and the OpenAPI documents all read these rows, so that a
+request is described once. ``endpoint`` names the function that serves it from the hub's own store.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hub.models.values import InterfaceRole
+
+SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method on one path of one module's interface.
+
+    ``path`` is relative to the module's endpoint. ``body`` and ``answer`` are OCPI class names (None:
+    nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the oldest OCPI
+    version that knows it, ``only`` limits it to one. ``calls_back`` says where the request names a URL
+    to answer to later (HUB-40); ``timeout`` is the setting that limits a forwarded call.
+    """
+
+    module: str
+    interface: InterfaceRole
+    method: str
+    path: str
+    endpoint: str
+    body: str | None = None
+    answer: str | None = None
+    many: bool = False
+    partial: bool = False
+    body_optional: bool = False
+    since: str = "2.1.1"
+    only: str | None = None
+    calls_back: Literal["body", "query"] | None = None
+    timeout: str = "forward_timeout"
+
+    @property
+    def name(self) -> str:
+        """Unique and readable: ``receiver.locations.put /{country_code}/…``."""
+        return f"{self.interface.lower()}.{self.module}.{self.method.lower()} {self.path}"
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET"
+
+
+def lists(module: str, kind: str) -> Operation:
+    return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True)
+
+
+OWNED = "/{country_code}/{party_id}/{id}"
+
+
+def owned(
+    module: str, kind: str, methods: str, path: str = OWNED, endpoint: str = "object"
+) -> tuple[Operation, ...]:
+    """The Receiver interface of a client-owned object (MOD-01)."""
+    return tuple(
+        Operation(
+            module,
+            RECEIVER,
+            method,
+            path,
+            f"{method.lower()}_{endpoint}",
+            body=kind if method in {"PUT", "PATCH"} else None,
+            answer=kind if method == "GET" else None,
+            partial=method == "PATCH",
+        )
+        for method in methods.split()
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    # Locations
+    lists("locations", "Location"),
+    Operation("locations", SENDER, "GET", "/{id}", "find_object", answer="Location"),
+    Operation("locations", SENDER, "GET", "/{id}/{evse_uid}", "find_evse", answer="EVSE"),
+    Operation(
+        "locations", SENDER, "GET", "/{id}/{evse_uid}/{connector_id}", "find_evse", answer="Connector"
+    ),
+    *owned("locations", "Location", "GET PUT PATCH"),
+    *owned("locations", "EVSE", "GET PUT PATCH", OWNED + "/{evse_uid}", "evse"),
+    *owned("locations", "Connector", "GET PUT PATCH", OWNED + "/{evse_uid}/{connector_id}", "evse"),
+    # Sessions
+    lists("sessions", "Session"),
+    Operation(
+        "sessions",
+        SENDER,
+        "PUT",
+        "/{id}/charging_preferences",
+        "put_charging_preferences",
+        body="ChargingPreferences",
+        since="2.2.1",
+    ),
+    *owned("sessions", "Session", "GET PUT PATCH"),
+    # CDRs
+    lists("cdrs", "CDR"),
+    Operation("cdrs", RECEIVER, "POST", "", "post_cdr", body="CDR"),
+    *owned("cdrs", "CDR", "GET"),
+    # Tariffs
+    lists("tariffs", "Tariff"),
+    *owned("tariffs", "Tariff", "GET PUT DELETE"),
+    # Tokens
+    lists("tokens", "Token"),
+    Operation(
+        "tokens",
+        SENDER,
+        "POST",
+        "/{id}/authorize",
+        "authorize",
+        body="LocationReferences",
+        body_optional=True,
+        answer="AuthorizationInfo",
+        timeout="authorize_timeout",
+    ),
+    *owned("tokens", "Token", "GET PUT PATCH"),
+)
+
+MODULE_NAMES = tuple(dict.fromkeys(operation.module for operation in OPERATIONS))
+
+
+def interfaces(module: str, version: str) -> list[InterfaceRole]:
+    """The interfaces of a module that a version knows, for the version details (VER-03)."""
+    return list(
+        dict.fromkeys(
+            operation.interface
+            for operation in OPERATIONS
+            if operation.module == module
+            and operation.since <= version
+            and operation.only in {None, version}
+        )
+    )

@@ -1,0 +1,21 @@
+"""What the middlewares learn about a request and the endpoints read: ``request[PARTNER]``."""
+
+from aiohttp import web
+
+from hub.models.values import Party
+from hub.ocpi.operations import Operation
+from hub.ocpi.versions.base import Version
+from hub.roaming.audience import Audience
+from hub.roaming.partners import Connection
+
+PARTNER: web.RequestKey[Connection] = web.RequestKey("partner", Connection)
+VERSION: web.RequestKey[Version] = web.RequestKey("version", Version)
+OPERATION: web.RequestKey[Operation] = web.RequestKey("operation", Operation)
+AUDIENCE: web.RequestKey[Audience] = web.RequestKey("audience", Audience)
+REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
+CORRELATION_ID: web.RequestKey[str] = web.RequestKey("correlation_id", str)
+# The parties a functional request runs between; TO is None for Open Routing.
+TO: web.RequestKey[Party | None] = web.RequestKey("to")  # type: ignore[arg-type]
+FROM: web.RequestKey[Party | None] = web.RequestKey("from")  # type: ignore[arg-type]
+# Who answers: the party that the response headers name as sender (HUB-14, HUB-33).
+ANSWERED_BY: web.RequestKey[Party] = web.RequestKey("answered_by", Party)

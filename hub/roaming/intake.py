@@ -1,0 +1,108 @@
+"""Grouped commits: writes that arrive while a commit is under way share the next one.
+
+Every caller still waits for *its* commit – an answer of 1000 means committed – but under load a commit
+carries many of them. A single caller pays nothing for it.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from hub.db import Database
+from hub.errors import HubError, Unavailable
+from hub.roaming import objects
+from hub.roaming.objects import Stored, Write
+from hub.roaming.rows import SameSince
+
+LARGEST_GROUP = 100
+
+Waiting = tuple[Write, "asyncio.Future[Stored]"]
+
+
+@dataclass
+class Queue:
+    waiting: list[Waiting] = field(default_factory=list)
+    task: "asyncio.Task[None] | None" = None
+
+
+class Intake:
+    """Takes writes in and answers when they are committed.
+
+    ``on_change`` is called after a commit with what it moved in the feed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        same_since: SameSince,
+        on_change: Callable[[UUID, Sequence[Stored]], None] = lambda tenant_id, moved: None,
+    ) -> None:
+        self.database = database
+        self.same_since = same_since
+        self.on_change = on_change
+        self.queues: defaultdict[UUID, Queue] = defaultdict(Queue)
+
+    async def keep(self, tenant_id: UUID, write: Write) -> Stored:
+        """Commit one write; raises what ``objects.apply`` found wrong with it."""
+        outcome: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
+        queue = self.queues[tenant_id]
+        queue.waiting.append((write, outcome))
+        if queue.task is None:
+            queue.task = asyncio.create_task(self.work(tenant_id, queue))
+        # The caller may go away; the write goes on, for others share its commit.
+        return await asyncio.shield(outcome)
+
+    async def work(self, tenant_id: UUID, queue: Queue) -> None:
+        try:
+            while queue.waiting:
+                group = queue.waiting[:LARGEST_GROUP]
+                del queue.waiting[:LARGEST_GROUP]
+                await self.commit(tenant_id, group)
+        finally:
+            queue.task = None
+
+    async def commit(self, tenant_id: UUID, group: list[Waiting]) -> None:
+        try:
+            async with self.database.transaction(tenant_id) as db:
+                results = await objects.apply(
+                    db, [write for write, _ in group], same_since=self.same_since
+                )
+        except Unavailable as error:
+            for _, outcome in group:
+                settle(outcome, error)
+            return
+        except Exception as error:  # noqa: BLE001 - one write must not take the others down with it
+            if len(group) == 1:
+                settle(group[0][1], error)
+                return
+            for one in group:
+                await self.commit(tenant_id, [one])
+            return
+        for (_, outcome), result in zip(group, results, strict=True):
+            settle(outcome, result)
+        if moved := [one for one in results if isinstance(one, Stored) and one.passed_on]:
+            self.on_change(tenant_id, moved)
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        tasks = [queue.task for queue in self.queues.values() if queue.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def settle(outcome: "asyncio.Future[Stored]", result: Stored | Exception) -> None:
+    if outcome.done():
+        return
+    if isinstance(result, Stored):
+        outcome.set_result(result)
+        return
+    outcome.set_exception(copy_of(result))
+    outcome.exception()  # seen: a caller that went away leaves no warning
+
+
+def copy_of(error: Exception) -> Exception:
+    """An error shared by a group is raised in several places; each raises its own."""
+    if isinstance(error, HubError):
+        return type(error)(str(error), data=error.data, headers=error.headers)
+    return error

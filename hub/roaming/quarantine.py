@@ -1,0 +1,99 @@
+"""Objects that came with a fault: kept with field, rule and sender until a good one arrives.
+
+One bad object never costs the good ones (TRANSPORT-14). A partner's open entries are bounded; an entry
+for the same object replaces the one before.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.models.feed import QuarantinedObject
+from hub.roaming.modules import MODULES, TOKENS
+
+MOST_PER_PARTNER = 5000
+LONGEST_BODY = 64 * 1024
+
+
+async def note(
+    db: AsyncSession,
+    *,
+    partner_id: UUID,
+    module: str,
+    kind: str,
+    ocpi_version: str,
+    source: str,
+    body: str,
+    errors: Sequence[dict[str, Any]],
+    object_ref: str | None = None,
+) -> None:
+    """Keep a refused object. ``errors`` are ``{"field", "rule"}``; long bodies are cut."""
+    if object_ref is not None:
+        await db.execute(
+            delete(QuarantinedObject).where(
+                QuarantinedObject.partner_id == partner_id,
+                QuarantinedObject.module == module,
+                QuarantinedObject.object_ref == object_ref,
+                QuarantinedObject.settled_at.is_(None),
+            )
+        )
+    db.add(
+        QuarantinedObject(
+            partner_id=partner_id,
+            module=module,
+            kind=kind,
+            ocpi_version=ocpi_version,
+            object_ref=object_ref[:200] if object_ref else None,
+            source=source,
+            body=body.replace("\x00", "\\u0000")[:LONGEST_BODY],
+            errors=list(errors)[:50],
+        )
+    )
+    await db.flush()
+    await db.execute(
+        delete(QuarantinedObject).where(
+            QuarantinedObject.id.in_(
+                select(QuarantinedObject.id)
+                .where(QuarantinedObject.partner_id == partner_id)
+                .order_by(QuarantinedObject.created_at.desc())
+                .offset(MOST_PER_PARTNER)
+            )
+        )
+    )
+
+
+async def settle(db: AsyncSession) -> None:
+    """Close the entries of objects that have arrived in good shape since."""
+    for name, module in MODULES.items():
+        key = "split_part(kept.object_key, '/', 1)" if module is TOKENS else "kept.object_key"
+        await db.execute(
+            text(f"""
+                update quarantined_objects as bad set settled_at = now()
+                from {module.table.__tablename__} as kept
+                where bad.settled_at is null and bad.module = :module
+                  and bad.object_ref = kept.country_code || '/' || kept.party_id || '/' || {key}
+                  and kept.received_at > bad.created_at
+            """),  # noqa: S608 - table names are ours
+            {"module": name},
+        )
+    await db.execute(
+        text("""
+            update quarantined_objects as bad set settled_at = now()
+            from ocpi_evses as kept
+            where bad.settled_at is null and bad.kind = 'EVSE'
+              and bad.object_ref = kept.country_code || '/' || kept.party_id || '/'
+                                   || kept.location_key || '/' || kept.object_key
+              and kept.received_at > bad.created_at
+        """)
+    )
+
+
+async def dismiss(db: AsyncSession, entry_id: UUID) -> None:
+    await db.execute(
+        update(QuarantinedObject)
+        .where(QuarantinedObject.id == entry_id)
+        .values(settled_at=text("now()"))
+    )
