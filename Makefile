@@ -1,0 +1,69 @@
+# Everything a newcomer needs: python3 (3.11 or newer) and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?= -n 2
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint format openapi bench lock clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Start the hub, with a PostgreSQL of its own, on 127.0.0.1:8080
+	$(BIN)/hub serve
+
+demo: $(VENV)/.run ## Show a CPO and an eMSP roam through a hub
+	$(BIN)/hub demo --once
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Check style, types and the generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy hub
+	$(BIN)/hub openapi --check
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+openapi: $(VENV)/.dev ## Write openapi/ from the routes and schemas
+	$(BIN)/hub openapi
+
+bench: $(VENV)/.bench ## Measure the hub beside a bare aiohttp server
+	$(BIN)/python -m benchmarks
+
+LOCK = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links setup.cfg
+
+lock: $(VENV)/.dev ## Pin the newest versions that setup.cfg allows
+	$(LOCK) --upgrade --extra tests --extra lint --output-file requirements-dev.lock
+	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
+	$(LOCK) --constraint requirements-dev.lock --extra bench --output-file requirements-bench.lock
+
+clean: ## Remove what was built; hub-data stays
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A stamp for each set of packages, renewed when its lock file changes.
+$(VENV)/.run: requirements.lock setup.cfg setup.py pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock setup.cfg setup.py pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.bench: requirements-bench.lock $(VENV)/.run
+	$(BIN)/pip install --quiet --require-hashes -r requirements-bench.lock
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "The hub needs Python 3.11 or newer; $(PYTHON) is older or missing. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,158 @@
+"""The dependency rule, where it cannot be forgotten: imports go down only (docs/architecture.md)."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+HUB = ROOT / "hub"
+
+GROUND = {"audit", "codec", "db", "errors", "log", "models", "security", "settings"}
+
+# What a part of hub may import of hub. ``keys`` stands beside the wires; the parts that wire
+# everything together (app, jobs, cli, demo …) may import what they like.
+MAY_IMPORT = {
+    "models": {"models"},
+    "roaming": GROUND | {"roaming"},
+    "ocpi": GROUND | {"keys", "roaming", "ocpi"},
+    "ocpp": GROUND | {"keys", "roaming", "ocpp"},
+    "admin": GROUND | {"keys", "roaming", "ocpi", "ocpp", "admin", "openapi"},
+}
+
+THIRD_PARTY_BANNED = {
+    "models": {"aiohttp", "marshmallow", "ocpp", "requests"},
+    "roaming": {"aiohttp", "marshmallow", "ocpp", "requests"},
+}
+
+# Ways to call somebody else's server. Partners decide where the hub's calls go, so there is one door.
+HTTP_CLIENTS = {"ClientSession", "TCPConnector", "UnixConnector"}
+HTTP_CLIENT_MODULES = {"requests", "httpx", "urllib.request", "http.client", "urllib3"}
+
+
+def modules(part: str) -> list[Path]:
+    path = HUB / part
+    return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Dotted names of everything a module imports, wherever in the module it does so."""
+    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+        match node:
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(level=level) if level:
+                yield "." * level
+            case ast.ImportFrom(module=str(module), names=names):
+                yield from (f"{module}.{name.name}" for name in names)
+
+
+def parts_of_hub(path: Path) -> set[str]:
+    return {name.split(".")[1] for name in imported(path) if name.startswith("hub.")}
+
+
+def relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_packages_import_only_what_lies_below_them(package):
+    found = {relative(path): parts_of_hub(path) - MAY_IMPORT[package] for path in modules(package)}
+
+    assert {path: above for path, above in found.items() if above} == {}
+
+
+@pytest.mark.parametrize("module", sorted(GROUND - {"models"}))
+def test_the_ground_stands_on_nothing_else(module):
+    [path] = modules(module)
+
+    assert parts_of_hub(path) <= GROUND
+
+
+@pytest.mark.parametrize("package", THIRD_PARTY_BANNED)
+def test_rules_and_tables_know_no_wire(package):
+    found = {
+        (relative(path), name)
+        for path in modules(package)
+        for name in imported(path)
+        if name.split(".")[0] in THIRD_PARTY_BANNED[package]
+    }
+
+    assert found == set()
+
+
+def test_only_the_wires_know_aiohttp():
+    ground = [path for module in GROUND for path in modules(module)]
+
+    assert {relative(path) for path in ground if uses(path, "aiohttp")} == set()
+
+
+def test_hub_is_imported_by_its_full_name_only():
+    """``import hub.x`` or a relative import would get around the rule above."""
+    found = {
+        (relative(path), node.lineno)
+        for path in HUB.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.ImportFrom) and node.level)
+        or (isinstance(node, ast.Import) and any(n.name.split(".")[0] == "hub" for n in node.names))
+    }
+
+    assert found == set()
+
+
+def test_only_one_module_opens_client_sessions():
+    """Everything a partner can make the hub call goes through the address guard (T-30)."""
+    found = {
+        relative(path)
+        for path in HUB.rglob("*.py")
+        # The simulated platforms are not the hub: they call it.
+        if "demo" not in path.relative_to(HUB).parts and opens_client(path)
+    }
+
+    assert found == {"hub/ocpi/outbound.py"}
+
+
+def opens_client(path: Path) -> bool:
+    named = {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Attribute | ast.Name)
+    }
+    return bool(named & HTTP_CLIENTS) or any(
+        name.split(".")[-1] in HTTP_CLIENTS for name in imported(path)
+    )
+
+
+def test_blocking_http_is_for_the_command_line():
+    found = {
+        relative(path)
+        for path in HUB.rglob("*.py")
+        if any(uses(path, module) for module in HTTP_CLIENT_MODULES)
+    }
+
+    assert {path for path in found if not path.startswith("hub/cli/")} == set()
+
+
+def uses(path: Path, module: str) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for name in imported(path))
+
+
+def test_the_simulated_platforms_know_nothing_of_the_hub():
+    """They must be able to speak to it with nothing but the OCPI documents in hand."""
+    found = {
+        relative(path): parts_of_hub(path) - {"demo"}
+        for path in modules("demo")
+        if path.name.startswith("platform")
+    }
+
+    assert {path: parts for path, parts in found.items() if parts} == {}
+
+
+def test_every_folder_of_code_is_a_package():
+    """setuptools leaves out a folder without ``__init__.py``, and the wheel would lack it."""
+    folders = {path.parent for path in HUB.rglob("*.py")}
+
+    assert {
+        relative(folder) for folder in folders if not (folder / "__init__.py").exists()
+    } == set()
