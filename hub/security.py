@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+SHORTEST = 2 + NONCE_BYTES + 16  # format, length of the key id, nonce, tag
 # A key with fewer different bytes was typed by hand or left at some default, not drawn.
 LEAST_DISTINCT_BYTES = 12
 FORMAT = b"\x01"
@@ -153,7 +154,7 @@ def derive(key: bytes, purpose: bytes) -> bytes:
 
 def split(data: bytes) -> tuple[str, bytes, bytes]:
     """Key id, head (which is authenticated), nonce and ciphertext."""
-    if data[:1] != FORMAT or len(data) < 2 + data[1] + NONCE_BYTES:  # noqa: PLR2004
+    if len(data) < SHORTEST or data[:1] != FORMAT or len(data) < SHORTEST + data[1]:
         raise Undecipherable("not encrypted by this hub")
     end = 2 + data[1]
     return data[2:end].decode("ascii", "replace"), data[:end], data[end:]

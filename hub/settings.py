@@ -34,6 +34,8 @@ class Settings:
     log_format: str = "json"
     egress_allow_cidrs: tuple[Network, ...] = ()
     egress_allow_http: bool = False
+    # Besides 443 and 8443; in networks allowed by the operator any port from 1024 on will do.
+    egress_allow_ports: tuple[int, ...] = ()
     max_body_bytes: int = 2 * 1024 * 1024
     requests_per_second: float = 200.0
     request_burst: int = 1000
@@ -144,6 +146,11 @@ def read_database_url(variable: str, text: str) -> str:
     return "postgresql+asyncpg://" + text.split("://", 1)[1]
 
 
+def read_ports(variable: str, text: str) -> tuple[int, ...]:
+    one = number(int, 1, 65535)
+    return tuple(one(variable, part.strip()) for part in text.split(",") if part.strip())
+
+
 def read_networks(variable: str, text: str) -> tuple[Network, ...]:
     try:
         return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -162,6 +169,7 @@ READERS: Mapping[str, Callable[[str, str], Any]] = {
     "log_format": one_of("json", "console"),
     "egress_allow_cidrs": read_networks,
     "egress_allow_http": read_flag,
+    "egress_allow_ports": read_ports,
     "max_body_bytes": number(int, 1024, 64 * 1024 * 1024),
     "requests_per_second": number(float, 0.1, 1_000_000),
     "request_burst": number(int, 1, 1_000_000),
