@@ -3,6 +3,14 @@
 from setuptools import find_packages, setup
 
 setup(
-    packages=[*find_packages(include=["hub", "hub.*"]), "hub.migrations", "hub.migrations.versions"],
+    packages=[
+        *find_packages(include=["hub", "hub.*"]),
+        "hub.migrations",
+        "hub.migrations.versions",
+    ],
+        *find_packages(include=["hub", "hub.*"]),
+        "hub.migrations",
+        "hub.migrations.versions",
+    ],
     package_dir={"hub.migrations": "migrations"},
 )

@@ -1,4 +1,4 @@
-"""The dependency rule, where it cannot be forgotten: imports go down only (docs/architecture.md)."""
+"""The dependency rule, where it cannot be forgotten: imports go down only."""
 
 import ast
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ THIRD_PARTY_BANNED = {
     "roaming": {"aiohttp", "marshmallow", "ocpp", "requests"},
 }
 
-# Ways to call somebody else's server. Partners decide where the hub's calls go, so there is one door.
+# Ways to call somebody else's server. Partners decide where the calls go, so there is one door.
 HTTP_CLIENTS = {"ClientSession", "TCPConnector", "UnixConnector"}
 HTTP_CLIENT_MODULES = {"requests", "httpx", "urllib.request", "http.client", "urllib3"}
 
@@ -152,6 +152,7 @@ def test_the_simulated_platforms_know_nothing_of_the_hub():
 def test_every_folder_of_code_is_a_package():
     """setuptools leaves out a folder without ``__init__.py``, and the wheel would lack it."""
     folders = {path.parent for path in HUB.rglob("*.py")}
+    bare = {relative(folder) for folder in folders if not (folder / "__init__.py").exists()}
 
     assert {
         relative(folder) for folder in folders if not (folder / "__init__.py").exists()
