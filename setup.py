@@ -8,9 +8,5 @@ setup(
         "hub.migrations",
         "hub.migrations.versions",
     ],
-        *find_packages(include=["hub", "hub.*"]),
-        "hub.migrations",
-        "hub.migrations.versions",
-    ],
     package_dir={"hub.migrations": "migrations"},
 )

@@ -154,6 +154,4 @@ def test_every_folder_of_code_is_a_package():
     folders = {path.parent for path in HUB.rglob("*.py")}
     bare = {relative(folder) for folder in folders if not (folder / "__init__.py").exists()}
 
-    assert {
-        relative(folder) for folder in folders if not (folder / "__init__.py").exists()
-    } == set()
+    assert bare == set()
