@@ -1,11 +1,27 @@
-"""Partners as the rules see them: who is connected, which parties they host, where they serve what."""
+"""Partners as the rules see them: who is connected, which parties they host, where they serve what.
 
-from collections.abc import Mapping
+``Connection`` is what everybody else reads. How a partner gets connected, renewed and parted from is
+in ``registration``.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import HubError
+from hub.models.base import CURRENT_TENANT
+from hub.models.feed import Cursor
+from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
+from hub.models.tenants import Tenant
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
+
+# How old "last seen" may be before a request writes it anew, so that not every request writes.
+SEEN_PRECISION = "interval '30 seconds'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +32,42 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
+class Configuration:
+    """What the operator set for one partner (``ocpi_partners.configuration``).
+
+    ``supported_modules``: the modules agreed on (None: all). ``required_modules``: without these
+    the registration is refused (3003), as ``locations`` or ``locations:SENDER``. ``delivery``: what
+    a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``: where
+    its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or ``raw``.
+    """
+
+    auto_sync_enabled: bool = True
+    supported_modules: frozenset[str] | None = None
+    required_modules: frozenset[str] = frozenset()
+    delivery: str = "catch_up"
+    allowed_origins: frozenset[str] = frozenset()
+    token_form: str = "auto"  # noqa: S105 - the form, not the token
+    rate_limits: Mapping[str, Any] = field(default_factory=dict)
+    custom_settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Configuration":
+        """Read what is stored; members that are missing or unknown do no harm."""
+        known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
+        for name in ("supported_modules", "required_modules", "allowed_origins"):
+            if known.get(name) is not None:
+                known[name] = frozenset(known[name])
+        return cls(**known)
+
+
+@dataclass(frozen=True)
 class Connection:
     """One partner, as read at one moment; a value, safe to keep while no transaction is open.
 
     ``roles`` are those that are approved *and* declared. ``hub`` is the tenant's own party: the
-    address of Broadcast Push and GET ALL. ``token_kind`` is set on the connection of an incoming
-    request: "A" for an invitation, "C" for a registered partner.
+    address of Broadcast Push and GET ALL. The last three are set on the connection of an incoming
+    request: ``token_kind`` is "A" for an invitation, "C" for a registered partner;
+    ``token_unproven`` says that this token was never used for more than reading versions.
     """
 
     id: UUID
@@ -35,14 +81,26 @@ class Connection:
     endpoints: tuple[Endpoint, ...] = ()
     versions_url: str | None = None
     token_to_send: bytes | None = field(default=None, repr=False)
-    token_form_sent: str = "base64"
+    previous_token: bytes | None = field(default=None, repr=False)
+    token_form_sent: str = "base64"  # noqa: S105 - the form, not the token
+    token_form_seen: str | None = None
     hub_party: Party | None = None
-    token_kind: str = "C"
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    token_kind: str = "C"  # noqa: S105 - the kind, not the token
+    token_id: UUID | None = None
+    token_unproven: bool = False
 
     @property
     def parties(self) -> frozenset[Party]:
         return frozenset(party for party, _ in self.roles)
+
+    @property
+    def registered(self) -> bool:
+        return self.token_to_send is not None
+
+    @cached_property
+    def settings(self) -> Configuration:
+        return Configuration.of(self.configuration)
 
     def roles_of(self, party: Party) -> frozenset[Role]:
         return frozenset(role for host, role in self.roles if host == party)
@@ -53,3 +111,183 @@ class Connection:
             if endpoint.identifier.lower() == module.lower() and endpoint.role == role:
                 return endpoint
         return None
+
+
+def token_place(partner_id: UUID) -> str:
+    """What the encryption of a token to send is bound to: it opens nowhere else."""
+    return f"ocpi_partners/{partner_id}/token_to_send"
+
+
+async def connections(db: AsyncSession) -> list[Connection]:
+    """All partners of the tenant, whatever their status, oldest first."""
+    return await load(db)
+
+
+async def connection(db: AsyncSession, partner_id: UUID) -> Connection | None:
+    found = await load(db, Partner.id == partner_id)
+    return found[0] if found else None
+
+
+async def by_party(db: AsyncSession, party: Party, role: Role | None = None) -> list[Connection]:
+    """The partners that host a party; more than one only where roles are split over platforms."""
+    hosts = select(PartnerRole.partner_id).where(
+        PartnerRole.country_code == party.country_code,
+        PartnerRole.party_id == party.party_id,
+        PartnerRole.approved,
+        PartnerRole.declared,
+    )
+    if role is not None:
+        hosts = hosts.where(PartnerRole.role == role)
+    return await load(db, Partner.id.in_(hosts))
+
+
+async def by_token(db: AsyncSession, digests: list[bytes]) -> PartnerToken | None:
+    """The token that one of these digests belongs to; ``db`` is a platform transaction."""
+    found = await db.scalars(
+        select(PartnerToken).where(PartnerToken.digest.in_(digests), is_valid())
+    )
+    return found.first()
+
+
+def is_valid() -> ColumnElement[bool]:
+    """Whether a token may still be used, by the database's clock."""
+    return or_(PartnerToken.expires_at.is_(None), PartnerToken.expires_at > func.now())
+
+
+async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Connection]:
+    rows = (await db.scalars(select(Partner).where(*conditions).order_by(Partner.created_at))).all()
+    if not rows:
+        return []
+    ids = [row.id for row in rows] if conditions else None
+    roles, endpoints = await load_roles(db, ids), await load_endpoints(db, ids)
+    tenant = await own_tenant(db)
+    hub = hub_party(tenant)
+    return [
+        Connection(
+            id=row.id,
+            tenant_id=tenant.id,
+            name=row.name,
+            status=PartnerStatus(row.status),
+            connection_status=ConnectionStatus(row.connection_status),
+            hub=hub,
+            version=row.ocpi_version,
+            roles=frozenset(roles.get(row.id, ())),
+            endpoints=tuple(endpoints.get(row.id, ())),
+            versions_url=row.versions_url,
+            token_to_send=row.token_to_send,
+            previous_token=row.previous_token_to_send,
+            token_form_sent=row.token_form_sent or "base64",
+            token_form_seen=row.token_form_seen,
+            hub_party=Party.parse(row.hub_party_id) if row.hub_party_id else None,
+            configuration=row.configuration,
+        )
+        for row in rows
+    ]
+
+
+async def load_roles(
+    db: AsyncSession, ids: Iterable[UUID] | None
+) -> dict[UUID, list[tuple[Party, Role]]]:
+    query = select(PartnerRole).where(PartnerRole.approved, PartnerRole.declared)
+    if ids is not None:
+        query = query.where(PartnerRole.partner_id.in_(ids))
+    roles: dict[UUID, list[tuple[Party, Role]]] = {}
+    for row in await db.scalars(query):
+        party = Party(row.country_code, row.party_id)
+        roles.setdefault(row.partner_id, []).append((party, Role(row.role)))
+    return roles
+
+
+async def load_endpoints(
+    db: AsyncSession, ids: Iterable[UUID] | None
+) -> dict[UUID, list[Endpoint]]:
+    query = select(PartnerEndpoint).order_by(PartnerEndpoint.identifier)
+    if ids is not None:
+        query = query.where(PartnerEndpoint.partner_id.in_(ids))
+    endpoints: dict[UUID, list[Endpoint]] = {}
+    for row in await db.scalars(query):
+        endpoint = Endpoint(row.identifier, InterfaceRole(row.role), row.url)
+        endpoints.setdefault(row.partner_id, []).append(endpoint)
+    return endpoints
+
+
+async def own_tenant(db: AsyncSession) -> Tenant:
+    """The tenant of this transaction."""
+    return (await db.scalars(select(Tenant).where(Tenant.id == text(CURRENT_TENANT)))).one()
+
+
+def hub_party(tenant: Tenant) -> Party:
+    if tenant.country_code is None or tenant.party_id is None:
+        raise HubError(f"The tenant {tenant.name} has no country code and party id of its own.")
+    return Party.of(tenant.country_code, tenant.party_id)
+
+
+async def waiting(db: AsyncSession) -> frozenset[UUID]:
+    """The partners for whom deliveries wait because earlier ones failed."""
+    found = await db.scalars(select(Cursor.partner_id).where(Cursor.failures > 0).distinct())
+    return frozenset(found)
+
+
+async def seen(db: AsyncSession, partner_id: UUID, *, form: str | None = None) -> bool:
+    """The partner called, or answered: it is there. Returns whether deliveries had waited for it.
+
+    ``form`` is how it wrote its token. Its back-off is forgotten, and OFFLINE ends (HCI-06).
+    """
+    await db.execute(
+        update(Partner)
+        .where(
+            Partner.id == partner_id,
+            or_(
+                Partner.last_seen_at.is_(None),
+                Partner.last_seen_at < func.now() - text(SEEN_PRECISION),
+            ),
+        )
+        # Being seen is no change of the partner: everything that is cached of it stays true.
+        .values(last_seen_at=func.now(), updated_at=Partner.updated_at)
+    )
+    if form is not None:
+        await db.execute(
+            update(Partner)
+            .where(Partner.id == partner_id, Partner.token_form_seen.is_distinct_from(form))
+            .values(token_form_seen=form)
+        )
+    await db.execute(
+        update(Partner)
+        .where(
+            Partner.id == partner_id,
+            Partner.connection_status == ConnectionStatus.OFFLINE,
+            Partner.status == PartnerStatus.ACTIVE,
+        )
+        .values(connection_status=ConnectionStatus.CONNECTED, connection_changed_at=func.now())
+    )
+    cleared = await db.scalars(
+        update(Cursor)
+        .where(and_(Cursor.partner_id == partner_id, Cursor.failures > 0))
+        .values(failures=0, next_attempt_at=None)
+        .returning(Cursor.id)
+    )
+    return cleared.first() is not None
+
+
+async def connection_changed(db: AsyncSession, partner_id: UUID, status: ConnectionStatus) -> bool:
+    """Keep a partner's new connection status, if it is one; the others are told from it (HCI-03).
+
+    ClientInfo is derived from ``connection_status`` and the roles; ``connection_changed_at`` is its
+    ``last_updated``, so a change of roles counts as well: see ``roles_changed``.
+    """
+    changed = await db.scalars(
+        update(Partner)
+        .where(Partner.id == partner_id, Partner.connection_status != status)
+        .values(connection_status=status, connection_changed_at=func.now())
+        .returning(Partner.id)
+    )
+    return changed.first() is not None
+
+
+async def roles_changed(db: AsyncSession, partner_id: UUID) -> None:
+    """The parties on a platform changed: others must be told, and what is cached is stale."""
+    await db.execute(
+        update(Partner)
+        .where(Partner.id == partner_id)
+        .values(connection_changed_at=func.now(), version=Partner.version + 1)
+    )
