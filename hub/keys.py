@@ -1,11 +1,29 @@
 """Where handlers find what the application opened: ``request.config_dict[DATABASE]``."""
 
+from typing import TYPE_CHECKING
+
 from aiohttp import web
 
 from hub.db import Database
+from hub.roaming.intake import Intake
+from hub.roaming.totals import Totals
 from hub.security import Keyring
 from hub.settings import Settings
+
+if TYPE_CHECKING:
+    from hub.ocpi.client import Client
+    from hub.ocpi.directory import Directory
+    from hub.ocpi.limits import Limits
+    from hub.ocpi.outbound import Outbound
+    from hub.ocpi.sender import Sender
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
+INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
+OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")
+CLIENT: "web.AppKey[Client]" = web.AppKey("client")
+DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
+LIMITS: "web.AppKey[Limits]" = web.AppKey("limits")
+SENDER: "web.AppKey[Sender]" = web.AppKey("sender")

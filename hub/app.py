@@ -1,0 +1,84 @@
+"""The application: opens what must be closed again, and mounts the wires."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from uuid import UUID
+
+from aiohttp import web
+
+from hub import jobs
+from hub.admin.api import make_admin
+from hub.db import Database
+from hub.keys import (
+    CLIENT,
+    DATABASE,
+    DIRECTORY,
+    INTAKE,
+    KEYRING,
+    LIMITS,
+    OUTBOUND,
+    SENDER,
+    SETTINGS,
+    TOTALS,
+)
+from hub.ocpi import forward
+from hub.ocpi.api import make_api
+from hub.ocpi.client import Client
+from hub.ocpi.directory import Directory
+from hub.ocpi.limits import Limits
+from hub.ocpi.outbound import Outbound
+from hub.ocpi.sender import Sender
+from hub.ocpi.versions import same_since
+from hub.roaming.intake import Intake
+from hub.roaming.objects import Outcome, Stored
+from hub.roaming.totals import Totals
+from hub.security import Keyring
+from hub.settings import Settings
+
+
+def make_app(settings: Settings, *, database_url: str) -> web.Application:
+    """The hub as one application. The database is migrated and reachable at ``database_url``."""
+    app = web.Application(client_max_size=settings.max_body_bytes)
+    app[SETTINGS] = settings
+    app[KEYRING] = Keyring.load(settings)
+    app[DATABASE] = Database(database_url, pool_size=settings.database_pool)
+    app[OUTBOUND] = Outbound(settings)
+    app[CLIENT] = Client(app[OUTBOUND], app[KEYRING], settings)
+    app[DIRECTORY] = Directory(app[DATABASE], app[KEYRING])
+    app[LIMITS] = Limits(settings)
+    app[TOTALS] = Totals()
+    app[SENDER] = Sender(app[DATABASE], app[CLIENT], settings, app[DIRECTORY])
+    app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
+    app[forward.SLOTS] = forward.slots()
+    app.cleanup_ctx.extend([opened, delivering, jobs.running])
+    app.add_subapp("/ocpi", make_api())
+    app.add_subapp("/admin", make_admin())
+    return app
+
+
+def passing_on(app: web.Application) -> Callable[[UUID, Sequence[Stored]], None]:
+    """After a commit: wake the sender, and count anew where the number of objects changed."""
+
+    def on_change(tenant_id: UUID, moved: Sequence[Stored]) -> None:
+        for module in {stored.module.name for stored in moved}:
+            app[SENDER].wake(tenant_id, module)
+        counted = {Outcome.CREATED, Outcome.DELETED}
+        for module in {stored.module.name for stored in moved if stored.outcome in counted}:
+            app[TOTALS].forget(tenant_id, module)
+
+    return on_change
+
+
+async def opened(app: web.Application) -> AsyncIterator[None]:
+    """The database, checked; and on the way out everything that holds a socket."""
+    await app[DATABASE].start()
+    yield
+    await app[INTAKE].close()
+    await app[OUTBOUND].close()
+    await app[DATABASE].close()
+
+
+async def delivering(app: web.Application) -> AsyncIterator[None]:
+    await app[SENDER].start()
+    yield
+    await app[SENDER].stop()
+

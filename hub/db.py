@@ -1,0 +1,223 @@
+"""The database, and the only two doors to it.
+
+``transaction`` opens a transaction in which exactly one tenant exists: PostgreSQL's row-level
+security reads the tenant from the setting ``hub.tenant_id`` and hides every other row. ``platform``
+opens one in which no tenant exists: it sees only what the policy ``identify`` shows, enough to find
+out who is calling. The setting is local to the transaction, so a pooled connection carries nothing
+over.
+
+A database that is away, restarting or out of connections is ``Unavailable`` (HTTP 503) to whoever
+called: nothing was kept, and the caller is told to send it again. The pool heals itself.
+"""
+
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import asyncpg  # type: ignore[import-untyped]
+import orjson
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from hub import codec
+from hub.errors import Unavailable
+
+log = structlog.get_logger()
+
+OLDEST_SERVER = 150000
+# Seconds: how long a request waits for a free connection, and for the server to accept a new one.
+POOL_TIMEOUT = 5
+CONNECT_TIMEOUT = 5
+
+# What the hub asks of every connection. ``jit`` costs more than it saves on short statements. The
+# timeouts (milliseconds) keep a stuck statement or forgotten transaction from holding the feed back.
+SERVER_SETTINGS = {
+    "application_name": "hub",
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "30000",
+    "idle_in_transaction_session_timeout": "60000",
+}
+
+# The database could not do it now, and did nothing: connection exceptions, operator intervention,
+# insufficient resources, deadlock, serialization failure, lock not available.
+PASSING = ("08", "53", "57", "40001", "40P01", "55P03", "25P03", "25006")
+
+SET_CONTEXT = text(
+    "SELECT set_config('hub.tenant_id', :tenant_id, true),"
+    " set_config('hub.actor_id', :actor_id, true)"
+)
+
+
+class DatabaseRefused(Exception):
+    """The hub will not serve from this database; the message says what to do."""
+
+
+class Database:
+    """A pool of connections as the plain role, and the doors ``transaction`` and ``platform``."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT,
+            connect_args={"timeout": CONNECT_TIMEOUT, "server_settings": SERVER_SETTINGS},
+            json_serializer=codec.write_text,
+            json_deserializer=orjson.loads,
+        )
+
+    async def start(self) -> None:
+        """Refuse a database in which tenants would not be kept apart (T-55)."""
+        async with self.platform() as db:
+            await refuse_old_server(db)
+            await refuse_powerful_role(db)
+            await refuse_open_tables(db)
+            if await db.scalar(text("SHOW synchronous_commit")) == "off":
+                log.warning("synchronous_commit is off: a crash can lose what was acknowledged")
+
+    @asynccontextmanager
+    async def transaction(
+        self, tenant_id: UUID, *, actor_id: UUID | None = None
+    ) -> AsyncIterator[AsyncSession]:
+        """A transaction of one tenant: commits at the end, rolls back on any exception.
+
+        ``actor_id`` is who acts (a user or an API key): it fills ``created_by``,
+        ``last_modified_by`` and the audit log.
+        """
+        async with self._begin(str(tenant_id), str(actor_id or "")) as db:
+            yield db
+
+    @asynccontextmanager
+    async def platform(self) -> AsyncIterator[AsyncSession]:
+        """A transaction before the tenant is known: it reads what identifies a caller."""
+        async with self._begin("", "") as db:
+            yield db
+
+    @asynccontextmanager
+    async def alone(self, name: str) -> AsyncIterator[bool]:
+        """True for the one caller of all processes that is at ``name`` now; the others get False.
+
+        Held by a connection, not by a transaction: whoever has it may take its time.
+        """
+        key = {"key": zlib.crc32(name.encode())}
+        async with self.engine.connect() as plain:
+            connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key)
+            try:
+                yield bool(got)
+            finally:
+                if got:
+                    await connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def _begin(self, tenant_id: str, actor_id: str) -> AsyncIterator[AsyncSession]:
+        db = await self._open(tenant_id, actor_id)
+        try:
+            async with db:
+                yield db
+                await db.commit()
+        except (DBAPIError, PoolTimeout) as error:
+            if is_passing(error):
+                raise unavailable(error) from error
+            raise
+
+    async def _open(self, tenant_id: str, actor_id: str) -> AsyncSession:
+        """A session whose transaction has begun and knows its tenant.
+
+        A connection that broke while it lay in the pool shows here, before anything was done: the
+        whole pool is then replaced, and one more try gets a fresh connection.
+        """
+        for last_try in (False, True):
+            db = AsyncSession(self.engine, expire_on_commit=False)
+            try:
+                await db.execute(SET_CONTEXT, {"tenant_id": tenant_id, "actor_id": actor_id})
+            except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+                await db.close()
+                broke_in_pool = isinstance(error, DBAPIError) and error.connection_invalidated
+                if last_try or not broke_in_pool:
+                    raise unavailable(error) from error
+            except BaseException:
+                await db.close()
+                raise
+            else:
+                return db
+        raise AssertionError("the loop returns or raises")
+
+
+def is_passing(error: DBAPIError | PoolTimeout) -> bool:
+    """Whether the same request may well succeed in a moment."""
+    if isinstance(error, PoolTimeout) or error.connection_invalidated:
+        return True
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate is not None and sqlstate.startswith(PASSING)
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    log.warning("database unavailable", error=type(getattr(error, "orig", error)).__name__)
+    return Unavailable(
+        "The hub cannot reach its database; send the request again.", headers={"Retry-After": "1"}
+    )
+
+
+async def refuse_old_server(db: AsyncSession) -> None:
+    version = int(await db.scalar(text("SHOW server_version_num")) or 0)
+    if version < OLDEST_SERVER:
+        raise DatabaseRefused(
+            f"The database is PostgreSQL {version // 10000}; the hub needs 15 or newer."
+        )
+
+
+async def refuse_powerful_role(db: AsyncSession) -> None:
+    """A superuser or BYPASSRLS role sees every tenant's rows, whatever the policies say."""
+    role, powerful = (
+        await db.execute(
+            text(
+                "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles"
+                " WHERE rolname = current_user"
+            )
+        )
+    ).one()
+    if powerful:
+        raise DatabaseRefused(
+            f"The role {role} ignores row-level security, so tenants would see each other. Serve"
+            f" as a plain one: CREATE ROLE hub LOGIN NOSUPERUSER NOBYPASSRLS; then run"
+            f" `hub migrate` as the owner and put the role hub into HUB_DATABASE_URL."
+        )
+    owned = await db.scalar(
+        text(
+            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)"
+        )
+    )
+    if owned:
+        raise DatabaseRefused(
+            f"The role {role} owns tables and could switch their isolation off. Let another role"
+            f" own them: run `hub migrate` as that one, and serve as a role that owns nothing."
+        )
+
+
+async def refuse_open_tables(db: AsyncSession) -> None:
+    """Every table with a tenant must be isolated; none at all means nobody migrated."""
+    rows = await db.execute(
+        text(
+            "SELECT c.relname, c.relrowsecurity AND (c.relforcerowsecurity OR c.relispartition)"
+            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
+            " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
+        )
+    )
+    isolated = {name: bool(closed) for name, closed in rows.tuples()}
+    if not isolated:
+        raise DatabaseRefused("The database has no tables yet: run `hub migrate` first.")
+    if exposed := sorted(name for name, closed in isolated.items() if not closed):
+        raise DatabaseRefused(
+            f"Row-level security is not enabled and forced on {', '.join(exposed)};"
+            f" run `hub migrate`."
+        )

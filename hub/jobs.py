@@ -1,0 +1,91 @@
+"""What the hub does by the clock: a table of jobs, each run by one process at a time.
+
+APScheduler only ticks; it knows nothing of other processes. Whoever gets the advisory lock of a job
+runs it, the others let it be. The jobs keep their state in the database, so a missed tick costs nothing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+import structlog
+from aiohttp import web
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import delete, func, select
+
+from hub.keys import DATABASE, SENDER
+from hub.models.routing import ResponseRoute, RouteHint
+from hub.models.tenants import Tenant
+from hub.partitions import ensure_partitions
+from hub.roaming import quarantine
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Job:
+    """``seconds`` between runs."""
+
+    name: str
+    seconds: float
+    run: Callable[[web.Application], Awaitable[None]]
+
+
+async def make_partitions(app: web.Application) -> None:
+    await ensure_partitions(app[DATABASE])
+
+
+async def check_still_alive(app: web.Application) -> None:
+    await app[SENDER].still_alive()
+
+
+async def settle_quarantine(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            await quarantine.settle(db)
+
+
+async def forget_routes(app: web.Application) -> None:
+    """Links and hints that have expired lead nowhere any more."""
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            for table in (ResponseRoute, RouteHint):
+                await db.execute(delete(table).where(table.expires_at < func.now()))
+
+
+async def tenants(app: web.Application) -> list[UUID]:
+    async with app[DATABASE].platform() as db:
+        return list(await db.scalars(select(Tenant.id)))
+
+
+JOBS = (
+    Job("partitions", 6 * 3600, make_partitions),
+    Job("still alive", 30, check_still_alive),
+    Job("settle quarantine", 60, settle_quarantine),
+    Job("forget routes", 600, forget_routes),
+)
+
+
+async def run(app: web.Application, job: Job) -> bool:
+    """Run a job unless another process is at it; False when it was left to the other."""
+    try:
+        async with app[DATABASE].alone(f"job {job.name}") as mine:
+            if mine:
+                await job.run(app)
+            return mine
+    except Exception:
+        log.exception("job failed", job=job.name)
+        return False
+
+
+async def running(app: web.Application) -> AsyncIterator[None]:
+    """The scheduler, as long as the application runs."""
+    scheduler = AsyncIOScheduler(
+        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    for job in JOBS:
+        scheduler.add_job(run, "interval", [app, job], id=job.name, seconds=job.seconds)
+    scheduler.start()
+    await run(app, JOBS[0])
+    yield
+    scheduler.shutdown(wait=False)

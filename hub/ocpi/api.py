@@ -1,0 +1,159 @@
+"""The OCPI side of the hub: what every request passes through, and which function serves it.
+
+    answer_errors   errors become envelopes; message ids and routing headers go on every answer
+    identify        token → partner → tenant; version, operation and parties onto the request
+    forward_to_receiver   a request addressed to another party never reaches an endpoint (forward.py)
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
+from hub.keys import DIRECTORY, LIMITS
+from hub.ocpi import forward, parties
+from hub.ocpi.endpoints import cdrs, credentials, locations, objects, sessions, tokens, versions
+from hub.ocpi.envelope import failure
+from hub.ocpi.operations import OPERATIONS, Operation
+from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
+from hub.ocpi.versions import VERSIONS
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,255}")
+
+ENDPOINTS: dict[str, Handler] = {
+    function.__name__: function
+    for function in (
+        objects.list_objects,
+        objects.get_object,
+        objects.find_object,
+        objects.put_object,
+        locations.get_evse,
+        locations.find_evse,
+        locations.put_evse,
+        sessions.put_charging_preferences,
+        cdrs.post_cdr,
+        tokens.authorize,
+    )
+} | {
+    "patch_object": objects.put_object,
+    "delete_object": objects.put_object,
+    "patch_evse": locations.put_evse,
+}
+
+
+def make_api() -> web.Application:
+    """The sub-application that is mounted at /ocpi."""
+    api = web.Application(middlewares=[answer_errors, identify, forward.forward_to_receiver])
+    api.router.add_routes(versions.routes)
+    api.router.add_routes(credentials.routes)
+    api.router.add_routes(forward.routes)
+    for operation in OPERATIONS:
+        api.router.add_route(operation.method, route_path(operation), ENDPOINTS[operation.endpoint])
+    return api
+
+
+def route_path(operation: Operation) -> str:
+    """With and without a slash at the end (TRANSPORT-22)."""
+    return f"/{{version}}/{operation.interface.lower()}/{operation.module}{operation.path}{{slash:/?}}"
+
+
+BY_ROUTE = {(operation.method, route_path(operation)): operation for operation in OPERATIONS}
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request[REQUEST_ID] = message_id(request, "X-Request-ID")
+    request[CORRELATION_ID] = message_id(request, "X-Correlation-ID")
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(
+        request_id=request[REQUEST_ID], correlation_id=request[CORRELATION_ID]
+    )
+    try:
+        response = await handler(request)
+    except HubError as error:
+        log.info("request refused", status_code=error.status_code, reason=str(error))
+        response = failure(error)
+    except web.HTTPException as error:
+        response = failure(http_error(error))
+    except Exception:
+        log.exception("request failed")
+        response = failure(HubError("The hub failed to handle this request."))
+    response.headers["X-Request-ID"] = request[REQUEST_ID]
+    response.headers["X-Correlation-ID"] = request[CORRELATION_ID]
+    if OPERATION in request and PARTNER in request:
+        response.headers.update(parties.answer_headers(request))
+    return response
+
+
+def message_id(request: web.Request, header: str) -> str:
+    """The caller's id; a missing, oversized or unprintable one is replaced (TRANSPORT-49, T-27)."""
+    given = request.headers.get(header, "")
+    return given if MESSAGE_ID.fullmatch(given) else str(uuid4())
+
+
+def http_error(error: web.HTTPException) -> HubError:
+    """What aiohttp itself refused, in OCPI's words."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return MethodNotAllowed(f"Allowed here: {allowed}.", headers={"Allow": allowed})
+    if error.status == NotFound.http_status:
+        nowhere = NotFound("There is nothing at this URL.")
+        nowhere.status_code = 2000
+        return nowhere
+    refused = HubError(error.reason)
+    refused.status_code, refused.http_status = 2000, error.status
+    return refused
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whose request it is. Before this nothing of the request is believed, after it everything is checked."""
+    limits, directory = request.config_dict[LIMITS], request.config_dict[DIRECTORY]
+    limits.check_login(request.remote or "")
+    try:
+        partner = await directory.authenticate(request.headers.get("Authorization", ""))
+    except Unauthorized:
+        limits.failed_login(request.remote or "")
+        raise
+    request[PARTNER] = partner
+    limits.check_partner(str(partner.id))
+    structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
+    read_version(request)
+    operation = operation_of(request)
+    if operation is None:
+        return await handler(request)
+    if partner.token_kind == "A":
+        raise Unauthorized("This token is for registering only: POST your credentials first.")
+    request[OPERATION] = operation
+    if operation.since > request[VERSION].number or operation.only not in {
+        None,
+        request[VERSION].number,
+    }:
+        raise NotFound(f"OCPI {request[VERSION].number} has no such request.")
+    request[AUDIENCE] = await directory.audience(partner.tenant_id)
+    parties.read_parties(request)
+    directory.seen(partner)
+    return await handler(request)
+
+
+def read_version(request: web.Request) -> None:
+    if (number := request.match_info.get("version")) is None:
+        return
+    if number not in VERSIONS:
+        raise NotFound(f"OCPI {number[:20]} is not served here. Served: {', '.join(VERSIONS)}.")
+    request[VERSION] = VERSIONS[number]
+
+
+def operation_of(request: web.Request) -> Operation | None:
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    path = resource.canonical.removeprefix("/ocpi")
+    return BY_ROUTE.get((request.method, path))

@@ -1,0 +1,43 @@
+"""EVSEs and connectors: parts of a location that have URLs of their own."""
+
+from typing import Any
+
+from aiohttp import web
+
+from hub import codec
+from hub.errors import UnknownLocation
+from hub.ocpi.endpoints import objects, pushes
+from hub.ocpi.envelope import success
+from hub.ocpi.request import VERSION
+from hub.roaming.listing import Kept
+from hub.roaming.modules import LOCATIONS
+
+
+async def get_evse(request: web.Request) -> web.Response:
+    return part_of(request, await objects.visible(request, LOCATIONS, pushes.url_owner(request)))
+
+
+async def find_evse(request: web.Request) -> web.Response:
+    return part_of(request, await objects.find_visible(request, LOCATIONS))
+
+
+def part_of(request: web.Request, kept: Kept) -> web.Response:
+    """The EVSE or connector of a location, in the caller's version."""
+    location = request[VERSION].downgrade("Location", codec.read(kept.text))
+    uid, connector_id = request.match_info["evse_uid"], request.match_info.get("connector_id")
+    part = one(location.get("evses") or [], "uid", uid)
+    if connector_id is not None:
+        part = one((part or {}).get("connectors") or [], "id", connector_id)
+    if part is None:
+        what = f"EVSE {uid}" if connector_id is None else f"Connector {connector_id} of EVSE {uid}"
+        raise UnknownLocation(f"{what} of location {kept.object_id} is unknown.")
+    return success(part)
+
+
+def one(parts: list[dict[str, Any]], member: str, wanted: str) -> dict[str, Any] | None:
+    return next((part for part in parts if part[member].upper() == wanted.upper()), None)
+
+
+async def put_evse(request: web.Request) -> web.Response:
+    """PUT or PATCH of an EVSE or a connector: one EVSE moves in the feed, not its location."""
+    return objects.kept_answer(request, await pushes.keep_push(request))

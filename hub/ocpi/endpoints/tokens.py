@@ -1,0 +1,82 @@
+"""Real-time authorization: may this token charge here? The party that issued it decides (TOK-10)."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from hub import codec
+from hub.errors import ReceiverTimeout, ReceiverUnreachable, UnknownReceiver, UnknownToken
+from hub.keys import DATABASE, LIMITS
+from hub.models.values import Party, Role
+from hub.ocpi import forward
+from hub.ocpi.endpoints import pushes
+from hub.ocpi.envelope import read_object, success
+from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, PARTNER, VERSION
+from hub.roaming import listing
+from hub.roaming.listing import Kept
+from hub.roaming.modules import TOKENS
+
+log = structlog.get_logger()
+
+# Whitelists under which a token may charge although its issuer cannot be asked (TOK-05).
+OFFLINE = frozenset({"ALWAYS", "ALLOWED", "ALLOWED_OFFLINE"})
+
+
+async def authorize(request: web.Request) -> web.Response:
+    """Ask the issuer; when it does not answer in time, decide by the token's whitelist (TOK-16).
+
+    UnknownToken (HTTP 404 and 2004) when nobody here issued the token (TOK-20).
+    """
+    body = await read_object(request, optional=True)
+    if body is not None:
+        request[VERSION].read("LocationReferences", body)
+    uid, type_ = request.match_info["id"], pushes.token_type(request)
+    kept = await find_token(request, f"{uid.upper()}/{type_}")
+    issuer = Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
+    if issuer is None:
+        request.config_dict[LIMITS].unknown_token(str(request[PARTNER].id))
+        raise UnknownToken(f"Nobody here issued token {type_}.")
+    try:
+        return await forward.forward(request, issuer)
+    except (ReceiverTimeout, ReceiverUnreachable, UnknownReceiver) as error:
+        if kept is None:
+            raise
+        log.warning("issuer did not answer", issuer=str(issuer), reason=str(error))
+        request[ANSWERED_BY] = request[PARTNER].hub
+        return success(decided(request, codec.read(kept.text)))
+
+
+async def find_token(request: web.Request, key: str) -> Kept | None:
+    """The token among those of parties the caller has an agreement with; the longest known first."""
+    asker, audience = request[FROM], request[AUDIENCE]
+    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+        found = await listing.find(db, TOKENS, key)
+    for kept in sorted(found, key=lambda kept: kept.page_seq):
+        issuer = Party(kept.key.country_code, kept.key.party_id)
+        if asker is None or audience.allows(issuer, asker, TOKENS.name):
+            return kept
+    return None
+
+
+def issuer_by_prefix(request: web.Request, uid: str) -> Party | None:
+    """A contract id (EMAID) begins with its issuer's country and party (HUB-35)."""
+    letters = uid.replace("-", "").replace("*", "").upper()
+    if request.query.get("type") != "EMAID" or len(letters) < 6 or not letters.isalnum():
+        return None
+    party = Party(letters[:2], letters[2:5])
+    return party if request[AUDIENCE].hosts(party, Role.EMSP) else None
+
+
+def decided(request: web.Request, token: dict[str, Any]) -> dict[str, Any]:
+    """The hub's own decision, in the caller's version."""
+    allowed = bool(token.get("valid")) and token.get("whitelist") in OFFLINE
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    text = f"Decided by the hub at {now}: the issuer of the token did not answer."
+    info = {
+        "allowed": "ALLOWED" if allowed else "NOT_ALLOWED",
+        "token": token,
+        "info": {"language": "en", "text": text},
+    }
+    return request[VERSION].downgrade("AuthorizationInfo", info)

@@ -1,0 +1,314 @@
+"""Addressed requests: found, checked, passed on, and the answer brought back.
+
+A request whose OCPI-to headers name another party never reaches an endpoint. The same version on both
+sides: the bytes go through untouched. Another version: body and answer are translated. No transaction
+and no database connection is held while the hub waits.
+
+Two things in an answer point back at the other side's server and are replaced by URLs of the hub: the
+``Link`` to a list's next page and the ``Location`` of a posted CDR (HUB-41). A ``response_url`` in a
+request is replaced likewise (HUB-40, callbacks.py).
+"""
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiohttp import web
+from yarl import URL
+
+from hub import codec
+from hub.errors import (
+    HubError,
+    InvalidRequest,
+    MalformedRequest,
+    ReceiverTimeout,
+    ReceiverUnreachable,
+    RoutingError,
+    UnknownReceiver,
+)
+from hub.keys import CLIENT, SETTINGS
+from hub.models.values import ConnectionStatus, PartnerStatus, Party
+from hub.ocpi import links
+from hub.ocpi.client import Answer, join_url
+from hub.ocpi.endpoints import pushes
+from hub.ocpi.envelope import read_bytes, success
+from hub.ocpi.operations import Operation
+from hub.ocpi.outbound import Refused, Unreachable
+from hub.ocpi.request import (
+    ANSWERED_BY,
+    AUDIENCE,
+    CORRELATION_ID,
+    FROM,
+    OPERATION,
+    PARTNER,
+    TO,
+    VERSION,
+)
+from hub.ocpi.versions import VERSIONS
+from hub.ocpi.versions.base import NotExpressible, Version
+from hub.roaming.modules import MODULES
+from hub.roaming.partners import Connection
+
+log = structlog.get_logger()
+
+# Requests to one partner under way at a time; the next waits, within its own time limit.
+IN_FLIGHT = 32
+SLOTS: web.AppKey[defaultdict[Any, asyncio.Semaphore]] = web.AppKey("slots", defaultdict)
+
+
+def slots() -> defaultdict[Any, asyncio.Semaphore]:
+    return defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
+
+
+@dataclass(frozen=True)
+class Way:
+    """Where a request goes: the partner, the party on it, and the URL."""
+
+    connection: Connection
+    party: Party
+    version: Version
+    url: str
+
+
+@web.middleware
+async def forward_to_receiver(request: web.Request, handler: Any) -> web.StreamResponse:
+    to = request.get(TO)
+    if to is None or to == request[PARTNER].hub:
+        response: web.StreamResponse = await handler(request)
+        return response
+    return await forward(request, to)
+
+
+async def forward(request: web.Request, to: Party) -> web.Response:
+    """Pass the request on to a party and bring its answer back.
+
+    UnknownReceiver (4001): nobody here, or without this module. ReceiverUnreachable (4003): known but
+    not connected. ReceiverTimeout (4002): no answer in time. RoutingError (4000): not agreed, or an
+    answer that is none (HUB-45, HUB-47).
+    """
+    check_sender(request)
+    way = find_way(request, to)
+    body = await outgoing_body(request, way)
+    request[ANSWERED_BY] = to
+    answer = await call(request, way, body)
+    return await relay(request, way, answer)
+
+
+def check_sender(request: web.Request) -> None:
+    """A push names the party it comes from in its URL too; nobody pushes for somebody else (T-02)."""
+    operation = request[OPERATION]
+    module = MODULES.get(operation.module)
+    if module is not None and operation.interface == "RECEIVER" and not operation.reads:
+        if "country_code" in request.match_info:
+            pushes.check_owner(request, module)
+    if request[FROM] is None:
+        raise InvalidRequest("Say which of your parties speaks: OCPI-from-country-code and -party-id.")
+
+
+def find_way(request: web.Request, to: Party) -> Way:
+    operation, audience, sender = request[OPERATION], request[AUDIENCE], request[FROM]
+    hosts = audience.hosts(to)
+    if not hosts:
+        raise UnknownReceiver(f"{to} is not known here.")
+    assert sender is not None
+    if not audience.allows(sender, to, operation.module):
+        raise RoutingError(f"No agreement lets {sender} reach {to} for {operation.module}.")
+    connected = [host for host in hosts if is_connected(host)]
+    if not connected:
+        raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
+    for host in connected:
+        endpoint = host.endpoint(operation.module, operation.interface)
+        if endpoint is not None and host.version in VERSIONS:
+            segments = path_segments(request, operation)
+            url = join_url(endpoint.url, *segments)
+            return Way(host, to, VERSIONS[host.version], with_query(url, request))
+    raise UnknownReceiver(
+        f"{to} does not support the {operation.interface} interface of {operation.module}."
+    )
+
+
+def is_connected(connection: Connection) -> bool:
+    return (
+        connection.status == PartnerStatus.ACTIVE
+        and connection.connection_status == ConnectionStatus.CONNECTED
+    )
+
+
+def path_segments(request: web.Request, operation: Operation) -> list[str]:
+    return [
+        request.match_info[part[1:-1]] if part.startswith("{") else part
+        for part in operation.path.split("/")
+        if part
+    ]
+
+
+def with_query(url: str, request: web.Request) -> str:
+    query = request.rel_url.raw_query_string
+    if not query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
+    """The body for the other side: the same bytes, or their translation."""
+    operation, version = request[OPERATION], request[VERSION]
+    body = await read_bytes(request)
+    if not body.strip():
+        if operation.body is not None and not operation.body_optional:
+            raise MalformedRequest("The body is empty.")
+        return None
+    try:
+        value = codec.read(body)
+    except codec.BadJSON as error:
+        raise MalformedRequest(f"The body is not valid JSON: {error}") from None
+    if isinstance(value, dict):
+        check_named_party(request, value)
+    if way.version is version or operation.body is None or not value:
+        return body
+    if not isinstance(value, dict):
+        raise InvalidRequest("The body must be one JSON object.")
+    document = version.read(operation.body, value, partial=operation.partial)
+    try:
+        return codec.write(way.version.downgrade(operation.body, document))
+    except NotExpressible as error:
+        raise RoutingError(
+            f"{way.party} speaks OCPI {way.version.number}, which cannot express this: {error}"
+        ) from None
+
+
+def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
+    """The owner in the body is the one in the URL, or for a CDR the one who speaks (T-02, T-04)."""
+    operation = request[OPERATION]
+    module = MODULES.get(operation.module)
+    if module is None or operation.interface != "RECEIVER":
+        return
+    if "country_code" in request.match_info:
+        pushes.check_body(pushes.url_owner(request), body, {})
+    elif "country_code" in body and "party_id" in body:
+        sender = request[FROM]
+        assert sender is not None
+        pushes.check_body(sender, body, {})
+
+
+async def call(request: web.Request, way: Way, body: bytes | None) -> Answer:
+    """Call the partner within the time the caller has; a GET that got nowhere is tried once more (HUB-46)."""
+    seconds = time_left(request)
+    waiting = request.config_dict[SLOTS][way.connection.id]
+    try:
+        async with asyncio.timeout(seconds), waiting:
+            for attempt in (1, 2):
+                try:
+                    return await request.config_dict[CLIENT].call(
+                        way.connection,
+                        request.method,
+                        way.url,
+                        body=body,
+                        to=way.party,
+                        from_=request[FROM],
+                        correlation_id=request[CORRELATION_ID],
+                        timeout=seconds,
+                    )
+                except Unreachable as error:
+                    if error.timed_out or not request[OPERATION].reads or attempt == 2:
+                        raise
+    except TimeoutError:
+        raise ReceiverTimeout(f"{way.party} did not answer within {seconds:g} s.") from None
+    except Refused as error:
+        raise ReceiverUnreachable(f"{way.party} cannot be called: {error}") from None
+    except Unreachable as error:
+        if error.timed_out:
+            raise ReceiverTimeout(f"{way.party} did not answer within {seconds:g} s.") from None
+        raise ReceiverUnreachable(f"{way.party} cannot be reached: {error}") from None
+    raise AssertionError("a call ends with an answer or an error")
+
+
+def time_left(request: web.Request) -> float:
+    """Seconds for the call: the module's limit, or less where the caller says it waits less."""
+    limit: float = getattr(request.config_dict[SETTINGS], request[OPERATION].timeout)
+    try:
+        wanted = float(request.headers.get("X-Request-Timeout", limit))
+    except ValueError:
+        return limit
+    return min(limit, wanted) if wanted > 0 else limit
+
+
+async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
+    """The partner's answer, as the caller's version says it."""
+    if answer.http_status in {401, 403}:
+        raise ReceiverUnreachable(f"{way.party} refused the hub's own token.")
+    if answer.status_code is None:
+        raise RoutingError(
+            f"{way.party} answered HTTP {answer.http_status} without an OCPI envelope."
+        )
+    headers = await answer_headers(request, way, answer)
+    if way.version is request[VERSION] or answer.data is None or request[OPERATION].answer is None:
+        return web.Response(
+            body=answer.content,
+            status=answer.http_status,
+            content_type="application/json",
+            headers=headers,
+        )
+    data = translated(request, way, answer.data)
+    return success(data, http_status=answer.http_status, headers=headers)
+
+
+def translated(request: web.Request, way: Way, data: Any) -> Any:
+    """Answer data in the caller's version; what it cannot say of a list is left out, and logged."""
+    operation = request[OPERATION]
+    assert operation.answer is not None
+    if not operation.many:
+        return translate(request[VERSION], way.version, operation.answer, data)
+    items = []
+    for item in data if isinstance(data, list) else [data]:
+        try:
+            items.append(translate(request[VERSION], way.version, operation.answer, item))
+        except HubError as error:
+            log.warning("object left out of a forwarded list", party=str(way.party), reason=str(error))
+    return items
+
+
+def translate(to: Version, from_: Version, kind: str, data: Any) -> Any:
+    if not isinstance(data, dict):
+        return data
+    try:
+        return to.downgrade(kind, from_.read(kind, data))
+    except NotExpressible as error:
+        raise RoutingError(f"OCPI {to.number} cannot express the answer: {error}") from None
+    except InvalidRequest as error:
+        raise RoutingError(f"The answer is not a valid {kind}: {error}") from None
+
+
+async def answer_headers(request: web.Request, way: Way, answer: Answer) -> dict[str, str]:
+    headers = {
+        name: answer.headers[name] for name in ("X-Total-Count", "X-Limit") if name in answer.headers
+    }
+    if url := links.next_link(answer.headers):
+        ours = await links.keep(request, way.connection, way.party, "LINK", str(URL(way.url).join(url)))
+        headers["Link"] = f'<{ours}>; rel="next"'
+    if location := answer.headers.get("Location"):
+        target = str(URL(way.url).join(URL(location)))
+        headers["Location"] = await links.keep(
+            request, way.connection, way.party, "LOCATION", target
+        )
+    return headers
+
+
+routes = web.RouteTableDef()
+
+
+@routes.get(r"/{version}/link/{link_id}{slash:/?}")
+async def follow(request: web.Request) -> web.Response:
+    """A URL the hub gave out in place of a partner's: only whom it was given to may follow it."""
+    link = await links.find(request)
+    request[OPERATION] = link.operation
+    request[AUDIENCE] = await links.audience(request)
+    request[FROM], request[TO] = link.caller, link.party
+    hosts = [host for host in request[AUDIENCE].hosts(link.party) if host.id == link.partner_id]
+    if not hosts or not is_connected(hosts[0]):
+        raise ReceiverUnreachable(f"{link.party} is not connected.")
+    assert hosts[0].version is not None
+    way = Way(hosts[0], link.party, VERSIONS[hosts[0].version], link.url)
+    request[ANSWERED_BY] = link.party
+    return await relay(request, way, await call(request, way, None))

@@ -1,0 +1,37 @@
+"""The network of one tenant: its parties, and what is agreed between them."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.models.partners import Agreement
+from hub.models.values import Party
+from hub.roaming import partners
+from hub.roaming.audience import Audience, Rule
+
+
+async def audience(db: AsyncSession) -> Audience:
+    """Everybody in the tenant's network, as of this transaction."""
+    rules = [rule(row) for row in await db.scalars(select(Agreement))]
+    tenant = await partners.own_tenant(db)
+    features = (tenant.settings or {}).get("features") or {}
+    return Audience.of(
+        await partners.connections(db),
+        rules,
+        # An open network unless the operator closes it: tenant setting features.default_agreement.
+        allow_by_default=features.get("default_agreement", "ALLOW") != "BLOCK",
+    )
+
+
+def rule(row: Agreement) -> Rule:
+    return Rule(
+        giver=party(row.from_country_code, row.from_party_id),
+        taker=party(row.to_country_code, row.to_party_id),
+        module=row.module,
+        allow=row.effect == "ALLOW",
+        giver_country=row.from_country_code if row.from_party_id is None else None,
+        taker_country=row.to_country_code if row.to_party_id is None else None,
+    )
+
+
+def party(country_code: str | None, party_id: str | None) -> Party | None:
+    return Party.of(country_code, party_id) if country_code and party_id else None
