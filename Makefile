@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# The peer that is measured beside the hub needs old libraries: it gets an environment of its own.
+BENCH := $(VENV)-bench
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
@@ -32,8 +34,8 @@ format: $(VENV)/.dev ## Format the code
 openapi: $(VENV)/.dev ## Write openapi/ from the routes and schemas
 	$(BIN)/hub openapi
 
-bench: $(VENV)/.bench ## Measure the hub beside a bare aiohttp server
-	$(BIN)/python -m benchmarks
+bench: $(BENCH)/.bench ## Measure the hub beside a bare aiohttp server
+	$(BENCH)/bin/python -m benchmarks
 
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links setup.cfg
@@ -41,10 +43,10 @@ LOCK = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsaf
 lock: $(VENV)/.dev ## Pin the newest versions that setup.cfg allows
 	$(LOCK) --upgrade --extra tests --extra lint --output-file requirements-dev.lock
 	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
-	$(LOCK) --constraint requirements-dev.lock --extra bench --output-file requirements-bench.lock
+	$(LOCK) --constraint requirements.lock --extra bench --output-file requirements-bench.lock
 
 clean: ## Remove what was built; hub-data stays
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A stamp for each set of packages, renewed when its lock file changes.
 $(VENV)/.run: requirements.lock setup.cfg setup.py pyproject.toml | $(BIN)/python
@@ -57,13 +59,14 @@ $(VENV)/.dev: requirements-dev.lock setup.cfg setup.py pyproject.toml | $(BIN)/p
 	$(BIN)/pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/.bench: requirements-bench.lock $(VENV)/.run
-	$(BIN)/pip install --quiet --require-hashes -r requirements-bench.lock
+$(BENCH)/.bench: requirements-bench.lock setup.cfg setup.py pyproject.toml | $(BENCH)/bin/python
+	$(BENCH)/bin/pip install --quiet --require-hashes -r requirements-bench.lock
+	$(BENCH)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(BIN)/python:
+$(VENV)/bin/python $(BENCH)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "The hub needs Python 3.11 or newer; $(PYTHON) is older or missing. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(patsubst %/bin/python,%,$@)
