@@ -112,7 +112,7 @@ def number(kind: type[int] | type[float], low: float, high: float) -> Callable[[
         try:
             value = kind(text)
         except ValueError:
-            value = None  # type: ignore[assignment]
+            value = None
         if value is None or not low <= value <= high:
             what = "a whole number" if kind is int else "a number"
             raise SettingsError(f"{variable} must be {what} from {low} to {high}, not {text!r}.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, cast, func, or_, select, tuple_
+from sqlalchemy import Select, and_, cast, false, func, or_, select, true, tuple_
 from sqlalchemy import Text as SQLText
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -57,7 +57,7 @@ class Filter:
 def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:
     """Or-ed equalities: the planner estimates them better than a list of tuples."""
     if not parties:
-        return func.false()
+        return false()
     return or_(
         *(and_(country == one.country_code, party == one.party_id) for one in parties)
     )
@@ -139,7 +139,7 @@ async def find(db: AsyncSession, module: Module, object_key: str) -> list[Kept]:
 
 def rows_of(module: Module) -> Select[Any]:
     table: Any = module.table
-    return select(
+    rows: Select[Any] = select(
         table.country_code,
         table.party_id,
         table.object_key,
@@ -148,8 +148,9 @@ def rows_of(module: Module) -> Select[Any]:
         table.same_since,
         table.page_seq,
         table.object_id,
-        table.publish if module is LOCATIONS else True,
+        table.publish if module is LOCATIONS else true(),
     )
+    return rows
 
 
 async def composed(db: AsyncSession, module: Module, found: Sequence[Any]) -> list[Kept]:

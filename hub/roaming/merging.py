@@ -49,12 +49,12 @@ def put(kept: Merged | None, document: Document, at: datetime, text: str) -> Mer
 def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
     """The object after a PATCH; a null clears the member (TRANSPORT-10)."""
     timely = {key: value for key, value in changes.items() if at >= kept.written_at(key)}
-    if not timely:
+    newer = at >= kept.last_updated
+    if not timely and (changes or not newer):
         return kept
     document = kept.document | timely
     for key in [key for key, value in timely.items() if value is None]:
         del document[key]
-    newer = at >= kept.last_updated
     return Merged(
         document,
         kept.put_at,

@@ -28,6 +28,10 @@ class Module:
     record: bool = False
     unknown: type[NotFound] = NotFound
 
+    @property
+    def table_name(self) -> str:
+        return str(self.table.__tablename__)  # type: ignore[attr-defined]
+
 
 CPO = frozenset({Role.CPO})
 EMSP = frozenset({Role.EMSP})

@@ -72,7 +72,7 @@ async def settle(db: AsyncSession) -> None:
         await db.execute(
             text(f"""
                 update quarantined_objects as bad set settled_at = now()
-                from {module.table.__tablename__} as kept
+                from {module.table_name} as kept
                 where bad.settled_at is null and bad.module = :module
                   and bad.object_ref = kept.country_code || '/' || kept.party_id || '/' || {key}
                   and kept.received_at > bad.created_at

@@ -163,7 +163,7 @@ def select_rows(table: str) -> Any:
     """).bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608 - table names are ours
 
 
-SELECT = {name: select_rows(module.table.__tablename__) for name, module in MODULES.items()}
+SELECT = {name: select_rows(module.table_name) for name, module in MODULES.items()}
 
 SELECT_EVSES_OF = text(f"""
     select {COLUMNS}, location_key from ocpi_evses
@@ -314,7 +314,7 @@ EXTRA: dict[str, dict[str, tuple[str, Any]]] = {
     "Tariff": VALIDITY_COLUMNS,
     "EVSE": EVSE_COLUMNS,
 }
-TABLES = {module.kind: module.table.__tablename__ for module in MODULES.values()} | {
+TABLES = {module.kind: module.table_name for module in MODULES.values()} | {
     "EVSE": objects.EVSE.__tablename__
 }
 UPSERT = {
