@@ -33,8 +33,8 @@ OLDEST_SERVER = 150000
 POOL_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
 
-# What the hub asks of every connection. ``jit`` costs more than it saves on short statements. The
-# timeouts (milliseconds) keep a stuck statement or forgotten transaction from holding the feed back.
+# What the hub asks of every connection. ``jit`` costs more than it saves on short statements; the
+# timeouts (milliseconds) end what is stuck or forgotten, before the feed waits for it for long.
 SERVER_SETTINGS = {
     "application_name": "hub",
     "jit": "off",
@@ -213,7 +213,7 @@ async def refuse_open_tables(db: AsyncSession) -> None:
             " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
         )
     )
-    isolated = {name: bool(closed) for name, closed in rows.tuples()}
+    isolated = {name: bool(closed) for name, closed in rows}
     if not isolated:
         raise DatabaseRefused("The database has no tables yet: run `hub migrate` first.")
     if exposed := sorted(name for name, closed in isolated.items() if not closed):

@@ -1,21 +1,25 @@
 """What all tables have in common.
 
-Every tenant-owned row carries the tenant it belongs to as the first part of its key. Code never sets
-or compares it: the default takes it from the transaction (``Database.transaction``) and a row-level
-security policy hides everything else.
+Every tenant-owned row carries the tenant it belongs to as the first part of its key. Code never
+sets or compares it: the default takes it from the transaction (``Database.transaction``) and a
+row-level security policy hides everything else.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, MetaData, func, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, ForeignKey, MetaData, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 CURRENT_TENANT = "nullif(current_setting('hub.tenant_id', true), '')::uuid"
 CURRENT_ACTOR = "nullif(current_setting('hub.actor_id', true), '')::uuid"
+
+# Table option: room on each page for the next version of a row that changes often.
+OFTEN_UPDATED = {"postgresql_with": {"fillfactor": 80}}
 
 
 class DocumentText(UserDefinedType[str]):
@@ -54,14 +58,26 @@ class Base(DeclarativeBase):
         datetime: DateTime(timezone=True),
         dict[str, Any]: JSONB,
         list[Any]: JSONB,
+        list[str]: JSONB,
     }
+    # What the database computes is read back with the statement that made it: a session that is
+    # used asynchronously cannot fetch it later by itself.
+    __mapper_args__: Any = {"eager_defaults": True}
+
+
+def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    """The column holds one of the enumeration's values, or null where it may."""
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
 
 
 class Stamped:
     """When a row was made and last changed, by the database's clock, in UTC."""
 
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=90)
+    updated_at: Mapped[datetime] = mapped_column(
+        server_default=func.now(), onupdate=func.now(), sort_order=91
+    )
 
 
 class TenantOwned(Stamped):
@@ -70,24 +86,35 @@ class TenantOwned(Stamped):
     @declared_attr.directive
     def tenant_id(cls) -> Mapped[UUID]:
         return mapped_column(
-            ForeignKey("tenants.id"), primary_key=True, server_default=text(CURRENT_TENANT)
+            ForeignKey("tenants.id"),
+            primary_key=True,
+            server_default=text(CURRENT_TENANT),
+            sort_order=-30,
         )
 
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=text("gen_random_uuid()"))
+    id: Mapped[UUID] = mapped_column(
+        primary_key=True, server_default=text("gen_random_uuid()"), sort_order=-20
+    )
 
 
-class Audited(TenantOwned):
+class Versioned:
     """A row that people change: who made it, who changed it last, and how often.
 
     ``version`` makes concurrent edits fail instead of overwriting each other.
     """
 
-    created_by: Mapped[UUID | None] = mapped_column(server_default=text(CURRENT_ACTOR))
-    last_modified_by: Mapped[UUID | None] = mapped_column(
-        server_default=text(CURRENT_ACTOR), onupdate=text(CURRENT_ACTOR)
+    created_by: Mapped[UUID | None] = mapped_column(
+        server_default=text(CURRENT_ACTOR), sort_order=92
     )
-    version: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1")
+    last_modified_by: Mapped[UUID | None] = mapped_column(
+        server_default=text(CURRENT_ACTOR), onupdate=text(CURRENT_ACTOR), sort_order=93
+    )
+    version: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1", sort_order=94)
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:
-        return {"version_id_col": cls.version}
+        return {"version_id_col": cls.version, "eager_defaults": True}
+
+
+class Audited(Versioned, TenantOwned):
+    """A row of a tenant that people change."""

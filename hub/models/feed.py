@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Base, TenantOwned, TransactionId
+from hub.models.base import OFTEN_UPDATED, Base, TenantOwned, TransactionId
 from hub.models.partners import belongs_to_partner
 
 
@@ -18,6 +18,7 @@ class Cursor(TenantOwned, Base):
     __table_args__ = (
         belongs_to_partner(ondelete="CASCADE"),
         Index("uq_feed_cursors_module", "tenant_id", "partner_id", "module", unique=True),
+        OFTEN_UPDATED,
     )
 
     partner_id: Mapped[UUID]
@@ -38,8 +39,8 @@ class Cursor(TenantOwned, Base):
 class Setback(TenantOwned, Base):
     """An object one partner would not take; the cursor went on without it.
 
-    ``party`` is the receiving party (``NL*TNM``). It is settled when a later attempt succeeds, or by
-    an operator's replay.
+    ``party`` is the receiving party (``NL*TNM``). It is settled when a later attempt succeeds, or
+    by an operator's replay.
     """
 
     __tablename__ = "setbacks"
@@ -88,6 +89,6 @@ class QuarantinedObject(TenantOwned, Base):
     source: Mapped[str] = mapped_column(String(20))
     # What the partner sent, as text: it need not even be JSON that we could keep otherwise.
     body: Mapped[str] = mapped_column(Text)
-    # [{"field": "evses/2/status", "rule": "Must be one of: ..."}]
+    # A list of {"field": "evses/2/status", "rule": "Must be one of: ..."}.
     errors: Mapped[list[Any]]
     settled_at: Mapped[datetime | None]

@@ -1,7 +1,7 @@
 """The OCPI objects the hub keeps: one row each, the canonical (2.3.0) document as it lies.
 
-``document`` is the truth. The columns beside it are what the database must search, sort or compare by;
-what can be computed from the document is a generated column, so nothing is written twice.
+``document`` is the truth. The columns beside it are what the database must search, sort or compare
+by; what can be computed from the document is a generated column, so nothing is written twice.
 
 Two members are kept out of the document's text, because children change them without the document
 being rewritten: a location's ``evses`` (rows of their own) and ``last_updated``. ``compose`` in
@@ -25,8 +25,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, declared_attr, mapped_column
 
-from hub.models.base import Base, DocumentText, TenantOwned, TransactionId
+from hub.models.base import (
+    OFTEN_UPDATED,
+    Base,
+    DocumentText,
+    TenantOwned,
+    TransactionId,
+    one_of,
+)
 from hub.models.partners import belongs_to_partner
+from hub.models.values import TariffStatus
 
 FEED_SEQUENCE = Sequence("feed_seq", metadata=Base.metadata)
 PAGE_SEQUENCE = Sequence("page_seq", metadata=Base.metadata)
@@ -61,7 +69,7 @@ class OwnedObject(InFeed, TenantOwned):
     last_updated_text: Mapped[str] = mapped_column(String(40))
     last_updated: Mapped[datetime]
     received_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
-    # Which member was written when, where that differs from ``last_updated``: see roaming/merging.py.
+    # Which member was written when, where that is not ``last_updated``: see roaming/merging.py.
     stamps: Mapped[str | None] = mapped_column(DocumentText)
     # The oldest OCPI version in which the document reads the same: it may go out unparsed.
     same_since: Mapped[str] = mapped_column(String(5), server_default="2.3.0")
@@ -78,7 +86,9 @@ class OwnedObject(InFeed, TenantOwned):
         return object_indexes(cls.__tablename__)  # type: ignore[attr-defined]
 
 
-def object_indexes(table: str, *more: Any, key: tuple[str, ...] = ("object_key",)) -> tuple[Any, ...]:
+def object_indexes(
+    table: str, *more: Any, key: tuple[str, ...] = ("object_key",)
+) -> tuple[Any, ...]:
     return (
         belongs_to_partner(),
         Index(
@@ -91,6 +101,7 @@ def object_indexes(table: str, *more: Any, key: tuple[str, ...] = ("object_key",
         ),
         Index(f"ix_{table}_feed", "tenant_id", "changed_xid", "changed_seq"),
         Index(f"ix_{table}_page", "tenant_id", "page_seq"),
+        Index(f"ix_{table}_updated", "tenant_id", "last_updated"),
         *more,
     )
 
@@ -104,6 +115,10 @@ class Location(OwnedObject, Base):
     """A location without its EVSEs. ``last_updated`` is never older than any EVSE's (LOC-12)."""
 
     __tablename__ = "ocpi_locations"
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return object_indexes("ocpi_locations", OFTEN_UPDATED)
 
     publish: Mapped[bool] = mapped_column(
         Computed("coalesce(document ->> 'publish', 'true') = 'true'", persisted=True)
@@ -134,7 +149,7 @@ class EVSE(OwnedObject, Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
-        return object_indexes("ocpi_evses", key=("location_key", "object_key"))
+        return object_indexes("ocpi_evses", OFTEN_UPDATED, key=("location_key", "object_key"))
 
 
 class Tariff(OwnedObject, Base):
@@ -142,9 +157,18 @@ class Tariff(OwnedObject, Base):
 
     __tablename__ = "tariffs"
 
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return object_indexes(
+            "tariffs",
+            Index("ix_tariffs_status", "tenant_id", "status"),
+            Index("ix_tariffs_validity", "tenant_id", "valid_from", "valid_to"),
+            one_of("status", TariffStatus),
+        )
+
     name: Mapped[str | None] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(String(1000))
-    status: Mapped[str] = mapped_column(String(20), server_default="ACTIVE")
+    status: Mapped[str] = mapped_column(String(20), server_default=TariffStatus.ACTIVE)
     currency: Mapped[str | None] = from_document("currency")
     type: Mapped[str | None] = from_document("type")
     valid_from: Mapped[datetime | None]
@@ -216,6 +240,4 @@ class Token(OwnedObject, Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
-        return object_indexes(
-            "ocpi_tokens", Index("ix_ocpi_tokens_key", "tenant_id", "object_key")
-        )
+        return object_indexes("ocpi_tokens", Index("ix_ocpi_tokens_key", "tenant_id", "object_key"))

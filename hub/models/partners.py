@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Audited, Base, TenantOwned
-from hub.models.values import ConnectionStatus, PartnerStatus
+from hub.models.base import Audited, Base, TenantOwned, one_of
+from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus
 
 
 def belongs_to_partner(column: str = "partner_id", **options: Any) -> ForeignKeyConstraint:
@@ -22,7 +22,13 @@ class Partner(Audited, Base):
     """One connected platform. It speaks one version and hosts one or more parties."""
 
     __tablename__ = "ocpi_partners"
-    __table_args__ = (Index("ix_ocpi_partners_status", "tenant_id", "status"),)
+    __table_args__ = (
+        Index("ix_ocpi_partners_status", "tenant_id", "status"),
+        one_of("status", PartnerStatus),
+        one_of("connection_status", ConnectionStatus),
+        CheckConstraint("name <> ''", name="name"),
+        CheckConstraint("sync_frequency_minutes > 0", name="sync_frequency_minutes"),
+    )
 
     name: Mapped[str] = mapped_column(String(255))
     status: Mapped[str] = mapped_column(
@@ -48,8 +54,8 @@ class Partner(Audited, Base):
     connected_at: Mapped[datetime | None]
     last_synced_at: Mapped[datetime | None]
     sync_frequency_minutes: Mapped[int | None]
-    # auto_sync_enabled, supported_modules, rate_limits, delivery ("catch_up" or "live_only"),
-    # allowed_origins, custom_settings: see roaming.partners.Configuration.
+    # What is agreed: auto_sync_enabled, supported_modules, rate_limits, allowed_origins,
+    # custom_settings, and delivery, which is "catch_up" or "live_only".
     configuration: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
@@ -98,6 +104,7 @@ class PartnerEndpoint(TenantOwned, Base):
             "role",
             unique=True,
         ),
+        one_of("role", InterfaceRole),
     )
 
     partner_id: Mapped[UUID]

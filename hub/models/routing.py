@@ -1,0 +1,103 @@
+"""What the hub remembers in order to find the way again, and how far it has pulled."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.models.base import Base, TenantOwned, one_of
+from hub.models.partners import belongs_to_partner
+from hub.models.values import RewrittenURL, RouteKind
+
+
+class RouteHint(TenantOwned, Base):
+    """Whose something is that went through the hub without being kept.
+
+    ``owner_*`` is the party that made it, ``counterpart_*`` the one it was for.
+    """
+
+    __tablename__ = "route_hints"
+    __table_args__ = (
+        Index(
+            "uq_route_hints_key",
+            "tenant_id",
+            "kind",
+            "key",
+            "owner_country_code",
+            "owner_party_id",
+            unique=True,
+        ),
+        Index(None, "tenant_id", "expires_at"),
+        one_of("kind", RouteKind),
+    )
+
+    kind: Mapped[str] = mapped_column(String(20))
+    # The id in upper case (CiString); for a token ``UID/TYPE``.
+    key: Mapped[str] = mapped_column(String(80))
+    owner_country_code: Mapped[str] = mapped_column(String(2))
+    owner_party_id: Mapped[str] = mapped_column(String(3))
+    counterpart_country_code: Mapped[str | None] = mapped_column(String(2))
+    counterpart_party_id: Mapped[str | None] = mapped_column(String(3))
+    expires_at: Mapped[datetime]
+
+
+class ResponseRoute(TenantOwned, Base):
+    """Where a URL of the hub leads that stands for one of a partner's (T-33).
+
+    The partner sees a random id; its digest is kept here. Only ``from_partner_id`` may use it, the
+    partner to whom the rewritten URL was given; ``to_partner_id`` is whose server ``target_url``
+    is, encrypted and bound to this row.
+    """
+
+    __tablename__ = "response_routes"
+    __table_args__ = (
+        belongs_to_partner("from_partner_id", ondelete="CASCADE"),
+        belongs_to_partner("to_partner_id", ondelete="CASCADE"),
+        Index("uq_response_routes_digest", "digest", unique=True),
+        Index(None, "tenant_id", "expires_at"),
+        one_of("kind", RewrittenURL),
+    )
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    kind: Mapped[str] = mapped_column(String(20))
+    module: Mapped[str] = mapped_column(String(50))
+    target_url: Mapped[bytes] = mapped_column(LargeBinary)
+    from_partner_id: Mapped[UUID]
+    to_partner_id: Mapped[UUID]
+    from_country_code: Mapped[str | None] = mapped_column(String(2))
+    from_party_id: Mapped[str | None] = mapped_column(String(3))
+    to_country_code: Mapped[str | None] = mapped_column(String(2))
+    to_party_id: Mapped[str | None] = mapped_column(String(3))
+    correlation_id: Mapped[str | None] = mapped_column(String(64))
+    # What else is needed to pass the answer on, by kind.
+    details: Mapped[dict[str, Any] | None]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SyncState(TenantOwned, Base):
+    """How far the hub has pulled a partner's module, so that a broken pull is resumed."""
+
+    __tablename__ = "sync_states"
+    __table_args__ = (
+        belongs_to_partner(ondelete="CASCADE"),
+        Index("uq_sync_states_module", "tenant_id", "partner_id", "module", unique=True),
+    )
+
+    partner_id: Mapped[UUID]
+    module: Mapped[str] = mapped_column(String(50))
+    # When the last complete pull of everything, or of what had changed, was begun.
+    full_at: Mapped[datetime | None]
+    delta_at: Mapped[datetime | None]
+    # A pull under way: when it began, which link comes next, how far it is.
+    started_at: Mapped[datetime | None]
+    next_url: Mapped[str | None] = mapped_column(Text)
+    progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    failures: Mapped[int] = mapped_column(server_default="0")
+    next_attempt_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
+    leased_by: Mapped[str | None] = mapped_column(String(64))
+    last_error: Mapped[str | None] = mapped_column(String(1000))
+    last_error_at: Mapped[datetime | None]

@@ -1,0 +1,75 @@
+"""A real PostgreSQL for all tests, and tenants that nobody else has.
+
+One embedded server per test process, migrated once. Nothing is ever cleaned up: each test works in
+tenants of its own, and whatever it sees of another's is a fault in the isolation.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pytest
+
+from hub.db import Database
+from hub.embedded import EmbeddedPostgres
+from hub.migrate import migrate
+from hub.models.tenants import Tenant
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Iterator[Path]:
+    """Not below pytest's own directory: that is closed to the account which runs PostgreSQL."""
+    with TemporaryDirectory(prefix="hub-tests-") as directory:
+        yield Path(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
+    """A running server whose database `hub` is migrated. Do not stop it: others use it."""
+    server = EmbeddedPostgres.start(data_dir)
+    # What a crash of the machine would lose, no test looks at.
+    server.configure("fsync", "off")
+    asyncio.run(migrate(server.admin_url))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
+    """The doors to the database, as the plain role that the hub serves as."""
+    database = Database(postgres.url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+def make_tenant(database: Database) -> MakeTenant:
+    """Make one more tenant; `**columns` as in `Tenant`."""
+
+    async def make(**columns: object) -> Tenant:
+        tenant = Tenant(
+            **{
+                "id": uuid4(),
+                "name": "Test network",
+                "country_code": "NL",
+                "party_id": "HUB",
+                "cpo_country_code": "NL",
+                "cpo_party_id": "OWN",
+            }
+            | columns
+        )
+        async with database.transaction(tenant.id) as db:
+            db.add(tenant)
+        return tenant
+
+    return make
+
+
+@pytest.fixture
+async def tenant(make_tenant: MakeTenant) -> Tenant:
+    """A tenant of this test alone. The hub's party in it is NL*HUB, its stations' NL*OWN."""
+    return await make_tenant()
