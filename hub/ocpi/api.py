@@ -116,14 +116,16 @@ def http_error(error: web.HTTPException) -> HubError:
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whose request it is. Before this nothing of the request is believed, after it everything is checked."""
     limits, directory = request.config_dict[LIMITS], request.config_dict[DIRECTORY]
-    limits.check_login(request.remote or "")
+    header = request.headers.get("Authorization", "")
+    if not directory.knows(header):
+        limits.check_login(request.remote)
     try:
-        partner = await directory.authenticate(request.headers.get("Authorization", ""))
+        partner = await directory.authenticate(header)
     except Unauthorized:
-        limits.failed_login(request.remote or "")
+        limits.failed_login(request.remote)
         raise
     request[PARTNER] = partner
-    limits.check_partner(str(partner.id))
+    limits.check_partner(partner.id)
     structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
     read_version(request)
     operation = operation_of(request)
@@ -140,6 +142,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     request[AUDIENCE] = await directory.audience(partner.tenant_id)
     parties.read_parties(request)
     directory.seen(partner)
+    if operation.many:
+        with limits.list_under_way(partner.id):
+            return await handler(request)
     return await handler(request)
 
 

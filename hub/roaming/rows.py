@@ -17,8 +17,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import Boolean, LargeBinary, String, Uuid
 
-from hub import audit, codec
+from hub import codec
 from hub.models import objects
+from hub.roaming import history
 from hub.roaming.merging import MEMBER_OF_TIME, Document, Merged, instant
 from hub.roaming.modules import MODULES, Module
 
@@ -344,7 +345,7 @@ async def flush(db: AsyncSession, shelf: Shelf, same_since: SameSince) -> None:
         if rows := [row for row in everything if row.touched and not row.moved and row.kind == kind]:
             await db.execute(TOUCH[kind], touched(rows))
     if moved:
-        await audit.record_objects(db, [change(row) for row in moved])
+        await history.record(db, [change(row) for row in moved])
 
 
 def written(row: Row, same_since: SameSince) -> dict[str, Any]:
@@ -393,10 +394,10 @@ def touched(rows: Sequence[Row]) -> dict[str, Any]:
     return values
 
 
-def change(row: Row) -> audit.ObjectChange:
+def change(row: Row) -> history.Change:
     """What the audit log says of it: the members that changed, before and after."""
     after = None if row.deleted else row.merged.document
-    return audit.ObjectChange(
+    return history.Change(
         kind=row.kind,
         object_ref="/".join(part for part in (*row.key[:2], row.location_key, row.key[2]) if part),
         partner_id=row.origin.partner_id,

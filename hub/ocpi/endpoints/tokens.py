@@ -32,11 +32,13 @@ async def authorize(request: web.Request) -> web.Response:
     body = await read_object(request, optional=True)
     if body is not None:
         request[VERSION].read("LocationReferences", body)
+    limits, asker = request.config_dict[LIMITS], request[PARTNER].id
+    limits.check_authorize(asker)
     uid, type_ = request.match_info["id"], pushes.token_type(request)
     kept = await find_token(request, f"{uid.upper()}/{type_}")
     issuer = Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
+    limits.authorized(asker, known=issuer is not None)
     if issuer is None:
-        request.config_dict[LIMITS].unknown_token(str(request[PARTNER].id))
         raise UnknownToken(f"Nobody here issued token {type_}.")
     try:
         return await forward.forward(request, issuer)
