@@ -104,7 +104,8 @@ async def grant(connection: AsyncConnection, role: str) -> None:
     rows = await connection.execute(
         text(
             "SELECT relname, relkind::text FROM pg_class"
-            " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S') AND NOT relispartition ORDER BY relname"
+            " WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p', 'v', 'S') AND NOT relispartition ORDER BY relname"
         )
     )
     statements = [f"GRANT USAGE ON SCHEMA public TO {name}"]

@@ -525,11 +525,71 @@ def upgrade() -> None:
     )
     isolate("ocpi_tokens")
 
+    op.create_table(
+        "ocpi_clientinfo",
+        tenant_id(),
+        row_id(),
+        sa.Column(
+            "status", sa.Text(), sa.Computed("document ->> 'status'", persisted=True), nullable=True
+        ),
+        sa.Column("partner_id", sa.Uuid(), nullable=True),
+        sa.Column("country_code", sa.String(length=2), nullable=False),
+        sa.Column("party_id", sa.String(length=3), nullable=False),
+        sa.Column("object_key", sa.String(length=80), nullable=False),
+        sa.Column("object_id", sa.String(length=39), nullable=False),
+        sa.Column("document", DocumentText(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("last_updated_text", sa.String(length=40), nullable=False),
+        instant("last_updated", nullable=False),
+        instant("received_at", nullable=False, default="clock_timestamp()"),
+        sa.Column("stamps", DocumentText(), nullable=True),
+        sa.Column("same_since", sa.String(length=5), server_default="2.3.0", nullable=False),
+        sa.Column("broadcast", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        instant("deleted_at"),
+        sa.Column(
+            "page_seq",
+            sa.BigInteger(),
+            server_default=sa.text("nextval('page_seq')"),
+            nullable=False,
+        ),
+        sa.Column(
+            "changed_xid",
+            TransactionId(),
+            server_default=sa.text("pg_current_xact_id()"),
+            nullable=False,
+        ),
+        sa.Column(
+            "changed_seq",
+            sa.BigInteger(),
+            server_default=sa.text("nextval('feed_seq')"),
+            nullable=False,
+        ),
+        *stamps(),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "partner_id"], ["ocpi_partners.tenant_id", "ocpi_partners.id"]
+        ),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        sa.PrimaryKeyConstraint("tenant_id", "id"),
+    )
+    op.create_index(
+        "ix_ocpi_clientinfo_feed", "ocpi_clientinfo", ["tenant_id", "changed_xid", "changed_seq"]
+    )
+    op.create_index("ix_ocpi_clientinfo_page", "ocpi_clientinfo", ["tenant_id", "page_seq"])
+    op.create_index("ix_ocpi_clientinfo_updated", "ocpi_clientinfo", ["tenant_id", "last_updated"])
+    op.create_index(
+        "uq_ocpi_clientinfo_object",
+        "ocpi_clientinfo",
+        ["tenant_id", "country_code", "party_id", "object_key"],
+        unique=True,
+    )
+    isolate("ocpi_clientinfo")
+
     op.execute(CONNECTORS)
 
 
 def downgrade() -> None:
     op.execute("DROP VIEW ocpi_connectors")
+    op.drop_table("ocpi_clientinfo")
     op.drop_table("ocpi_tokens")
     op.drop_table("ocpi_cdrs")
     op.drop_table("ocpi_sessions")

@@ -106,8 +106,29 @@ def upgrade() -> None:
     )
     isolate("quarantined_objects")
 
+    op.create_table(
+        "losses",
+        tenant_id(),
+        row_id(),
+        sa.Column("module", sa.String(length=50), nullable=False),
+        sa.Column("object_ref", sa.String(length=200), nullable=False),
+        sa.Column("ocpi_version", sa.String(length=10), nullable=False),
+        sa.Column("losses", JSONB(), nullable=False),
+        *stamps(),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
+        sa.PrimaryKeyConstraint("tenant_id", "id"),
+    )
+    op.create_index(
+        "uq_losses_object",
+        "losses",
+        ["tenant_id", "module", "object_ref", "ocpi_version"],
+        unique=True,
+    )
+    isolate("losses")
+
 
 def downgrade() -> None:
+    op.drop_table("losses")
     op.drop_table("quarantined_objects")
     op.drop_table("setbacks")
     op.drop_table("feed_cursors")

@@ -8,8 +8,8 @@ from tenancy import isolate
 
 from hub.models.base import DocumentText, TransactionId
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:

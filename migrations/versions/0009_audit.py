@@ -6,8 +6,8 @@ from columns import instant, one_of, row_id, tenant_id
 from sqlalchemy.dialects.postgresql import JSONB
 from tenancy import isolate
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
