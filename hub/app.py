@@ -81,4 +81,3 @@ async def delivering(app: web.Application) -> AsyncIterator[None]:
     await app[SENDER].start()
     yield
     await app[SENDER].stop()
-

@@ -1,8 +1,8 @@
 """The OCPI side of the hub: what every request passes through, and which function serves it.
 
-    answer_errors   errors become envelopes; message ids and routing headers go on every answer
-    identify        token → partner → tenant; version, operation and parties onto the request
-    forward_to_receiver   a request addressed to another party never reaches an endpoint (forward.py)
+answer_errors   errors become envelopes; message ids and routing headers go on every answer
+identify        token → partner → tenant; version, operation and parties onto the request
+forward_to_receiver   a request addressed to another party never reaches an endpoint (forward.py)
 """
 
 import re
@@ -61,7 +61,9 @@ def make_api() -> web.Application:
 
 def route_path(operation: Operation) -> str:
     """With and without a slash at the end (TRANSPORT-22)."""
-    return f"/{{version}}/{operation.interface.lower()}/{operation.module}{operation.path}{{slash:/?}}"
+    return (
+        f"/{{version}}/{operation.interface.lower()}/{operation.module}{operation.path}{{slash:/?}}"
+    )
 
 
 BY_ROUTE = {(operation.method, route_path(operation)): operation for operation in OPERATIONS}

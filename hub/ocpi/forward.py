@@ -104,7 +104,9 @@ def check_sender(request: web.Request) -> None:
         if "country_code" in request.match_info:
             pushes.check_owner(request, module)
     if request[FROM] is None:
-        raise InvalidRequest("Say which of your parties speaks: OCPI-from-country-code and -party-id.")
+        raise InvalidRequest(
+            "Say which of your parties speaks: OCPI-from-country-code and -party-id."
+        )
 
 
 def find_way(request: web.Request, to: Party) -> Way:
@@ -265,7 +267,9 @@ def translated(request: web.Request, way: Way, data: Any) -> Any:
         try:
             items.append(translate(request[VERSION], way.version, operation.answer, item))
         except HubError as error:
-            log.warning("object left out of a forwarded list", party=str(way.party), reason=str(error))
+            log.warning(
+                "object left out of a forwarded list", party=str(way.party), reason=str(error)
+            )
     return items
 
 
@@ -282,10 +286,14 @@ def translate(to: Version, from_: Version, kind: str, data: Any) -> Any:
 
 async def answer_headers(request: web.Request, way: Way, answer: Answer) -> dict[str, str]:
     headers = {
-        name: answer.headers[name] for name in ("X-Total-Count", "X-Limit") if name in answer.headers
+        name: answer.headers[name]
+        for name in ("X-Total-Count", "X-Limit")
+        if name in answer.headers
     }
     if url := links.next_link(answer.headers):
-        ours = await links.keep(request, way.connection, way.party, "LINK", str(URL(way.url).join(url)))
+        ours = await links.keep(
+            request, way.connection, way.party, "LINK", str(URL(way.url).join(url))
+        )
         headers["Link"] = f'<{ours}>; rel="next"'
     if location := answer.headers.get("Location"):
         target = str(URL(way.url).join(URL(location)))

@@ -79,7 +79,12 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("locations", SENDER, "GET", "/{id}", "find_object", answer="Location"),
     Operation("locations", SENDER, "GET", "/{id}/{evse_uid}", "find_evse", answer="EVSE"),
     Operation(
-        "locations", SENDER, "GET", "/{id}/{evse_uid}/{connector_id}", "find_evse", answer="Connector"
+        "locations",
+        SENDER,
+        "GET",
+        "/{id}/{evse_uid}/{connector_id}",
+        "find_evse",
+        answer="Connector",
     ),
     *owned("locations", "Location", "GET PUT PATCH"),
     *owned("locations", "EVSE", "GET PUT PATCH", OWNED + "/{evse_uid}", "evse"),

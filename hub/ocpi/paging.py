@@ -55,7 +55,9 @@ def whole(query: Mapping[str, str], name: str, low: int, high: int | None) -> in
         raise InvalidRequest(f"{name} must be a whole number, not {text[:40]!r}.")
     value = int(text)
     if value < low or (high is not None and value > high):
-        raise InvalidRequest(f"{name} must be at least {low}" + (f" and at most {high}." if high else "."))
+        raise InvalidRequest(
+            f"{name} must be at least {low}" + (f" and at most {high}." if high else ".")
+        )
     return value
 
 
@@ -65,7 +67,9 @@ def moment(filters: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         # A "+" that was not percent-encoded arrives as a blank.
-        return instant(text.strip().replace(" ", "+") if text.count(" ") and "T" in text else text.strip())
+        return instant(
+            text.strip().replace(" ", "+") if text.count(" ") and "T" in text else text.strip()
+        )
     except (ValueError, OverflowError):
         raise InvalidRequest(
             f"{name} must be a DateTime such as 2025-01-31T12:00:00Z, not {text[:40]!r}."

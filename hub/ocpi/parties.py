@@ -65,7 +65,9 @@ def check_broadcast(request: web.Request, to: Party | None) -> None:
     if to is None or to != partner.hub:
         return
     if operation.reads and operation.interface == "RECEIVER":
-        raise InvalidRequest("A GET cannot be broadcast: name the party whose copy you want (HUB-21).")
+        raise InvalidRequest(
+            "A GET cannot be broadcast: name the party whose copy you want (HUB-21)."
+        )
     module = MODULES.get(operation.module)
     private = module is None or module.private
     if operation.method in BROADCASTABLE and private and not broadcast_is_open(partner):

@@ -111,9 +111,7 @@ class Audience:
         self, connection: Connection, module: Module, owner: Party, receiver: Party | None = None
     ) -> bool:
         """Whether a platform may read an object: its own, or one it would be told of."""
-        return owner in connection.parties or bool(
-            self.takers(connection, module, owner, receiver)
-        )
+        return owner in connection.parties or bool(self.takers(connection, module, owner, receiver))
 
     def visible_owners(
         self, connection: Connection, module: Module, owners: Sequence[Party]
@@ -135,7 +133,6 @@ class Audience:
         found = [
             connection
             for connection in self.connections
-            if party in connection.parties
-            and (role is None or role in connection.roles_of(party))
+            if party in connection.parties and (role is None or role in connection.roles_of(party))
         ]
         return sorted(found, key=lambda connection: connection.connection_status != "CONNECTED")

@@ -42,7 +42,10 @@ class Filter:
     date_to: datetime | None = None
 
     def where(self, table: Any) -> Any:
-        conditions = [table.deleted_at.is_(None), in_parties(table.country_code, table.party_id, self.owners)]
+        conditions = [
+            table.deleted_at.is_(None),
+            in_parties(table.country_code, table.party_id, self.owners),
+        ]
         if self.receivers is not None:
             conditions.append(
                 in_parties(table.receiver_country_code, table.receiver_party_id, self.receivers)
@@ -58,9 +61,7 @@ def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:
     """Or-ed equalities: the planner estimates them better than a list of tuples."""
     if not parties:
         return false()
-    return or_(
-        *(and_(country == one.country_code, party == one.party_id) for one in parties)
-    )
+    return or_(*(and_(country == one.country_code, party == one.party_id) for one in parties))
 
 
 async def owners(db: AsyncSession, module: Module) -> list[Party]:
@@ -97,7 +98,9 @@ async def page(
 ) -> list[Kept]:
     """At most ``limit`` objects, oldest creation first, behind ``after`` or past ``offset``."""
     table: Any = module.table
-    found: Select[Any] = rows_of(module).where(wanted.where(table)).order_by(table.page_seq).limit(limit)
+    found: Select[Any] = (
+        rows_of(module).where(wanted.where(table)).order_by(table.page_seq).limit(limit)
+    )
     if after is not None:
         found = found.where(table.page_seq > after)
     elif offset:
@@ -114,9 +117,7 @@ async def page(
     return await composed(db, module, (await db.execute(found)).all())
 
 
-async def get(
-    db: AsyncSession, module: Module, key: Key, *, deleted: bool = False
-) -> Kept | None:
+async def get(db: AsyncSession, module: Module, key: Key, *, deleted: bool = False) -> Kept | None:
     """One object by its key."""
     table: Any = module.table
     found = rows_of(module).where(
@@ -172,9 +173,7 @@ async def composed(db: AsyncSession, module: Module, found: Sequence[Any]) -> li
     return kept
 
 
-async def evses_of(
-    db: AsyncSession, locations: Sequence[Key]
-) -> dict[Key, list[tuple[str, str]]]:
+async def evses_of(db: AsyncSession, locations: Sequence[Key]) -> dict[Key, list[tuple[str, str]]]:
     """The EVSEs of some locations, in the order they were created: text and ``same_since``."""
     if not locations:
         return {}
@@ -195,7 +194,7 @@ async def evses_of(
     )
     evses: dict[Key, list[tuple[str, str]]] = {}
     for country, party, location, document, stamp, since in found:
-        evses.setdefault(Key(country, party, location), []).append((compose(document, stamp), since))
+        evses.setdefault(Key(country, party, location), []).append(
+            (compose(document, stamp), since)
+        )
     return evses
-
-

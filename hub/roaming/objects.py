@@ -89,7 +89,9 @@ class Write:
 def object_key(module: Module, owner: Party, object_id: str, token_type: str = "RFID") -> Key:
     """How an object is found: without case, tokens by uid and type (TOK-02)."""
     key = object_id.upper()
-    return Key(owner.country_code, owner.party_id, f"{key}/{token_type}" if module is TOKENS else key)
+    return Key(
+        owner.country_code, owner.party_id, f"{key}/{token_type}" if module is TOKENS else key
+    )
 
 
 async def apply(
@@ -173,7 +175,9 @@ def put_evses(shelf: rows.Shelf, write: Write, evses: list[Document], at: dateti
 def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
     kept = shelf.find(write.module, write.key)
     if kept is None or kept.deleted:
-        raise write.module.unknown(f"{write.module.kind} {write.object_id} of {write.owner} is unknown.")
+        raise write.module.unknown(
+            f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
+        )
     changes = dict(write.document)
     text = changes.pop(MEMBER_OF_TIME)
     if write.module is LOCATIONS and (evses := changes.pop("evses", None)) is not None:
@@ -208,7 +212,9 @@ def add_record(shelf: rows.Shelf, write: Write) -> Outcome:
 def delete(shelf: rows.Shelf, write: Write) -> Outcome:
     kept = shelf.find(write.module, write.key)
     if kept is None or kept.deleted:
-        raise write.module.unknown(f"{write.module.kind} {write.object_id} of {write.owner} is unknown.")
+        raise write.module.unknown(
+            f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
+        )
     kept.delete()
     return Outcome.DELETED
 

@@ -117,7 +117,14 @@ class Shelf:
     ) -> None:
         if evse_uid is None:
             self.rows[module.name, key] = Row(
-                module.kind, key, None, object_id, merged, digest(merged.document), origin, moved=True
+                module.kind,
+                key,
+                None,
+                object_id,
+                merged,
+                digest(merged.document),
+                origin,
+                moved=True,
             )
             return
         evse = Key(key.country_code, key.party_id, evse_uid.upper())
@@ -142,7 +149,6 @@ def digest(document: Document) -> bytes:
             for connector in connectors
         ]
     return blake2b(orjson.dumps(plain, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
-
 
 
 COLUMNS = """
@@ -221,9 +227,19 @@ def add_evses(shelf: Shelf, found: Iterable[Any]) -> None:
 
 
 def read_row(kind: str, values: Any) -> Row:
-    (partner_id, country, party, key, object_id, document, print_, at_text, at, stamps, broadcast) = (
-        values[:11]
-    )
+    (
+        partner_id,
+        country,
+        party,
+        key,
+        object_id,
+        document,
+        print_,
+        at_text,
+        at,
+        stamps,
+        broadcast,
+    ) = values[:11]
     told = orjson.loads(stamps) if stamps else {}
     merged = Merged(
         orjson.loads(document),
@@ -242,7 +258,6 @@ def read_row(kind: str, values: Any) -> Row:
         Origin(partner_id, broadcast),
         deleted=values[11],
     )
-
 
 
 WRITTEN: dict[str, tuple[str, Any]] = {
@@ -327,22 +342,25 @@ UPSERT = {
 TOUCH = {
     kind: touch(table)
     if kind != "EVSE"
-    else touch(
-        table, "object_key, location_key", "and kept.location_key = given.location_key"
-    )
+    else touch(table, "object_key, location_key", "and kept.location_key = given.location_key")
     for kind, table in TABLES.items()
 }
 
 
 async def flush(db: AsyncSession, shelf: Shelf, same_since: SameSince) -> None:
     """Write what changed: locations first, for their EVSEs to follow them in the feed."""
-    everything = [*shelf.rows.values(), *(row for part in shelf.evses.values() for row in part.values())]
+    everything = [
+        *shelf.rows.values(),
+        *(row for part in shelf.evses.values() for row in part.values()),
+    ]
     moved = [row for row in everything if row.moved]
     for kind in TABLES:
         if rows := [row for row in moved if row.kind == kind]:
             values = [written(row, same_since) for row in rows]
             await db.execute(UPSERT[kind], {name: [v[name] for v in values] for name in values[0]})
-        if rows := [row for row in everything if row.touched and not row.moved and row.kind == kind]:
+        if rows := [
+            row for row in everything if row.touched and not row.moved and row.kind == kind
+        ]:
             await db.execute(TOUCH[kind], touched(rows))
     if moved:
         await history.record(db, [change(row) for row in moved])
@@ -404,5 +422,3 @@ def change(row: Row) -> history.Change:
         before=row.before,
         after=after,
     )
-
-

@@ -53,6 +53,8 @@ def owner_of(request: web.Request, body: dict[str, object]) -> Party:
 
 
 def url_of(request: web.Request, stored: Stored) -> str:
-    base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{request[VERSION].number}/receiver/cdrs"
+    base = (
+        f"{request.config_dict[SETTINGS].public_url}/ocpi/{request[VERSION].number}/receiver/cdrs"
+    )
     owner = stored.owner
     return f"{base}/{owner.country_code}/{owner.party_id}/{quote(stored.object_id, safe='')}"

@@ -28,9 +28,7 @@ async def list_objects(request: web.Request) -> web.Response:
     if module is SESSIONS and page.date_from is None:
         raise InvalidRequest("date_from is required for a list of sessions.")
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
-        owners = request[AUDIENCE].visible_owners(
-            partner, module, await listing.owners(db, module)
-        )
+        owners = request[AUDIENCE].visible_owners(partner, module, await listing.owners(db, module))
         wanted = Filter(
             owners,
             receivers=sorted(partner.parties) if module.private else None,

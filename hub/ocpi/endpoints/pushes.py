@@ -59,7 +59,9 @@ def check_body(owner: Party, body: Document, ids: dict[str, str]) -> None:
             raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected}.")
     for member, expected in ids.items():
         if member in body and str(body[member]).upper() != expected.upper():
-            raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected!r}.")
+            raise InvalidRequest(
+                f"{member}: the object says {body[member]!r}, the URL {expected!r}."
+            )
 
 
 async def keep_push(request: web.Request) -> Stored:
@@ -111,7 +113,9 @@ def read_document(request: web.Request, write: Write, kind: str, body: Document)
             data={"errors": [{"field": "last_updated", "rule": rule}]},
         )
     document = request[VERSION].read(kind, body, partial=request[OPERATION].partial)
-    owner_of_part = {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
+    owner_of_part = (
+        {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
+    )
     if kind == "EVSE":
         owner_of_part = {"uid": str(write.evse_uid)}
     elif kind == "Connector":
@@ -133,16 +137,16 @@ def check_receiver(request: web.Request, write: Write) -> None:
     if not audience.hosts(receiver):
         raise UnknownReceiver(f"{receiver}, which issued the token, is not known here.")
     if not audience.allows(write.owner, receiver, write.module.name):
-        raise RoutingError(f"No agreement lets {write.owner} send {write.module.name} to {receiver}.")
+        raise RoutingError(
+            f"No agreement lets {write.owner} send {write.module.name} to {receiver}."
+        )
 
 
 def receiver(module: Module, document: Document) -> Party | None:
     return receiver_of(document) if module.private else None
 
 
-async def quarantined(
-    request: web.Request, write: Write, kind: str, body: Any, data: Any
-) -> None:
+async def quarantined(request: web.Request, write: Write, kind: str, body: Any, data: Any) -> None:
     errors = data.get("errors", []) if isinstance(data, dict) else []
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
         await quarantine.note(
@@ -158,9 +162,7 @@ async def quarantined(
         )
 
 
-async def partly(
-    request: web.Request, write: Write, removed: Sequence[Removed]
-) -> InvalidRequest:
+async def partly(request: web.Request, write: Write, removed: Sequence[Removed]) -> InvalidRequest:
     """Quarantine the bad parts; the error to raise says which they were and that the rest is kept."""
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
         for part in removed:
@@ -189,5 +191,3 @@ def ref(write: Write) -> str:
     if write.evse_uid is not None:
         parts.append(write.evse_uid.upper())
     return "/".join(parts)
-
-

@@ -13,5 +13,3 @@ async def put_charging_preferences(request: web.Request) -> web.Response:
     kept = await objects.find_visible(request, SESSIONS)
     owner = Party(kept.key.country_code, kept.key.party_id)
     return await forward.forward(request, owner)
-
-

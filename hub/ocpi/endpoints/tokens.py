@@ -36,7 +36,9 @@ async def authorize(request: web.Request) -> web.Response:
     limits.check_authorize(asker)
     uid, type_ = request.match_info["id"], pushes.token_type(request)
     kept = await find_token(request, f"{uid.upper()}/{type_}")
-    issuer = Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
+    issuer = (
+        Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
+    )
     limits.authorized(asker, known=issuer is not None)
     if issuer is None:
         raise UnknownToken(f"Nobody here issued token {type_}.")
