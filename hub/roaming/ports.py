@@ -1,0 +1,107 @@
+"""What each wire needs of the other. ``app.py`` puts the implementations in place.
+
+Stations   OCPP provides it: commands of eMSPs reach our stations through it
+Issuers    OCPI provides it: a station asks whether a token may charge
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from hub.models.values import Party
+from hub.roaming.merging import Document
+
+
+@dataclass(frozen=True, slots=True)
+class StationRef:
+    """A station, as the rules name it."""
+
+    tenant_id: UUID
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a command: a CommandResultType, and words for people."""
+
+    result: str
+    message: str = ""
+    data: Any = None
+
+    @property
+    def accepted(self) -> bool:
+        return self.result == "ACCEPTED"
+
+
+class Stations(Protocol):
+    """Asks of a station; nothing is asked twice. ``Outcome.result`` is an OCPI result."""
+
+    async def connected(self, station: StationRef) -> bool:
+        """Whether some process of the hub holds its socket."""
+
+    async def start_session(
+        self,
+        station: StationRef,
+        *,
+        id_tag: str,
+        token: Document,
+        remote_start_id: int,
+        evse_number: int | None,
+        connector_id: int | None,
+        group_id: str | None = None,
+    ) -> Outcome: ...
+
+    async def stop_session(self, station: StationRef, *, transaction_id: str) -> Outcome: ...
+
+    async def reserve(
+        self,
+        station: StationRef,
+        *,
+        number: int,
+        id_tag: str,
+        token: Document,
+        expires_at: datetime,
+        evse_number: int | None,
+        connector_id: int | None,
+        group_id: str | None = None,
+    ) -> Outcome: ...
+
+    async def cancel_reservation(self, station: StationRef, *, number: int) -> Outcome: ...
+
+    async def unlock(
+        self, station: StationRef, *, evse_number: int, connector_id: int
+    ) -> Outcome: ...
+
+    async def set_charging_profile(
+        self,
+        station: StationRef,
+        *,
+        number: int,
+        transaction_id: str,
+        evse_number: int,
+        profile: Document,
+    ) -> Outcome: ...
+
+    async def clear_charging_profile(self, station: StationRef, *, number: int) -> Outcome: ...
+
+    async def active_charging_profile(
+        self, station: StationRef, *, evse_number: int, duration: int
+    ) -> Outcome:
+        """``Outcome.data`` is an OCPI ActiveChargingProfile when accepted."""
+
+    async def clear_cache(self, station: StationRef) -> Outcome: ...
+
+
+class Issuers(Protocol):
+    """Real-time authorisation at the party that issued a token (TOK-05, TOK-16)."""
+
+    async def authorize(
+        self,
+        tenant_id: UUID,
+        issuer: Party,
+        token_uid: str,
+        token_type: str,
+        location: Document | None,
+    ) -> Document | None:
+        """The AuthorizationInfo (canonical), or None when the issuer did not answer in time."""
