@@ -8,7 +8,6 @@ nor what identifies a driver may get into it.
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -92,11 +91,7 @@ def plain(value: Any) -> Any:
         return {str(name): plain(member) for name, member in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(member) for member in value]
-    if isinstance(value, Enum):
-        return plain(value.value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal | UUID):
+    if isinstance(value, datetime | Decimal | UUID):
         return str(value)
     if value is None or isinstance(value, str | bool | int | float):
         return value

@@ -18,6 +18,8 @@ from sqlalchemy.types import UserDefinedType
 CURRENT_TENANT = "nullif(current_setting('hub.tenant_id', true), '')::uuid"
 CURRENT_ACTOR = "nullif(current_setting('hub.actor_id', true), '')::uuid"
 
+# Nothing is null, not the JSON text `null`.
+OBJECT = JSONB(none_as_null=True)
 # Table option: room on each page for the next version of a row that changes often.
 OFTEN_UPDATED = {"postgresql_with": {"fillfactor": 80}}
 
@@ -56,9 +58,9 @@ class Base(DeclarativeBase):
     )
     type_annotation_map = {
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
-        list[str]: JSONB,
+        dict[str, Any]: OBJECT,
+        list[Any]: OBJECT,
+        list[str]: OBJECT,
     }
     # What the database computes is read back with the statement that made it: a session that is
     # used asynchronously cannot fetch it later by itself.

@@ -26,10 +26,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import CURRENT_TENANT, Audited, Base, TenantOwned, one_of
+from hub.models.base import CURRENT_TENANT, OBJECT, Audited, Base, TenantOwned, one_of
 from hub.models.partners import belongs_to_partner
 from hub.models.stations import belongs_to_station
 from hub.models.values import (
@@ -169,8 +168,8 @@ class AuthToken(Audited, Base):
     block_reason: Mapped[str | None] = mapped_column(String(255))
     last_used_at: Mapped[datetime | None]
     use_count: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    token_metadata: Mapped[TokenMetadata | None] = mapped_column(JSONB)
-    restrictions: Mapped[TokenRestrictions | None] = mapped_column(JSONB)
+    token_metadata: Mapped[TokenMetadata | None] = mapped_column(OBJECT)
+    restrictions: Mapped[TokenRestrictions | None] = mapped_column(OBJECT)
 
 
 ACTIVE_STATUSES = text("status IN ('CHARGING', 'PREPARING', 'AUTHORIZED')")
@@ -244,11 +243,11 @@ class ChargingSession(Audited, Base):
     # Four decimals, as OCPI prices have.
     total_cost: Mapped[Decimal | None] = mapped_column(Numeric(14, 4))
     currency: Mapped[str | None] = mapped_column(String(3))
-    billing_details: Mapped[BillingDetails | None] = mapped_column(JSONB)
+    billing_details: Mapped[BillingDetails | None] = mapped_column(OBJECT)
     ocpi_partner_id: Mapped[UUID | None]
-    ocpi_data: Mapped[OCPISessionData | None] = mapped_column(JSONB)
-    session_metadata: Mapped[SessionMetadata | None] = mapped_column(JSONB)
-    diagnostics: Mapped[SessionDiagnostics | None] = mapped_column(JSONB)
+    ocpi_data: Mapped[OCPISessionData | None] = mapped_column(OBJECT)
+    session_metadata: Mapped[SessionMetadata | None] = mapped_column(OBJECT)
+    diagnostics: Mapped[SessionDiagnostics | None] = mapped_column(OBJECT)
 
 
 class SessionEvent(TenantOwned, Base):

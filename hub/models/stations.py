@@ -16,10 +16,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.models.base import Audited, Base, one_of
+from hub.models.base import OBJECT, Audited, Base, one_of
 from hub.models.values import (
     ConnectorStatus,
     OCPPStatus,
@@ -119,9 +118,9 @@ class ChargingStation(Audited, Base):
     availability: Mapped[str | None] = mapped_column(String(20))
     error_code: Mapped[str | None] = mapped_column(String(50))
     status_info: Mapped[str | None] = mapped_column(String(255))
-    configuration: Mapped[StationConfiguration | None] = mapped_column(JSONB)
-    capabilities: Mapped[StationCapabilities | None] = mapped_column(JSONB)
-    diagnostics: Mapped[StationDiagnostics | None] = mapped_column(JSONB)
+    configuration: Mapped[StationConfiguration | None] = mapped_column(OBJECT)
+    capabilities: Mapped[StationCapabilities | None] = mapped_column(OBJECT)
+    diagnostics: Mapped[StationDiagnostics | None] = mapped_column(OBJECT)
     # OCPP security profile it must use at least (T-48), and its password as a keyed digest (T-45).
     security_profile: Mapped[int] = mapped_column(server_default="1")
     password_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
@@ -173,7 +172,7 @@ class Connector(Audited, Base):
     voltage: Mapped[int | None]
     number_of_phases: Mapped[int | None]
     tariff_id: Mapped[UUID | None]
-    configuration: Mapped[ConnectorConfiguration | None] = mapped_column(JSONB)
+    configuration: Mapped[ConnectorConfiguration | None] = mapped_column(OBJECT)
 
 
 class StationConfigurationItem(Audited, Base):

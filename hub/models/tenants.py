@@ -14,11 +14,11 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from hub.models.base import (
     CURRENT_TENANT,
+    OBJECT,
     Audited,
     Base,
     Stamped,
@@ -106,8 +106,8 @@ class Tenant(Versioned, Stamped, Base):
     party_id: Mapped[str | None] = mapped_column(String(3))
     cpo_country_code: Mapped[str | None] = mapped_column(String(2))
     cpo_party_id: Mapped[str | None] = mapped_column(String(3))
-    settings: Mapped[TenantSettings | None] = mapped_column(JSONB)
-    billing_config: Mapped[BillingConfiguration | None] = mapped_column(JSONB)
+    settings: Mapped[TenantSettings | None] = mapped_column(OBJECT)
+    billing_config: Mapped[BillingConfiguration | None] = mapped_column(OBJECT)
     status: Mapped[str] = mapped_column(String(20), server_default=TenantStatus.ACTIVE)
 
 
@@ -139,8 +139,8 @@ class User(Audited, Base):
     password_hash: Mapped[str | None] = mapped_column(String(255))
     user_type: Mapped[str] = mapped_column(String(20))
     user_groups: Mapped[list[str] | None]
-    billing_profile: Mapped[BillingProfile | None] = mapped_column(JSONB)
-    preferences: Mapped[UserPreferences | None] = mapped_column(JSONB)
+    billing_profile: Mapped[BillingProfile | None] = mapped_column(OBJECT)
+    preferences: Mapped[UserPreferences | None] = mapped_column(OBJECT)
     status: Mapped[str] = mapped_column(String(30), server_default=UserStatus.PENDING_VERIFICATION)
     blocked_until: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
