@@ -1,7 +1,8 @@
 """What the hub does by the clock: a table of jobs, each run by one process at a time.
 
 APScheduler only ticks; it knows nothing of other processes. Whoever gets the advisory lock of a job
-runs it, the others let it be. The jobs keep their state in the database, so a missed tick costs nothing.
+runs it, the others let it be. The jobs keep their state in the database, so a missed tick costs
+nothing.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -1,7 +1,8 @@
 """Settings, read once from the environment.
 
-Every variable is named ``HUB_*``. A missing or malformed one raises ``SettingsError``, which names the
-variable and says what is allowed. What operators change while the hub runs lives in the database.
+Every variable is named ``HUB_*``. A missing or malformed one raises ``SettingsError``, which names
+the variable and says what is allowed. What operators change while the hub runs lives in the
+database.
 """
 
 import os
@@ -53,11 +54,12 @@ class Settings:
         """Read ``HUB_*``; ``HUB_X_FILE`` may name a file that holds the value of ``HUB_X``."""
         known = {f"HUB_{name.upper()}": name for name in cls.__dataclass_fields__}
         values: dict[str, Any] = {}
-        for variable, text in environ.items():
-            if not variable.startswith("HUB_") or variable in CLIENT_VARIABLES:
+        for given, value in environ.items():
+            if not given.startswith("HUB_") or given in CLIENT_VARIABLES:
                 continue
-            if variable.endswith("_FILE") and variable.removesuffix("_FILE") in known:
-                variable, text = variable.removesuffix("_FILE"), read_file(variable, text)
+            variable, text = given, value
+            if given.endswith("_FILE") and given.removesuffix("_FILE") in known:
+                variable, text = given.removesuffix("_FILE"), read_file(given, value)
             if variable not in known:
                 raise SettingsError(f"{variable} is not a setting. {closest(variable, known)}")
             name = known[variable]

@@ -56,7 +56,7 @@ class Party:
     def parse(cls, text: str) -> "Party":
         """Read ``NL*TNM``, ``NL-TNM`` or ``NLTNM``; ValueError for anything else."""
         letters = text.strip().replace("*", "").replace("-", "").upper()
-        if len(letters) != 5 or not letters.isascii() or not letters.isalnum():
+        if len(letters) != len("NLTNM") or not letters.isascii() or not letters.isalnum():
             raise ValueError(f"{text!r} is not a party: write it as NL*TNM.")
         return cls(letters[:2], letters[2:])
 

@@ -116,7 +116,9 @@ def http_error(error: web.HTTPException) -> HubError:
 
 @web.middleware
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whose request it is. Before this nothing of the request is believed, after it everything is checked."""
+    """Whose request it is. Before this nothing of the request is believed, after it everything is
+    checked.
+    """
     limits, directory = request.config_dict[LIMITS], request.config_dict[DIRECTORY]
     header = request.headers.get("Authorization", "")
     if not directory.knows(header):
@@ -133,7 +135,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     operation = operation_of(request)
     if operation is None:
         return await handler(request)
-    if partner.token_kind == "A":
+    if partner.token_kind == "A":  # noqa: S105 - a kind of token
         raise Unauthorized("This token is for registering only: POST your credentials first.")
     request[OPERATION] = operation
     if operation.since > request[VERSION].number or operation.only not in {

@@ -23,7 +23,9 @@ def success(
     text: str | None = None,
     message: str = "Success",
 ) -> web.Response:
-    """An answer of 1000. ``text`` is ``data`` already written as JSON; neither: ``data`` is left out."""
+    """An answer of 1000. ``text`` is ``data`` already written as JSON; neither: ``data`` is left
+    out.
+    """
     if text is None and data is not None:
         text = codec.write_text(data)
     return envelope(1000, message, text, http_status, headers)
@@ -65,7 +67,8 @@ async def read_bytes(request: web.Request) -> bytes:
 
 
 async def read_object(request: web.Request, *, optional: bool = False) -> dict[str, Any] | None:
-    """The JSON object in the body. A single object wrapped in a list is taken as well (tolerance 5).
+    """The JSON object in the body. A single object wrapped in a list is taken as well (tolerance
+    5).
 
     ``optional``: nothing, null and {} all come back as None (TOK-15).
     """

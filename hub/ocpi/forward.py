@@ -1,12 +1,12 @@
 """Addressed requests: found, checked, passed on, and the answer brought back.
 
-A request whose OCPI-to headers name another party never reaches an endpoint. The same version on both
-sides: the bytes go through untouched. Another version: body and answer are translated. No transaction
-and no database connection is held while the hub waits.
+A request whose OCPI-to headers name another party never reaches an endpoint. The same version on
+both sides: the bytes go through untouched. Another version: body and answer are translated. No
+transaction and no database connection is held while the hub waits.
 
-Two things in an answer point back at the other side's server and are replaced by URLs of the hub: the
-``Link`` to a list's next page and the ``Location`` of a posted CDR (HUB-41). A ``response_url`` in a
-request is replaced likewise (HUB-40, callbacks.py).
+Two things in an answer point back at the other side's server and are replaced by URLs of the hub:
+the ``Link`` to a list's next page and the ``Location`` of a posted CDR (HUB-41). A ``response_url``
+in a request is replaced likewise (HUB-40, callbacks.py).
 """
 
 import asyncio
@@ -84,9 +84,9 @@ async def forward_to_receiver(request: web.Request, handler: Any) -> web.StreamR
 async def forward(request: web.Request, to: Party) -> web.Response:
     """Pass the request on to a party and bring its answer back.
 
-    UnknownReceiver (4001): nobody here, or without this module. ReceiverUnreachable (4003): known but
-    not connected. ReceiverTimeout (4002): no answer in time. RoutingError (4000): not agreed, or an
-    answer that is none (HUB-45, HUB-47).
+    UnknownReceiver (4001): nobody here, or without this module. ReceiverUnreachable (4003): known
+    but not connected. ReceiverTimeout (4002): no answer in time. RoutingError (4000): not agreed,
+    or an answer that is none (HUB-45, HUB-47).
     """
     check_sender(request)
     way = find_way(request, to)
@@ -100,9 +100,9 @@ def check_sender(request: web.Request) -> None:
     """A push names the party it comes from in its URL too; nobody pushes for somebody else (T-02)."""
     operation = request[OPERATION]
     module = MODULES.get(operation.module)
-    if module is not None and operation.interface == "RECEIVER" and not operation.reads:
-        if "country_code" in request.match_info:
-            pushes.check_owner(request, module)
+    pushed = operation.interface == "RECEIVER" and not operation.reads
+    if module is not None and pushed and "country_code" in request.match_info:
+        pushes.check_owner(request, module)
     if request[FROM] is None:
         raise InvalidRequest(
             "Say which of your parties speaks: OCPI-from-country-code and -party-id."
@@ -195,12 +195,14 @@ def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
 
 
 async def call(request: web.Request, way: Way, body: bytes | None) -> Answer:
-    """Call the partner within the time the caller has; a GET that got nowhere is tried once more (HUB-46)."""
+    """Call the partner within the time the caller has; a GET that got nowhere is tried once more
+    (HUB-46).
+    """
     seconds = time_left(request)
     waiting = request.config_dict[SLOTS][way.connection.id]
     try:
         async with asyncio.timeout(seconds), waiting:
-            for attempt in (1, 2):
+            for last_try in (False, True):
                 try:
                     return await request.config_dict[CLIENT].call(
                         way.connection,
@@ -213,7 +215,7 @@ async def call(request: web.Request, way: Way, body: bytes | None) -> Answer:
                         timeout=seconds,
                     )
                 except Unreachable as error:
-                    if error.timed_out or not request[OPERATION].reads or attempt == 2:
+                    if error.timed_out or not request[OPERATION].reads or last_try:
                         raise
     except TimeoutError:
         raise ReceiverTimeout(f"{way.party} did not answer within {seconds:g} s.") from None

@@ -1,7 +1,9 @@
-"""Every request OCPI knows, as rows: what the modules' interface tables say, in a form code can read.
+"""Every request OCPI knows, as rows: what the modules' interface tables say, in a form code can
+read.
 
-Routing, validation, forwarding, translation and the OpenAPI documents all read these rows, so that a
-request is described once. ``endpoint`` names the function that serves it from the hub's own store.
+Routing, validation, forwarding, translation and the OpenAPI documents all read these rows, so that
+a request is described once. ``endpoint`` names the function that serves it from the hub's own
+store.
 """
 
 from dataclasses import dataclass
@@ -16,10 +18,11 @@ SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
 class Operation:
     """One method on one path of one module's interface.
 
-    ``path`` is relative to the module's endpoint. ``body`` and ``answer`` are OCPI class names (None:
-    nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the oldest OCPI
-    version that knows it, ``only`` limits it to one. ``calls_back`` says where the request names a URL
-    to answer to later (HUB-40); ``timeout`` is the setting that limits a forwarded call.
+    ``path`` is relative to the module's endpoint. ``body`` and ``answer`` are OCPI class names
+    (None: nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the
+    oldest OCPI version that knows it, ``only`` limits it to one. ``calls_back`` says where the
+    request names a URL to answer to later (HUB-40); ``timeout`` is the setting that limits a
+    forwarded call.
     """
 
     module: str

@@ -1,7 +1,8 @@
-"""Paged lists: reading ``offset``, ``limit``, ``date_from``, ``date_to``; writing Link and X-* headers.
+"""Paged lists: reading ``offset``, ``limit``, ``date_from``, ``date_to``; writing Link and X-*
+headers.
 
-Our Link keeps offset and limit visible, since some clients rebuild them, and adds the place (``after``)
-by which the next page is found without counting (TRANSPORT-58 … 66).
+Our Link keeps offset and limit visible, since some clients rebuild them, and adds the place
+(``after``) by which the next page is found without counting (TRANSPORT-58 … 66).
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from hub.roaming.merging import instant
 # What a list may be narrowed by; the next Link repeats it (TRANSPORT-60).
 FILTERS = ("date_from", "date_to")
 FURTHEST_OFFSET = 10_000_000
+# Digits that fit a bigint.
+LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def whole(query: Mapping[str, str], name: str, low: int, high: int | None) -> in
     text = query.get(name, "")
     if not text:
         return None
-    if not (text.isascii() and text.isdigit()) or len(text) > 18:
+    if not (text.isascii() and text.isdigit()) or len(text) > LONGEST_NUMBER:
         raise InvalidRequest(f"{name} must be a whole number, not {text[:40]!r}.")
     value = int(text)
     if value < low or (high is not None and value > high):

@@ -12,6 +12,7 @@ from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, TO
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Connection
 
+COUNTRY, PARTY = 2, 3
 BROADCASTABLE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -24,7 +25,7 @@ def party_in(request: web.Request, direction: str) -> Party | None:
     if not country or not party:
         missing = "country-code" if not country else "party-id"
         raise InvalidRequest(f"OCPI-{direction}-{missing} is missing beside its pair.")
-    if len(country) != 2 or len(party) != 3 or not (country + party).isalnum():
+    if len(country) != COUNTRY or len(party) != PARTY or not (country + party).isalnum():
         raise InvalidRequest(
             f"OCPI-{direction} headers must be a country code of 2 and a party id of 3 characters."
         )

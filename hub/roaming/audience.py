@@ -2,9 +2,10 @@
 
 One place, three questions, the same answer: pushes, lists and forwarded requests all ask here.
 
-A party sees an object when it plays a role that receives the module, when the object is meant for it
-(sessions and CDRs: it issued the token), and when the agreements between the two parties allow it. The
-most specific agreement decides; among equals a BLOCK wins; without any, the tenant's default (HUB-52).
+A party sees an object when it plays a role that receives the module, when the object is meant for
+it (sessions and CDRs: it issued the token), and when the agreements between the two parties allow
+it. The most specific agreement decides; among equals a BLOCK wins; without any, the tenant's
+default (HUB-52).
 """
 
 from collections.abc import Iterable, Sequence
@@ -76,7 +77,9 @@ class Audience:
     def receivers(
         self, module: Module, owner: Party, receiver: Party | None, origin: UUID | None
     ) -> list[tuple[Connection, Party]]:
-        """Every party to be told of a change, each once, never on the platform it came from (HUB-26)."""
+        """Every party to be told of a change, each once, never on the platform it came from
+        (HUB-26).
+        """
         return [
             (connection, party)
             for connection in self.connections
@@ -103,7 +106,8 @@ class Audience:
     ) -> bool:
         roles = connection.roles_of(party)
         if module.private:
-            # Sessions and CDRs are for the party that issued the token and nobody else (HUB-23, SES-17).
+            # Sessions and CDRs are for the party that issued the token and nobody else (HUB-23,
+            # SES-17).
             return party == receiver and bool(roles & (module.receiver_roles | {Role.OTHER}))
         return bool(roles & module.receiver_roles)
 

@@ -1,8 +1,9 @@
-"""What the audit log says of OCPI objects: who changed what, the members that changed before and after.
+"""What the audit log says of OCPI objects: who changed what, the members that changed before and
+after.
 
-Members are masked by what they hold (driver identifiers, secrets); lists and nested objects are told by
-their size, for the document itself is kept in full beside its row. One statement for a group of changes,
-in the transaction that makes them.
+Members are masked by what they hold (driver identifiers, secrets); lists and nested objects are
+told by their size, for the document itself is kept in full beside its row. One statement for a
+group of changes, in the transaction that makes them.
 """
 
 from collections.abc import Sequence

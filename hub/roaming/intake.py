@@ -1,7 +1,7 @@
 """Grouped commits: writes that arrive while a commit is under way share the next one.
 
-Every caller still waits for *its* commit – an answer of 1000 means committed – but under load a commit
-carries many of them. A single caller pays nothing for it.
+Every caller still waits for *its* commit - an answer of 1000 means committed - but under load a
+commit carries many of them. A single caller pays nothing for it.
 """
 
 import asyncio

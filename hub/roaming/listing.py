@@ -1,8 +1,9 @@
 """Reading what the hub keeps: one object, or a page of a list.
 
-Pages follow the order of creation, so that what is added while somebody pages lands on the last page
-(TRANSPORT-61). A page is found by its place (``after``) at any depth for the same price; a bare
-``offset`` costs a walk over the index alone. Documents come out as text and are joined, not parsed.
+Pages follow the order of creation, so that what is added while somebody pages lands on the last
+page (TRANSPORT-61). A page is found by its place (``after``) at any depth for the same price; a
+bare ``offset`` costs a walk over the index alone. Documents come out as text and are joined, not
+parsed.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,9 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list is narrowed to: owners, receivers (sessions, CDRs), ``last_updated`` in [from, to)."""
+    """What a list is narrowed to: owners, receivers (sessions, CDRs), ``last_updated`` in [from,
+    to).
+    """
 
     owners: Sequence[Party]
     receivers: Sequence[Party] | None = None

@@ -1,11 +1,12 @@
 """How a pushed change meets what is already kept. Pure; any order of arrival gives the same object.
 
-Pushes are late, repeated and out of order. The last writer wins *per top-level member*: a PATCH that
-arrives after a newer PATCH of another member still counts. A PUT writes every member, those it leaves
-out included (TRANSPORT-08, -09, -10); equal stamps: the later arrival wins (MOD-05).
+Pushes are late, repeated and out of order. The last writer wins *per top-level member*: a PATCH
+that arrives after a newer PATCH of another member still counts. A PUT writes every member, those it
+leaves out included (TRANSPORT-08, -09, -10); equal stamps: the later arrival wins (MOD-05).
 
-A ``Version`` of an object remembers the instant of the PUT it rests on and, for members patched since,
-the instant of that patch. Most objects were last written by a PUT, and then there is nothing to remember.
+A ``Version`` of an object remembers the instant of the PUT it rests on and, for members patched
+since, the instant of that patch. Most objects were last written by a PUT, and then there is nothing
+to remember.
 """
 
 from collections.abc import Mapping
@@ -67,9 +68,9 @@ def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
 def append_periods(kept: Merged, more: list[Document], at: datetime) -> Merged:
     """The session after a PATCH that brought charging periods: they are appended (SES-14).
 
-    A period that starts when a kept one starts is the same period told again: the newer telling wins,
-    so a repeated PATCH bills nothing twice. Periods older than the PUT that replaced the list are gone
-    with it (SES-12).
+    A period that starts when a kept one starts is the same period told again: the newer telling
+    wins, so a repeated PATCH bills nothing twice. Periods older than the PUT that replaced the list
+    are gone with it (SES-12).
     """
     if at < kept.put_at:
         return kept

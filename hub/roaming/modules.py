@@ -12,8 +12,8 @@ class Module:
     """A functional module whose objects the hub keeps.
 
     ``kind`` is the OCPI class of its objects, the name by which ``Version`` knows the schema.
-    ``audience`` says who is told of a change: everybody in the opposite roles, or only the party that
-    issued the token (HUB-22, HUB-23). ``record`` objects are final and owed until answered.
+    ``audience`` says who is told of a change: everybody in the opposite roles, or only the party
+    that issued the token (HUB-22, HUB-23). ``record`` objects are final and owed until answered.
     ``pushed_by`` are the methods of the Receiver interface besides GET; all else is 405.
     """
 

@@ -1,12 +1,13 @@
 """The one door through which objects enter the hub.
 
 Partners pushing over OCPI, stations reporting over OCPP and scheduled pulls all end in ``apply()``.
-Keeping an object gives it its place in the feed, so an object that is kept is an object that will be
-passed on. A write that changes nothing – late, repeated, echoed, or only a newer ``last_updated`` –
-moves nothing in the feed.
+Keeping an object gives it its place in the feed, so an object that is kept is an object that will
+be passed on. A write that changes nothing - late, repeated, echoed, or only a newer
+``last_updated`` - moves nothing in the feed.
 
-A location's EVSEs are rows of their own: a status change is one EVSE in the feed, not a location with
-a hundred of them. ``rows.py`` reads and writes them; ``merging.py`` says what a push does to an object.
+A location's EVSEs are rows of their own: a status change is one EVSE in the feed, not a location
+with a hundred of them. ``rows.py`` reads and writes them; ``merging.py`` says what a push does to
+an object.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, insta
 from hub.roaming.modules import LOCATIONS, SESSIONS, TOKENS, Module
 from hub.roaming.rows import Key, Row, SameSince, newest_only
 
+RFID = "RFID"
 # A partner whose clock is this far ahead is stored as sent but ordered by when it arrived.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
@@ -77,7 +79,7 @@ class Write:
     document: Document = field(default_factory=dict)
     evse_uid: str | None = None
     connector_id: str | None = None
-    token_type: str = "RFID"
+    token_type: str = RFID
     partner_id: UUID | None = None
     broadcast: bool = True
 
@@ -86,7 +88,7 @@ class Write:
         return object_key(self.module, self.owner, self.object_id, self.token_type)
 
 
-def object_key(module: Module, owner: Party, object_id: str, token_type: str = "RFID") -> Key:
+def object_key(module: Module, owner: Party, object_id: str, token_type: str = RFID) -> Key:
     """How an object is found: without case, tokens by uid and type (TOK-02)."""
     key = object_id.upper()
     return Key(
@@ -99,10 +101,10 @@ async def apply(
 ) -> list[Stored | HubError]:
     """Apply writes in order, in the caller's transaction; a refused one does not stop the others.
 
-    Writes nothing per partner. ``same_since`` tells for a document the oldest version in which it reads
-    the same. Errors are returned, not raised, in the place of their write:
-    UnknownLocation and NotFound for parts and patches of what does not exist, InvalidRequest for a
-    CDR that contradicts the one kept (CDR-04).
+    Writes nothing per partner. ``same_since`` tells for a document the oldest version in which it
+    reads the same. Errors are returned, not raised, in the place of their write: UnknownLocation
+    and NotFound for parts and patches of what does not exist, InvalidRequest for a CDR that
+    contradicts the one kept (CDR-04).
     """
     shelf = await rows.fetch(
         db,
@@ -196,7 +198,7 @@ def patched(
 
 
 def add_record(shelf: rows.Shelf, write: Write) -> Outcome:
-    """A record is final: the same again is fine, another under the same id is not (CDR-02, CDR-04)."""
+    """A record is final: the same again is fine, another under its id is not (CDR-02, CDR-04)."""
     kept = shelf.find(write.module, write.key)
     if kept is None:
         return put_object(shelf, write)
@@ -292,7 +294,14 @@ def keep(
     if after is before:
         return Outcome.STALE
     if kept is None:
-        shelf.add(write.module, write.key, write.evse_uid, write.object_id, after, origin(write))
+        shelf.add(
+            write.module,
+            write.key,
+            evse_uid=write.evse_uid,
+            object_id=write.object_id,
+            merged=after,
+            origin=origin(write),
+        )
         return Outcome.CREATED
     was_deleted = kept.deleted
     moved = kept.replace(after, origin(write))
@@ -320,11 +329,11 @@ def compose(document: str, last_updated: str, evses: Sequence[str] | None = None
     more = f'"{MEMBER_OF_TIME}":{codec.write_text(last_updated)}'
     if evses is not None:
         more += f',"evses":[{",".join(evses)}]'
-    return f"{document[:-1]}{',' if len(document) > 2 else ''}{more}}}"
+    return f"{document[:-1]}{'' if document == '{}' else ','}{more}}}"
 
 
 def object_ref(key: Key, evse_key: str | None = None) -> str:
-    """``CC/PID/KEY``, for an EVSE ``CC/PID/LOCATION/EVSE``: how setbacks and traces name an object."""
+    """``CC/PID/KEY``, for an EVSE ``CC/PID/LOCATION/EVSE``: how setbacks name an object."""
     ref = f"{key.country_code}/{key.party_id}/{key.object_key}"
     return ref if evse_key is None else f"{ref}/{evse_key}"
 

@@ -1,7 +1,7 @@
 """Objects that came with a fault: kept with field, rule and sender until a good one arrives.
 
-One bad object never costs the good ones (TRANSPORT-14). A partner's open entries are bounded; an entry
-for the same object replaces the one before.
+One bad object never costs the good ones (TRANSPORT-14). A partner's open entries are bounded; an
+entry for the same object replaces the one before.
 """
 
 from collections.abc import Sequence

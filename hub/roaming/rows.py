@@ -110,6 +110,7 @@ class Shelf:
         self,
         module: Module,
         key: Key,
+        *,
         evse_uid: str | None,
         object_id: str,
         merged: Merged,
@@ -141,7 +142,9 @@ class Shelf:
 
 
 def digest(document: Document) -> bytes:
-    """Tells whether a document changed; ``last_updated`` alone, at any depth of a location, is no change."""
+    """Tells whether a document changed; ``last_updated`` alone, at any depth of a location, is no
+    change.
+    """
     plain = {key: value for key, value in document.items() if key != MEMBER_OF_TIME}
     if connectors := plain.get("connectors"):
         plain["connectors"] = [
@@ -194,7 +197,7 @@ async def fetch(
     evses_of: Sequence[Key] = (),
     evses: Sequence[tuple[Key, str]] = (),
 ) -> Shelf:
-    """Read and lock the rows by key, always in the order of their keys: no two groups can deadlock."""
+    """Read and lock rows, always in the order of their keys: no two groups can deadlock."""
     shelf = Shelf()
     for name, module in MODULES.items():
         keys = sorted({key for of, key in wanted if of is module})
@@ -285,7 +288,9 @@ CAST = {"document": "document::json", "stamps": "stamps::json"}
 
 
 def upsert(table: str, more: dict[str, tuple[str, Any]], key: str = "object_key") -> Any:
-    """Write whole rows and move them to the end of the feed, unless a newer one slipped in meanwhile."""
+    """Write whole rows and move them to the end of the feed, unless a newer one slipped in
+    meanwhile.
+    """
     names = {**WRITTEN, **more}
     arrays = ", ".join(f":{name}" for name in names)
     changed = ", ".join(
@@ -309,7 +314,8 @@ def touch(table: str, key: str = "object_key", more: str = "") -> Any:
     return text(f"""
         update {table} as kept
         set last_updated = given.at, last_updated_text = given.told, stamps = given.stamps::json
-        from unnest(:countries, :parties, :keys, {":locations, " if more else ""}:ats, :tolds, :stamps)
+        from unnest(:countries, :parties, :keys,
+                    {":locations," if more else ""} :ats, :tolds, :stamps)
              as given(country_code, party_id, {key}, at, told, stamps)
         where kept.country_code = given.country_code and kept.party_id = given.party_id
           and kept.object_key = given.object_key {more} and kept.last_updated <= given.at

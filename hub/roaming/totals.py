@@ -1,4 +1,5 @@
-"""How many objects a list has in all, remembered for a moment: counting 100,000 rows is no page's job.
+"""How many objects a list has in all, remembered for a moment: counting 100,000 rows is no page's
+job.
 
 What this process adds or removes is counted again at once; what another process did shows after
 ``MOMENT`` seconds.

@@ -1,4 +1,4 @@
-"""CDRs are posted, once and for all, and read back from where the hub says it keeps them (CDR-03)."""
+"""CDRs are posted once and for all, and read back from where the hub keeps them (CDR-03)."""
 
 from urllib.parse import quote
 

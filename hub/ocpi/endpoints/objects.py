@@ -1,7 +1,7 @@
 """Client-owned objects: the owner pushes, the hub keeps, everybody concerned may read.
 
-What OCPI calls a client-owned object behaves alike in every module and is written once. What only one
-module does has a file of its own beside this one.
+What OCPI calls a client-owned object behaves alike in every module and is written once. What only
+one module does has a file of its own beside this one.
 """
 
 from aiohttp import web
@@ -22,7 +22,9 @@ from hub.roaming.objects import Stored, object_key
 
 
 async def list_objects(request: web.Request) -> web.Response:
-    """GET ALL: everything the caller may see, of all parties, from the hub's own store (HUB-30, 31)."""
+    """GET ALL: everything the caller may see, of all parties, from the hub's own store (HUB-30,
+    31).
+    """
     module, partner = MODULES[request[OPERATION].module], request[PARTNER]
     page = paging.requested(request)
     if module is SESSIONS and page.date_from is None:

@@ -1,8 +1,8 @@
 """Reading a push: what it says, whose it is, and what to keep of it when part of it is bad.
 
 The URL, the object and the connection must name one and the same party; the routing headers too
-(HUB-44, MOD-02, MOD-03). Whatever is refused is quarantined with field and rule before the partner is
-told, so that nothing a partner sent is lost without trace.
+(HUB-44, MOD-02, MOD-03). Whatever is refused is quarantined with field and rule before the partner
+is told, so that nothing a partner sent is lost without trace.
 """
 
 from collections.abc import Sequence
@@ -129,7 +129,7 @@ def read_document(request: web.Request, write: Write, kind: str, body: Document)
 
 
 def check_receiver(request: web.Request, write: Write) -> None:
-    """A session or CDR goes to the party that issued its token; that party must be reachable here."""
+    """A session or CDR goes to the party that issued its token, if that is known here."""
     if not write.module.private or "cdr_token" not in write.document:
         return
     receiver = receiver_of(write.document)
@@ -163,7 +163,7 @@ async def quarantined(request: web.Request, write: Write, kind: str, body: Any, 
 
 
 async def partly(request: web.Request, write: Write, removed: Sequence[Removed]) -> InvalidRequest:
-    """Quarantine the bad parts; the error to raise says which they were and that the rest is kept."""
+    """Quarantine the bad parts; returns the error that says so and that the rest is kept."""
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
         for part in removed:
             uid = part.item.get("uid") if isinstance(part.item, dict) else None
@@ -181,7 +181,7 @@ async def partly(request: web.Request, write: Write, removed: Sequence[Removed])
     errors = [error for part in removed for error in part.errors]
     first = errors[0]
     return InvalidRequest(
-        f"{first['field']}: {first['rule']} {len(removed)} EVSE(s) were left out, the rest is kept.",
+        f"{first['field']}: {first['rule']} Left out: {len(removed)} EVSE(s); the rest is kept.",
         data={"errors": errors},
     )
 

@@ -9,7 +9,7 @@ from hub.roaming.modules import SESSIONS
 
 
 async def put_charging_preferences(request: web.Request) -> web.Response:
-    """Without a receiver in the headers: the CPO that owns the session, if the caller may see it."""
+    """Without a receiver in the headers: to the CPO that owns the session."""
     kept = await objects.find_visible(request, SESSIONS)
     owner = Party(kept.key.country_code, kept.key.party_id)
     return await forward.forward(request, owner)

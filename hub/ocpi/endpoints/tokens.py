@@ -1,4 +1,4 @@
-"""Real-time authorization: may this token charge here? The party that issued it decides (TOK-10)."""
+"""Real-time authorization: may this token charge here? Its issuer decides (TOK-10)."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -67,7 +67,11 @@ async def find_token(request: web.Request, key: str) -> Kept | None:
 def issuer_by_prefix(request: web.Request, uid: str) -> Party | None:
     """A contract id (EMAID) begins with its issuer's country and party (HUB-35)."""
     letters = uid.replace("-", "").replace("*", "").upper()
-    if request.query.get("type") != "EMAID" or len(letters) < 6 or not letters.isalnum():
+    if (
+        request.query.get("type") != "EMAID"
+        or len(letters) <= len("NLTNM")
+        or not letters.isalnum()
+    ):
         return None
     party = Party(letters[:2], letters[2:5])
     return party if request[AUDIENCE].hosts(party, Role.EMSP) else None
