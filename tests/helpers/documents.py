@@ -1,7 +1,8 @@
 """Valid OCPI objects of our own, complete enough to be worth sending.
 
-Every builder takes ``version`` ("2.3.0" or "2.2.1") and, as keywords, the fields that should differ; a field
-given as ``ABSENT`` is left out. The CPO is NL*ONE and the eMSP DE*TWO unless told otherwise.
+Every builder takes ``version`` ("2.3.0" or "2.2.1") and, as keywords, the fields that should
+differ; a field given as ``ABSENT`` is left out. The CPO is NL*ONE and the eMSP DE*TWO unless told
+otherwise.
 
     location(version="2.2.1", evses=[evse(status="CHARGING", version="2.2.1")])
     tariff(id="T9", max_price=ABSENT)

@@ -1,0 +1,22 @@
+"""The versions of OCPI that the hub speaks, newest first."""
+
+from collections.abc import Mapping
+
+from hub.ocpi.versions.base import Document, NotExpressible, Version
+from hub.ocpi.versions.v2_2_1 import V2_2_1
+from hub.ocpi.versions.v2_3_0 import V2_3_0
+
+VERSIONS: Mapping[str, Version] = {version.number: version for version in (V2_3_0, V2_2_1)}
+
+
+def same_since(kind: str, document: Document) -> str:
+    """The oldest version in which a document reads the same: it may go out as it lies."""
+    oldest = V2_3_0.number
+    for number, version in VERSIONS.items():
+        try:
+            if version.downgrade(kind, document) is not document:
+                break
+        except NotExpressible:
+            break
+        oldest = number
+    return oldest

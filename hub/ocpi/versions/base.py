@@ -1,0 +1,98 @@
+"""Versions of OCPI: each reads and writes what its partners send and expect.
+
+The hub thinks in 2.3.0; a *document* is an object in that form, a *body* the same on somebody's
+wire. Versions form a ladder: ``upgrade`` climbs it rung by rung, ``downgrade`` descends. A rung is
+a pair of pure functions for every class that differs; what has none is the same on both sides.
+
+    Translators touch only what differs and tolerate absent members and nulls, so they serve PATCH.
+    They never change what they are given, and return the very same object when nothing differs.
+    What the older version cannot express is left out and recorded as a ``Loss``; an object that
+    would say something wrong without it is ``NotExpressible``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hub.errors import InvalidRequest
+from hub.ocpi.schemas import compiled
+from hub.ocpi.schemas.types import Object
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Something that could not be carried over: where it was in the object, and why."""
+
+    path: str
+    reason: str
+
+
+class NotExpressible(Exception):
+    """The object must not be sent in this version: it would say something else."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Where in an object a translator is, and the list its losses go to."""
+
+    losses: list[Loss] = field(default_factory=list)
+    path: str = ""
+
+    def at(self, *steps: str | int) -> "Trail":
+        return Trail(self.losses, "/".join(str(step) for step in (self.path, *steps) if step != ""))
+
+    def lose(self, reason: str) -> None:
+        self.losses.append(Loss(self.path, reason))
+
+
+Translate = Callable[[Document, Trail], Document]
+
+
+def unchanged(document: Document, trail: Trail) -> Document:
+    return document
+
+
+@dataclass(frozen=True)
+class Version:
+    number: str
+    schemas: Mapping[str, type[Object]]
+    newer: "Version | None" = None
+    upgrades: Mapping[str, Translate] = field(default_factory=dict)
+    downgrades: Mapping[str, Translate] = field(default_factory=dict)
+
+    def check(self, kind: str, body: Any, *, partial: bool = False) -> None:
+        """Raise InvalidRequest, naming field and rule, unless the body is valid in this version."""
+        compiled.check(self.schema(kind), body, partial=partial)
+
+    def read(self, kind: str, body: Any, *, partial: bool = False) -> Document:
+        """Check what a partner sent and return it in canonical form."""
+        return self.upgrade(kind, compiled.check(self.schema(kind), body, partial=partial))
+
+    def upgrade(self, kind: str, body: Document, losses: list[Loss] | None = None) -> Document:
+        if self.newer is None:
+            return body
+        translate = self.upgrades.get(kind, unchanged)
+        trail = Trail() if losses is None else Trail(losses)
+        return self.newer.upgrade(kind, translate(body, trail), losses)
+
+    def downgrade(
+        self, kind: str, document: Document, losses: list[Loss] | None = None
+    ) -> Document:
+        """The document as this version says it. Raises NotExpressible where it cannot be said."""
+        if self.newer is None:
+            return document
+        translate = self.downgrades.get(kind, unchanged)
+        trail = Trail() if losses is None else Trail(losses)
+        return translate(self.newer.downgrade(kind, document, losses), trail)
+
+    def schema(self, kind: str) -> type[Object]:
+        schema = self.schemas.get(kind)
+        if schema is None:
+            raise InvalidRequest(f"OCPI {self.number} has no {kind}.")
+        return schema

@@ -1,0 +1,185 @@
+"""Changing parts of a document: the original stays, and what is unchanged is not copied."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from hub.ocpi.schemas.tidying import tidy_value
+from hub.ocpi.schemas.types import Object
+from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate
+
+ABSENT: Any = object()
+
+
+def put(document: Document, changes: Mapping[str, Any]) -> Document:
+    """With these members changed, or left out where the new value is ``ABSENT``."""
+    told = {
+        name: value for name, value in changes.items() if document.get(name, ABSENT) is not value
+    }
+    if not told:
+        return document
+    return {name: value for name, value in (document | told).items() if value is not ABSENT}
+
+
+def renamed(names: Mapping[str, str]) -> Translate:
+    """Call these members by their other names; a stranger who has such a name already must go."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        told = names.keys() & document.keys()
+        if not told:
+            return document
+        taken = {names[name] for name in told} & document.keys()
+        for name in taken:
+            trail.at(name).lose("means something else in this version")
+        return {names.get(n, n): value for n, value in document.items() if n not in taken}
+
+    return translate
+
+
+def within(*names: str, change: Translate) -> Translate:
+    """Apply ``change`` to the objects that these members hold."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        return put(
+            document,
+            {
+                name: change(document[name], trail.at(name))
+                for name in names
+                if isinstance(document.get(name), dict)
+            },
+        )
+
+    return translate
+
+
+def each(*names: str, change: Translate) -> Translate:
+    """Apply ``change`` to every object in these lists; what is not expressible is left out."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        return put(
+            document,
+            {
+                name: each_of(document[name], trail.at(name), change)
+                for name in names
+                if isinstance(document.get(name), list)
+            },
+        )
+
+    return translate
+
+
+def some(name: str, *, change: Translate) -> Translate:
+    """Like ``each``, but an object that loses all of these cannot be expressed."""
+    translate_each = each(name, change=change)
+
+    def translate(document: Document, trail: Trail) -> Document:
+        result = translate_each(document, trail)
+        if document.get(name) and not result[name]:
+            raise NotExpressible(f"nothing is left of {name}")
+        return result
+
+    return translate
+
+
+def each_of(items: list[Any], trail: Trail, change: Translate) -> list[Any]:
+    kept = []
+    for index, item in enumerate(items):
+        here = trail.at(index)
+        try:
+            kept.append(change(item, here) if isinstance(item, dict) else item)
+        except NotExpressible as error:
+            here.lose(error.reason)
+    same = len(kept) == len(items) and all(map(is_same, kept, items))
+    return items if same else kept
+
+
+def is_same(one: Any, other: Any) -> bool:
+    return one is other
+
+
+def known(name: str, values: Collection[str], *, instead: Any = ABSENT) -> Translate:
+    """Keep a member if the older version knows its value; else say ``instead``, if anything."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        value = document.get(name)
+        if value is None or value in values:
+            return document
+        trail.at(name).lose(f"{value} is unknown in this version")
+        return put(document, {name: instead})
+
+    return translate
+
+
+def only_known(name: str, values: Collection[str]) -> Translate:
+    """Leave out the elements of a list that the older version does not know."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        items = document.get(name) or ()
+        unknown = [value for value in items if value not in values]
+        for value in unknown:
+            trail.at(name).lose(f"{value} is unknown in this version")
+        return put(document, {name: [v for v in items if v in values]}) if unknown else document
+
+    return translate
+
+
+def required(name: str, values: Collection[str]) -> Translate:
+    """An object cannot be expressed without this member: not even with another value in it."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        value = document.get(name)
+        if value is not None and value not in values:
+            raise NotExpressible(f"{name} {value} is unknown in this version")
+        return document
+
+    return translate
+
+
+def early(schema: type[Object], *names: str) -> Translate:
+    """Members that only the newer version defines, sent by somebody ahead of his version.
+
+    They stay if they are what the newer version means by them; else they must go, because nobody
+    would check them again.
+    """
+
+    def translate(document: Document, trail: Trail) -> Document:
+        changes = {}
+        for name in names:
+            if name in document:
+                changes[name] = as_defined(schema, name, document[name])
+                if changes[name] is ABSENT:
+                    trail.at(name).lose("means something else in the newer version")
+        return put(document, changes)
+
+    return translate
+
+
+def as_defined(schema: type[Object], name: str, value: Any) -> Any:
+    field = schema().fields[name]
+    try:
+        field.deserialize(value)
+    except ValidationError:
+        return ABSENT
+    return ABSENT if value is None else tidy_value(field, value)
+
+
+def without(*names: str) -> Translate:
+    """Leave out members that came with the newer version."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        for name in names:
+            if name in document:
+                trail.at(name).lose("unknown in this version")
+        return put(document, {name: ABSENT for name in names if name in document})
+
+    return translate
+
+
+def in_turn(*translators: Translate) -> Translate:
+    def translate(document: Document, trail: Trail) -> Document:
+        for change in translators:
+            document = change(document, trail)
+        return document
+
+    return translate
