@@ -60,14 +60,17 @@ class Settings:
             variable, text = given, value
             if given.endswith("_FILE") and given.removesuffix("_FILE") in known:
                 variable, text = given.removesuffix("_FILE"), read_file(given, value)
+                if variable in environ:
+                    raise SettingsError(f"{variable} and {given} are both set: leave one out.")
             if variable not in known:
                 raise SettingsError(f"{variable} is not a setting. {closest(variable, known)}")
             name = known[variable]
             values[name] = READERS.get(name, read_text)(variable, text)
         settings = cls(**values)
-        if "HUB_PUBLIC_URL" not in environ:
+        if "public_url" not in values:
             host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104
-            values["public_url"] = f"http://{host}:{settings.port}"
+            shown = f"[{host}]" if ":" in host else host
+            values["public_url"] = f"http://{shown}:{settings.port}"
             settings = cls(**values)
         return settings
 
@@ -86,7 +89,7 @@ def closest(variable: str, known: Mapping[str, str]) -> str:
 def read_file(variable: str, path: str) -> str:
     try:
         return Path(path).read_text().strip()
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise SettingsError(f"{variable} names a file that cannot be read: {error}.") from None
 
 
