@@ -11,7 +11,9 @@ from uuid import UUID
 
 import structlog
 from aiohttp import web
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
+    AsyncIOScheduler,
+)
 from sqlalchemy import delete, func, select
 
 from hub.keys import DATABASE, SENDER

@@ -6,7 +6,7 @@ forward_to_receiver   a request addressed to another party never reaches an endp
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from uuid import uuid4
 
 import structlog
@@ -27,7 +27,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
-ENDPOINTS: dict[str, Handler] = {
+ENDPOINTS: Mapping[str, Handler] = {
     function.__name__: function
     for function in (
         objects.list_objects,

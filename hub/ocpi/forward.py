@@ -97,7 +97,7 @@ async def forward(request: web.Request, to: Party) -> web.Response:
 
 
 def check_sender(request: web.Request) -> None:
-    """A push names the party it comes from in its URL too; nobody pushes for somebody else (T-02)."""
+    """Nobody pushes for somebody else: the URL's party is one of the sender's (T-02)."""
     operation = request[OPERATION]
     module = MODULES.get(operation.module)
     pushed = operation.interface == "RECEIVER" and not operation.reads
@@ -122,7 +122,7 @@ def find_way(request: web.Request, to: Party) -> Way:
         raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
     for host in connected:
         endpoint = host.endpoint(operation.module, operation.interface)
-        if endpoint is not None and host.version in VERSIONS:
+        if endpoint is not None and host.version is not None:
             segments = path_segments(request, operation)
             url = join_url(endpoint.url, *segments)
             return Way(host, to, VERSIONS[host.version], with_query(url, request))
@@ -294,7 +294,7 @@ async def answer_headers(request: web.Request, way: Way, answer: Answer) -> dict
     }
     if url := links.next_link(answer.headers):
         ours = await links.keep(
-            request, way.connection, way.party, "LINK", str(URL(way.url).join(url))
+            request, way.connection, way.party, "LINK", str(URL(way.url).join(URL(url)))
         )
         headers["Link"] = f'<{ours}>; rel="next"'
     if location := answer.headers.get("Location"):

@@ -15,7 +15,7 @@ AUDIENCE: web.RequestKey[Audience] = web.RequestKey("audience", Audience)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 CORRELATION_ID: web.RequestKey[str] = web.RequestKey("correlation_id", str)
 # The parties a functional request runs between; TO is None for Open Routing.
-TO: web.RequestKey[Party | None] = web.RequestKey("to")  # type: ignore[arg-type]
-FROM: web.RequestKey[Party | None] = web.RequestKey("from")  # type: ignore[arg-type]
+TO: web.RequestKey[Party | None] = web.RequestKey("to")
+FROM: web.RequestKey[Party | None] = web.RequestKey("from")
 # Who answers: the party that the response headers name as sender (HUB-14, HUB-33).
 ANSWERED_BY: web.RequestKey[Party] = web.RequestKey("answered_by", Party)

@@ -4,7 +4,7 @@ One bad object never costs the good ones (TRANSPORT-14). A partner's open entrie
 entry for the same object replaces the one before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +27,7 @@ async def note(
     ocpi_version: str,
     source: str,
     body: str,
-    errors: Sequence[dict[str, Any]],
+    errors: Sequence[Mapping[str, Any]],
     object_ref: str | None = None,
 ) -> None:
     """Keep a refused object. ``errors`` are ``{"field", "rule"}``; long bodies are cut."""
@@ -49,7 +49,7 @@ async def note(
             object_ref=object_ref[:200] if object_ref else None,
             source=source,
             body=body.replace("\x00", "\\u0000")[:LONGEST_BODY],
-            errors=list(errors)[:50],
+            errors=[dict(error) for error in errors[:50]],
         )
     )
     await db.flush()

@@ -53,7 +53,7 @@ async def authorize(request: web.Request) -> web.Response:
 
 
 async def find_token(request: web.Request, key: str) -> Kept | None:
-    """The token among those of parties the caller has an agreement with; the longest known first."""
+    """The token, of a party that the caller has an agreement with; the longest known wins."""
     asker, audience = request[FROM], request[AUDIENCE]
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
         found = await listing.find(db, TOKENS, key)

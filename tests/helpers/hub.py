@@ -1,0 +1,134 @@
+"""A whole hub on a real socket, and what an operator does with it, for end-to-end tests."""
+
+import socket
+from dataclasses import replace
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+from aiohttp import web
+from sqlalchemy import text
+
+from hub import jobs
+from hub.app import make_app
+from hub.db import Database
+from hub.keys import DATABASE, DIRECTORY, KEYRING, SENDER
+from hub.models.values import Party, Role
+from hub.ocpi import handshake
+from hub.roaming import invitations
+from hub.settings import Settings
+from tests.helpers.partner import FakePartner
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+class RunningHub:
+    """The application behind a port of its own; its tenant is given, partners join by handshake."""
+
+    def __init__(self, database_url: str, data_dir: Path, tenant_id: UUID, **settings: Any) -> None:
+        self.database_url, self.tenant_id = database_url, tenant_id
+        self.settings = replace(
+            Settings(
+                data_dir=data_dir,
+                egress_allow_cidrs=LOOPBACK,
+                egress_allow_http=True,
+                log_level="WARNING",
+            ),
+            **settings,
+        )
+        self.port = 0
+        self.app = web.Application()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> Self:
+        """Serve; after a stop, on the same port again."""
+        self.port = self.port or free_port()
+        self.settings = replace(self.settings, port=self.port, public_url=self.url)
+        self.app = make_app(self.settings, database_url=self.database_url)
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+        return self
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def versions_url(self) -> str:
+        return f"{self.url}/ocpi/versions"
+
+    @property
+    def database(self) -> Database:
+        return self.app[DATABASE]
+
+    async def connect(self, partner: FakePartner, **configuration: Any) -> UUID:
+        """Invite the partner and let it register: the shortest way to a connected platform."""
+        invitation = await self.invite(partner, **configuration)
+        answer = await partner.register(invitation.versions_url, invitation.token)
+        assert answer.ok, answer.text
+        return invitation.partner_id
+
+    async def join(self, partner: FakePartner, **configuration: Any) -> UUID:
+        """Let the hub call the partner, with a token A that the partner gave."""
+        async with self.database.transaction(self.tenant_id) as db:
+            partner_id = await invitations.introduce(
+                db, partner.name, roles_of(partner), configuration=configuration
+            )
+        self.app[DIRECTORY].forget(self.tenant_id)
+        versions_url, token = partner.invite()
+        parts = handshake.Parts.of(self.app)
+        await handshake.join(parts, self.tenant_id, partner_id, versions_url, token)
+        return partner_id
+
+    async def invite(self, partner: FakePartner, **configuration: Any) -> invitations.Invitation:
+        async with self.database.transaction(self.tenant_id) as db:
+            invitation = await invitations.invite(
+                db,
+                self.app[KEYRING],
+                self.url,
+                partner.name,
+                roles_of(partner),
+                configuration=configuration,
+            )
+        self.app[DIRECTORY].forget(self.tenant_id)
+        return invitation
+
+    async def deliver(self) -> None:
+        """Everything that is due is with the partners when this returns."""
+        await self.app[SENDER].drain()
+
+    async def retry_now(self) -> None:
+        """What waits for its next attempt need not wait any longer."""
+        async with self.database.transaction(self.tenant_id) as db:
+            await db.execute(
+                text("update feed_cursors set next_attempt_at = now() - interval '1 second'")
+            )
+            await db.execute(
+                text(
+                    "update setbacks set next_attempt_at = now() - interval '1 second'"
+                    " where next_attempt_at is not null"
+                )
+            )
+
+    async def run(self, name: str) -> None:
+        """Run a job now."""
+        [job] = [job for job in jobs.JOBS if job.name == name]
+        assert await jobs.run(self.app, job)
+
+
+def roles_of(partner: FakePartner) -> list[tuple[Party, Role]]:
+    return [(Party.of(country, party), Role(role)) for country, party, role in partner.roles]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
