@@ -1,7 +1,7 @@
-"""Partners as the rules see them: who is connected, which parties they host, where they serve what.
+"""Partners as the rules see them: who is connected, which parties they host, what they serve.
 
-``Connection`` is what everybody else reads. How a partner gets connected, renewed and parted from is
-in ``registration``.
+``Connection`` is what everybody else reads. How a partner gets connected, renewed and parted from
+is in ``registration``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,8 +37,9 @@ class Configuration:
 
     ``supported_modules``: the modules agreed on (None: all). ``required_modules``: without these
     the registration is refused (3003), as ``locations`` or ``locations:SENDER``. ``delivery``: what
-    a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``: where
-    its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or ``raw``.
+    a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``:
+    where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
+    ``raw``.
     """
 
     auto_sync_enabled: bool = True
@@ -65,9 +66,10 @@ class Connection:
     """One partner, as read at one moment; a value, safe to keep while no transaction is open.
 
     ``roles`` are those that are approved *and* declared. ``hub`` is the tenant's own party: the
-    address of Broadcast Push and GET ALL. The last three are set on the connection of an incoming
-    request: ``token_kind`` is "A" for an invitation, "C" for a registered partner;
-    ``token_unproven`` says that this token was never used for more than reading versions.
+    address of Broadcast Push and GET ALL. The last four are set on the connection of an incoming
+    request: ``token_kind`` is "A" for an invitation, "C" for a registered partner; ``token_form``
+    how it was written; ``token_unproven`` says that this token was never used for more than
+    reading versions.
     """
 
     id: UUID
@@ -88,11 +90,17 @@ class Connection:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     token_kind: str = "C"  # noqa: S105 - the kind, not the token
     token_id: UUID | None = None
+    token_form: str = "base64"  # noqa: S105 - the form, not the token
     token_unproven: bool = False
 
     @property
     def parties(self) -> frozenset[Party]:
         return frozenset(party for party, _ in self.roles)
+
+    @property
+    def invited(self) -> bool:
+        """Whether the request came with token A, which opens versions and credentials only."""
+        return self.token_kind == "A"  # noqa: S105 - the kind, not the token
 
     @property
     def registered(self) -> bool:
@@ -141,17 +149,14 @@ async def by_party(db: AsyncSession, party: Party, role: Role | None = None) -> 
     return await load(db, Partner.id.in_(hosts))
 
 
-async def by_token(db: AsyncSession, digests: list[bytes]) -> PartnerToken | None:
-    """The token that one of these digests belongs to; ``db`` is a platform transaction."""
-    found = await db.scalars(
-        select(PartnerToken).where(PartnerToken.digest.in_(digests), is_valid())
+async def by_token(db: AsyncSession, digest: bytes) -> UUID | None:
+    """The tenant in which this is the digest of a token; ``db`` is a platform transaction."""
+    return await db.scalar(
+        select(PartnerToken.tenant_id).where(
+            PartnerToken.digest == digest,
+            or_(PartnerToken.expires_at.is_(None), PartnerToken.expires_at > func.now()),
+        )
     )
-    return found.first()
-
-
-def is_valid() -> ColumnElement[bool]:
-    """Whether a token may still be used, by the database's clock."""
-    return or_(PartnerToken.expires_at.is_(None), PartnerToken.expires_at > func.now())
 
 
 async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Connection]:
@@ -285,9 +290,16 @@ async def connection_changed(db: AsyncSession, partner_id: UUID, status: Connect
 
 
 async def roles_changed(db: AsyncSession, partner_id: UUID) -> None:
-    """The parties on a platform changed: others must be told, and what is cached is stale."""
+    """The parties on a platform changed, so there is something to tell the others (HCI-03)."""
     await db.execute(
         update(Partner)
         .where(Partner.id == partner_id)
         .values(connection_changed_at=func.now(), version=Partner.version + 1)
+    )
+
+
+async def touch(db: AsyncSession, partner_id: UUID) -> None:
+    """Something that belongs to the partner changed: what is cached of it is stale."""
+    await db.execute(
+        update(Partner).where(Partner.id == partner_id).values(version=Partner.version + 1)
     )

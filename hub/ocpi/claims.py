@@ -1,0 +1,117 @@
+"""What the other side says of itself in its credentials, and how much of it is believed.
+
+A platform may say who it is, but not decide it: roles must be approved by the operator (T-03,
+CRED-24), and its address must be neither the hub's own nor another partner's (T-08, T-32).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from hub import audit
+from hub.db import Database
+from hub.errors import InvalidRequest
+from hub.models.values import AuditAction, AuditSeverity, Party, Role
+from hub.ocpi.directory import Directory
+from hub.ocpi.discovery import check_versions_url
+from hub.ocpi.outbound import origin
+from hub.ocpi.trace import Trace
+from hub.ocpi.versions.base import Version
+from hub.roaming.invitations import approved
+from hub.roaming.partners import Connection
+from hub.roaming.registration import Grant, spell
+from hub.security import TOKEN_CHARACTERS
+from hub.settings import Settings
+
+log = structlog.get_logger()
+
+HUB_PARTY_LENGTH = 5
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """The other side's credentials. ``declared`` are its roles, each with its business details."""
+
+    token: str = field(repr=False)
+    url: str
+    declared: Mapping[Grant, dict[str, Any] | None]
+    hub_party_id: str | None = None
+
+
+def read_credentials(version: Version, body: Any, *, own: Party) -> Theirs:
+    """Raises InvalidRequest, which names the field."""
+    document = version.read("Credentials", body)
+    if not TOKEN_CHARACTERS.fullmatch(document["token"]):
+        raise InvalidRequest("token: must be 1 to 64 printable ASCII characters without blanks.")
+    declared: dict[Grant, dict[str, Any] | None] = {}
+    for index, role in enumerate(document["roles"]):
+        grant = (Party.of(role["country_code"], role["party_id"]), Role(role["role"]))
+        if grant in declared:
+            raise InvalidRequest(f"roles/{index}: {spell(grant)} is listed twice (CRED-01).")
+        declared[grant] = role.get("business_details")
+    hub_party_id = document.get("hub_party_id")
+    if hub_party_id is not None:
+        hub_party_id = hub_party_id.upper()
+        if len(hub_party_id) != HUB_PARTY_LENGTH or not hub_party_id.isalnum():
+            raise InvalidRequest(
+                "hub_party_id: must be a country code and a party id, 5 characters."
+            )
+        if hub_party_id == own.country_code + own.party_id:
+            raise InvalidRequest(f"hub_party_id: {own} is this hub.")
+    return Theirs(document["token"], document["url"], declared, hub_party_id)
+
+
+async def check_roles(
+    database: Database, trace: Trace, partner: Connection, declared: Mapping[Grant, Any]
+) -> None:
+    """Refuse a platform that says it is somebody it was not approved to be."""
+    allowed, excess = await judge_roles(database, trace, partner, declared)
+    if excess:
+        raise InvalidRequest(
+            f"roles: {listing(excess)} is not approved for your platform. Approved: "
+            f"{listing(allowed) or 'nothing'}. The operator of the hub can approve more."
+        )
+
+
+async def judge_roles(
+    database: Database, trace: Trace, partner: Connection, declared: Mapping[Grant, Any]
+) -> tuple[frozenset[Grant], frozenset[Grant]]:
+    """The roles that are approved, and the declared ones that are not, which are put on record."""
+    async with database.transaction(partner.tenant_id) as db:
+        allowed = await approved(db, partner.id)
+        excess = frozenset(declared) - allowed
+        if excess:
+            claim = f"The platform claims {listing(excess)}, which is not approved for it"
+            await audit.record(
+                db,
+                AuditAction.SECURITY_EVENT,
+                "ocpi_partner",
+                partner.id,
+                description=claim,
+                severity=AuditSeverity.HIGH,
+                metadata={"claimed": sorted(map(spell, excess))},
+            )
+    if excess:
+        trace.note("roles", claim)
+        log.warning("party claimed without approval", claimed=sorted(map(spell, excess)))
+    return allowed, excess
+
+
+def listing(grants: frozenset[Grant]) -> str:
+    return ", ".join(sorted(map(spell, grants)))
+
+
+async def vouched_origins(
+    directory: Directory, settings: Settings, trace: Trace, partner: Connection, versions_url: str
+) -> frozenset[str]:
+    """Where a platform with this versions URL may be called. Addresses of others are refused."""
+    place = check_versions_url(versions_url, settings.public_url)
+    allowed = partner.settings.allowed_origins
+    for other in await directory.connections(partner.tenant_id):
+        taken = other.id != partner.id and other.registered and other.versions_url
+        if taken and origin(taken) == place and place not in allowed:
+            trace.note("origins", f"{place} is where {other.name} is; the operator can allow it")
+            raise InvalidRequest(f"url: the operator of the hub must allow {place} first.")
+    return frozenset({place}) | allowed

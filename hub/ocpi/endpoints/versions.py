@@ -1,0 +1,40 @@
+"""Which versions the hub speaks, and where it serves what in each (VER-01)."""
+
+from aiohttp import web
+
+from hub.keys import SETTINGS
+from hub.models.values import InterfaceRole
+from hub.ocpi.envelope import success
+from hub.ocpi.operations import MODULE_NAMES, interfaces
+from hub.ocpi.request import PARTNER, VERSION
+from hub.ocpi.versions import VERSIONS
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/versions{slash:/?}")
+async def get_versions(request: web.Request) -> web.Response:
+    base = f"{request.config_dict[SETTINGS].public_url}/ocpi"
+    return success([{"version": number, "url": f"{base}/{number}"} for number in VERSIONS])
+
+
+@routes.get("/{version}{slash:/?}")
+async def get_details(request: web.Request) -> web.Response:
+    """The endpoints in one version; token A opens them like the list (TRANSPORT-39).
+
+    Modules that the operator did not agree on with this partner are left out (VER-06).
+    """
+    version, agreed = request[VERSION], request[PARTNER].settings.supported_modules
+    base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{version.number}"
+    endpoints = [endpoint("credentials", InterfaceRole.SENDER, f"{base}/credentials")]
+    endpoints += [
+        endpoint(module, interface, f"{base}/{interface.lower()}/{module}")
+        for module in MODULE_NAMES
+        if agreed is None or module in agreed
+        for interface in interfaces(module, version.number)
+    ]
+    return success({"version": version.number, "endpoints": endpoints})
+
+
+def endpoint(identifier: str, role: InterfaceRole, url: str) -> dict[str, str]:
+    return {"identifier": identifier, "role": role.value, "url": url}

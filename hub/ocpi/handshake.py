@@ -1,0 +1,356 @@
+"""Getting registered, renewing, and parting: both sides of OCPI's credentials module.
+
+    accept, update, unregister   a partner calls us: POST, PUT, DELETE credentials
+    join, renew, leave           we call a partner
+
+The HTTP happens between two transactions, never inside one: first everything is found out and
+checked, then one transaction makes it true. Nothing is taken away before its replacement is known
+to work: a token that a renewal replaces stays valid until the new one is used (``registration``),
+so whenever the hub or a partner dies in between, one token still works each way (T-17).
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from hub.db import Database
+from hub.errors import HubError, InvalidRequest, MethodNotAllowed, NotFound, UnusableClient
+from hub.keys import CLIENT, DATABASE, DIRECTORY, KEYRING, SETTINGS
+from hub.models.values import ConnectionStatus, InterfaceRole
+from hub.ocpi import introduction
+from hub.ocpi.claims import Theirs, check_roles, judge_roles, read_credentials, vouched_origins
+from hub.ocpi.client import Answer, Client, Refused, Unreachable, origins_of
+from hub.ocpi.directory import Directory
+from hub.ocpi.discovery import Found, Visit, discover, token_forms
+from hub.ocpi.trace import Trace, traced
+from hub.ocpi.versions.base import Document, Version
+from hub.roaming import partners, registration
+from hub.roaming.partners import Connection, token_place
+from hub.roaming.registration import Registration
+from hub.security import TOKEN_CHARACTERS, Keyring, Undecipherable
+from hub.settings import Settings
+
+# How long a token is good that we sent with our own POST, should we die before the answer.
+JOINING = timedelta(minutes=15)
+REGISTERED_ALREADY = frozenset({405, 409})
+# An answer below this is a decision; from here on nobody knows what the other side has done.
+SERVER_ERROR = 500
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a handshake needs of the application."""
+
+    database: Database
+    client: Client
+    keyring: Keyring
+    directory: Directory
+    settings: Settings
+
+    @classmethod
+    def of(cls, app: Any) -> "Parts":
+        """``app`` is the application or a request's ``config_dict``."""
+        return cls(app[DATABASE], app[CLIENT], app[KEYRING], app[DIRECTORY], app[SETTINGS])
+
+    @property
+    def overlap(self) -> timedelta:
+        return timedelta(seconds=self.settings.renewal_overlap)
+
+
+async def accept(parts: Parts, invited: Connection, version: Version, body: Any) -> Document:
+    """POST credentials with token A: a platform registers. Returns our credentials (CRED-12)."""
+    async with traced(parts.database, invited, "accept") as trace:
+        return await take(parts, trace, invited, version, body, first=True)
+
+
+async def update(parts: Parts, partner: Connection, version: Version, body: Any) -> Document:
+    """PUT credentials: new tokens, endpoints, roles, or another version (CRED-19, CRED-21)."""
+    async with traced(parts.database, partner, "update") as trace:
+        return await take(parts, trace, partner, version, body, first=False)
+
+
+async def take(
+    parts: Parts, trace: Trace, partner: Connection, version: Version, body: Any, *, first: bool
+) -> Document:
+    trace.note("credentials received", method="POST" if first else "PUT", detail=body)
+    theirs = read_credentials(version, body, own=partner.hub)
+    trace.hide(theirs.token)
+    origins = await vouched_origins(parts.directory, parts.settings, trace, partner, theirs.url)
+    await check_roles(parts.database, trace, partner, theirs.declared)
+    forms = token_forms(partner, known=not first)
+    visit = Visit(parts.client, trace, partner.id, origins, [(theirs.token, f) for f in forms])
+    found = await discover(
+        visit, theirs.url, version=version.number, required=partner.settings.required_modules
+    )
+    async with parts.database.transaction(partner.tenant_id) as db:
+        await registration.lock(db, partner.id)
+        assert partner.token_id is not None
+        if not await registration.exists(db, partner.token_id):
+            raise MethodNotAllowed("Another handshake with you was faster; this token is used up.")
+        if not first:
+            await registration.confirmed(db, partner.id, partner.token_id)
+        token_id, token = await registration.mint(db, parts.keyring, partner.id, "C")
+        await registration.connected(
+            db,
+            partner.id,
+            agreed(parts, partner, found, theirs),
+            token_id=token_id,
+            overlap=None if first else parts.overlap,
+        )
+        ours = await introduction.credentials(
+            db, partner, version, parts.settings.public_url, token
+        )
+    parts.directory.forget(partner.tenant_id)
+    trace.hide(token)
+    trace.note("credentials answered", detail=ours)
+    return ours
+
+
+async def unregister(parts: Parts, partner: Connection) -> None:
+    """DELETE credentials: the platform leaves (CRED-23)."""
+    async with traced(parts.database, partner, "unregister") as trace:
+        trace.note("unregistered", method="DELETE")
+        await forget(parts, partner, "The partner unregistered")
+
+
+async def join(
+    parts: Parts, tenant_id: UUID, partner_id: UUID, versions_url: str, token: str
+) -> None:
+    """Register with a platform that gave the operator its versions URL and a token A (CRED-11).
+
+    Roles it declares without approval are not granted; the others are. Raises HubError that says
+    what went wrong, in words for the operator.
+    """
+    if not TOKEN_CHARACTERS.fullmatch(token):
+        raise InvalidRequest("token: must be 1 to 64 printable ASCII characters without blanks.")
+    partner = await known(parts, tenant_id, partner_id)
+    async with traced(parts.database, partner, "join") as trace:
+        trace.hide(token)
+        origins = await vouched_origins(
+            parts.directory, parts.settings, trace, partner, versions_url
+        )
+        forms = token_forms(partner, known=False)
+        visit = Visit(parts.client, trace, partner.id, origins, [(token, f) for f in forms])
+        found = await discover(
+            visit, versions_url, version=None, required=partner.settings.required_modules
+        )
+        token_id, body = await introduce(parts, trace, partner, found, valid_for=JOINING)
+        try:
+            theirs = await register(parts, partner, visit, found, body)
+        except HubError:
+            await withdraw(parts, partner, token_id)
+            raise
+        await adopt(parts, partner, found, theirs, token_id=token_id, overlap=None)
+
+
+async def register(
+    parts: Parts, partner: Connection, visit: Visit, found: Found, body: Document
+) -> Theirs:
+    """POST our credentials, and have at least one role that is approved in the answer."""
+    answer = await deliver(visit, "POST", found.credentials_url, body)
+    if answer.http_status in REGISTERED_ALREADY:
+        # Left over from an earlier registration that only they remember.
+        answer = await deliver(visit, "PUT", found.credentials_url, body)
+        if not answer.ok:
+            raise UnusableClient(
+                f"They say that this hub is registered already ({answer.reason}). Ask them to "
+                "remove the registration and to give you a new token."
+            )
+    if not answer.ok:
+        raise UnusableClient(f"POST credentials was refused: {answer.reason}.")
+    theirs = read_answer(visit.trace, partner, found.version, answer)
+    allowed, excess = await judge_roles(parts.database, visit.trace, partner, theirs.declared)
+    if excess == frozenset(theirs.declared):
+        await goodbye(replace_token(visit, theirs.token), found.credentials_url)
+        raise UnusableClient(
+            "None of the roles they declare is approved for this partner, so the registration was "
+            "undone. Approve one, then join with a new token."
+        )
+    return only(theirs, allowed)
+
+
+async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
+    """New tokens for both sides, endpoints read again, and the newest version both know (CRED-20).
+
+    When the other side says no, everything is as before. When its answer does not come, both the
+    old and the new token are valid until the new one is used.
+    """
+    partner = await known(parts, tenant_id, partner_id)
+    async with traced(parts.database, partner, "renew") as trace:
+        visit, versions_url = open_visit(parts, trace, partner)
+        found = await discover(
+            visit, versions_url, version=None, required=partner.settings.required_modules
+        )
+        token_id, body = await introduce(parts, trace, partner, found)
+        try:
+            answer = await deliver(visit, "PUT", found.credentials_url, body)
+        except Unsent:
+            await withdraw(parts, partner, token_id)
+            raise
+        if not answer.ok:
+            if answer.http_status < SERVER_ERROR:
+                await withdraw(parts, partner, token_id)
+            raise UnusableClient(f"PUT credentials was refused: {answer.reason}.")
+        theirs = read_answer(trace, partner, found.version, answer)
+        allowed, _ = await judge_roles(parts.database, trace, partner, theirs.declared)
+        theirs = only(theirs, allowed)
+        await adopt(parts, partner, found, theirs, token_id=token_id, overlap=parts.overlap)
+
+
+async def leave(parts: Parts, tenant_id: UUID, partner_id: UUID) -> bool:
+    """Unregister at the partner, and here in any case. Returns whether the partner agreed."""
+    partner = await known(parts, tenant_id, partner_id)
+    async with traced(parts.database, partner, "leave") as trace:
+        endpoint = partner.endpoint("credentials", InterfaceRole.SENDER)
+        told = False
+        if partner.registered and endpoint is not None:
+            try:
+                visit, _ = open_visit(parts, trace, partner)
+                told = await goodbye(visit, endpoint.url)
+            except UnusableClient as error:
+                trace.note("goodbye", str(error))
+        await forget(parts, partner, "The hub unregistered")
+        trace.note("unregistered here")
+    return told
+
+
+class Unsent(UnusableClient):
+    """The request never reached the other side."""
+
+
+async def deliver(visit: Visit, method: str, url: str, body: Document) -> Answer:
+    try:
+        return await visit.send("credentials", method, url, body)
+    except Refused as error:
+        raise Unsent(f"The hub does not call {url}: {error.reason}.") from None
+    except Unreachable as error:
+        kind = UnusableClient if error.sent else Unsent
+        raise kind(f"{method} credentials failed: {error.reason}.") from None
+
+
+async def goodbye(visit: Visit, url: str) -> bool:
+    try:
+        return (await visit.send("goodbye", "DELETE", url)).ok
+    except (Refused, Unreachable):
+        return False
+
+
+async def known(parts: Parts, tenant_id: UUID, partner_id: UUID) -> Connection:
+    async with parts.database.transaction(tenant_id) as db:
+        partner = await partners.connection(db, partner_id)
+    if partner is None:
+        raise NotFound("There is no such partner.")
+    return partner
+
+
+def open_visit(parts: Parts, trace: Trace, partner: Connection) -> tuple[Visit, str]:
+    """Call a registered partner with the token it gave us, or the one before (CRED-21)."""
+    if not partner.registered or partner.versions_url is None:
+        raise UnusableClient(f"{partner.name} is not registered.")
+    tokens = []
+    for data in filter(None, (partner.token_to_send, partner.previous_token)):
+        try:
+            tokens.append(parts.keyring.decrypt(data, context=token_place(partner.id)))
+        except Undecipherable as error:
+            trace.note("token", f"cannot be read: {error}")
+    if not tokens:
+        raise UnusableClient(f"The token for {partner.name} cannot be read with the hub's keys.")
+    for token in tokens:
+        trace.hide(token)
+    attempts = [(t, form) for form in token_forms(partner, known=True) for t in tokens]
+    origins = origins_of(partner)
+    return Visit(parts.client, trace, partner.id, origins, attempts), partner.versions_url
+
+
+def replace_token(visit: Visit, token: str) -> Visit:
+    return replace(visit, attempts=[(token, visit.form)])
+
+
+async def introduce(
+    parts: Parts,
+    trace: Trace,
+    partner: Connection,
+    found: Found,
+    *,
+    valid_for: timedelta | None = None,
+) -> tuple[UUID, Document]:
+    """A new token for them, committed before they can call us back with it, and our credentials."""
+    async with parts.database.transaction(partner.tenant_id) as db:
+        token_id, token = await registration.mint(
+            db, parts.keyring, partner.id, "C", valid_for=valid_for
+        )
+        body = await introduction.credentials(
+            db, partner, found.version, parts.settings.public_url, token
+        )
+    parts.directory.forget(partner.tenant_id)
+    trace.hide(token)
+    return token_id, body
+
+
+async def adopt(
+    parts: Parts,
+    partner: Connection,
+    found: Found,
+    theirs: Theirs,
+    *,
+    token_id: UUID,
+    overlap: timedelta | None,
+) -> None:
+    async with parts.database.transaction(partner.tenant_id) as db:
+        await registration.connected(
+            db,
+            partner.id,
+            agreed(parts, partner, found, theirs),
+            token_id=token_id,
+            overlap=overlap,
+        )
+    parts.directory.forget(partner.tenant_id)
+
+
+async def withdraw(parts: Parts, partner: Connection, token_id: UUID) -> None:
+    """The handshake failed: the token that was minted for it is worth nothing."""
+    async with parts.database.transaction(partner.tenant_id) as db:
+        await registration.discard(db, partner.id, token_id)
+    parts.directory.forget(partner.tenant_id)
+
+
+async def forget(parts: Parts, partner: Connection, description: str) -> None:
+    async with parts.database.transaction(partner.tenant_id) as db:
+        await registration.unregistered(
+            db, partner.id, status=ConnectionStatus.SUSPENDED, description=description
+        )
+    parts.directory.forget(partner.tenant_id)
+
+
+def agreed(parts: Parts, partner: Connection, found: Found, theirs: Theirs) -> Registration:
+    return Registration(
+        version=found.version.number,
+        versions_url=found.versions_url,
+        endpoints=found.endpoints,
+        declared=theirs.declared,
+        token_to_send=parts.keyring.encrypt(theirs.token, context=token_place(partner.id)),
+        token_form_sent=found.form,
+        hub_party_id=theirs.hub_party_id,
+    )
+
+
+def read_answer(trace: Trace, partner: Connection, version: Version, answer: Answer) -> Theirs:
+    """The credentials in an answer, also when they are wrapped in a list (tolerance 5)."""
+    data = answer.data
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    try:
+        theirs = read_credentials(version, data, own=partner.hub)
+    except InvalidRequest as error:
+        raise UnusableClient(
+            f"They answered with credentials that are not valid: {error}"
+        ) from None
+    trace.hide(theirs.token)
+    return theirs
+
+
+def only(theirs: Theirs, allowed: Collection[registration.Grant]) -> Theirs:
+    granted = {grant: said for grant, said in theirs.declared.items() if grant in allowed}
+    return replace(theirs, declared=granted)
