@@ -69,14 +69,17 @@ def hide_secrets(logger: WrappedLogger, method: str, event: EventDict) -> EventD
 
 
 def escape_unprintable(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    return {escaped(str(name)): shown_on_console(name, value) for name, value in event.items()}
+
+
+def shown_on_console(name: str, value: object) -> object:
     """A traceback keeps its lines, as the console is for people; nothing else breaks a line."""
-    for name, value in event.items():
-        text = value if isinstance(value, str | int | float | None) else describe(value)
-        if name == "exception":
-            event[name] = "\n".join(escaped(line) for line in str(text).split("\n"))
-        elif isinstance(text, str):
-            event[name] = escaped(text)
-    return event
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    text = value if isinstance(value, str) else describe(value)
+    if name == "exception":
+        return "\n".join(escaped(line) for line in text.split("\n"))
+    return escaped(text)
 
 
 def escaped(text: str) -> str:

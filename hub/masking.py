@@ -63,7 +63,9 @@ HINT = 2
 SCHEME = re.compile(r"(?i)\b(token|bearer|basic)(\s+|%20)([^\s\"',;]{16,})")
 HEADER = re.compile(r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)(['\"]?\s*[:=]\s*)[^\r\n]+")
 # Long runs without a break: tokens, keys, digests, raw or in base64 or hexadecimal.
-RANDOM_LOOK = re.compile(r"(?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_+-]{40,}={0,2}")
+LONG_RUN = re.compile(r"[A-Za-z0-9_+-]{40,}={0,2}")
+# 32 bytes in base64 with its own alphabet: a key of the keyring.
+KEY_LOOK = re.compile(r"[A-Za-z0-9+/]{43}=(?![A-Za-z0-9+/=])")
 URL_PASSWORD = re.compile(r"(://[^\s/@:]*:)[^\s/@]+@")
 TOKENS_PATH = re.compile(r"(?i)(/tokens/)([^\s?#\"']+)")
 QUERY = re.compile(r"([?&])([^=&?\s]{0,80})=([^&\s\"']+)")
@@ -84,7 +86,9 @@ def mask(name: str, value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         return HIDDEN
     if isinstance(value, Mapping):
-        return {str(key): mask(str(key), member, depth + 1) for key, member in value.items()}
+        return {
+            mask_text(str(key)): mask(str(key), member, depth + 1) for key, member in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [mask(name, member, depth + 1) for member in value]
     return value if kind_of(name) is None else mask_named(name, str(value))
@@ -129,7 +133,16 @@ def mask_text(text: str) -> str:
         text = HEADER.sub(rf"\1\2{HIDDEN}", text)
     if "token" in lower or "bearer" in lower or "basic" in lower:
         text = SCHEME.sub(rf"\1 {HIDDEN}", text)
-    return RANDOM_LOOK.sub(HIDDEN, text) if len(text) >= SHORTEST_RANDOM else text
+    if len(text) >= SHORTEST_RANDOM:
+        text = LONG_RUN.sub(hide_random, KEY_LOOK.sub(HIDDEN, text))
+    return text
+
+
+def hide_random(found: re.Match[str]) -> str:
+    """Words joined with dashes have no digits and keep to one case."""
+    run = found[0]
+    of_one_case = run in {run.lower(), run.upper()}
+    return run if of_one_case and not any(map(str.isdigit, run)) else HIDDEN
 
 
 def hide_query_value(found: re.Match[str]) -> str:
