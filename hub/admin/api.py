@@ -1,0 +1,106 @@
+"""The admin API: the sub-application that is mounted at /admin/v1."""
+
+from collections.abc import Iterator
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from hub.admin import (
+    agreements,
+    audit,
+    feed,
+    keys,
+    me,
+    objects,
+    partners,
+    quarantine,
+    roles,
+    setbacks,
+    tenants,
+    users,
+)
+from hub.admin.auth import authenticate
+from hub.admin.errors import (
+    AdminError,
+    BadInput,
+    ChangedMeanwhile,
+    Missing,
+    NotAuthenticated,
+    WrongMethod,
+    answer,
+    taken,
+)
+from hub.admin.routes import Operation, Routes
+from hub.errors import HubError
+from hub.keys import LIMITS
+
+log = structlog.get_logger()
+
+ROOT = "/admin/v1"
+
+RESOURCES: tuple[Routes, ...] = (
+    me.routes,
+    tenants.routes,
+    users.routes,
+    roles.routes,
+    keys.routes,
+    partners.routes,
+    agreements.routes,
+    objects.routes,
+    feed.routes,
+    setbacks.routes,
+    quarantine.routes,
+    audit.routes,
+)
+
+
+def operations() -> Iterator[tuple[str, Operation]]:
+    """Every operation with the name of the resource it belongs to."""
+    for routes in RESOURCES:
+        yield from ((routes.tag, operation) for operation in routes.operations)
+
+
+def make_admin() -> web.Application:
+    admin = web.Application(middlewares=[answer_errors, authenticate])
+    for _, operation in operations():
+        admin.router.add_route(operation.method, operation.path, operation)
+    return admin
+
+
+REFUSALS = (AdminError, HubError, StaleDataError, IntegrityError, web.HTTPException)
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    limits = request.config_dict[LIMITS]
+    try:
+        limits.check_login(request.remote or "")
+        return await handler(request)
+    except NotAuthenticated as error:
+        limits.failed_login(request.remote or "")
+        return answer(error)
+    except REFUSALS as error:
+        return answer(refusal(request, error))
+    except Exception:
+        log.exception("admin request failed", method=request.method, path=request.path)
+        return answer(AdminError("The hub failed to do this; its log has the details."))
+
+
+def refusal(request: web.Request, error: Exception) -> AdminError | HubError:
+    """The error in the words of this API."""
+    match error:
+        case AdminError() | HubError():
+            return error
+        case StaleDataError():
+            return ChangedMeanwhile("Somebody else changed it meanwhile: read it again.")
+        case IntegrityError():
+            return taken(error)
+        case web.HTTPMethodNotAllowed():
+            allowed = sorted(error.allowed_methods)
+            return WrongMethod(f"{request.method} is not possible here.", allowed=allowed)
+        case web.HTTPNotFound():
+            return Missing("There is nothing at this URL.", next_step="See /docs.")
+    return BadInput(str(error))

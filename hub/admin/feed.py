@@ -1,0 +1,160 @@
+"""How the deliveries to each partner are going, module by module."""
+
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from marshmallow import Schema, fields, validate
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import audit
+from hub.admin.auth import ACTOR, transaction
+from hub.admin.errors import Conflict
+from hub.admin.input import Input
+from hub.admin.output import find, path_id
+from hub.admin.routes import BODY, QUERY, Routes
+from hub.keys import DIRECTORY, SENDER
+from hub.models.feed import Cursor, Setback
+from hub.models.partners import Partner
+from hub.models.values import AuditAction, Place
+from hub.roaming import feed, sources
+from hub.roaming.changes import Source
+from hub.roaming.partners import Connection
+from hub.roaming.sources import SOURCES
+
+routes = Routes("Feed")
+
+STATES = ("UP_TO_DATE", "BEHIND", "BACKING_OFF", "HELD", "NOT_TAKEN")
+# Counting further than this says nothing more to a human and costs the database.
+MOST_COUNTED = 10_000
+
+
+class FeedQuery(Input):
+    partner_id = fields.UUID()
+
+
+class Standing(Schema):
+    partner_id = fields.UUID()
+    partner = fields.String()
+    module = fields.String()
+    state = fields.String(validate=validate.OneOf(STATES))
+    behind = fields.Integer(
+        metadata={
+            "description": f"Changes it has not been told of; {MOST_COUNTED} and more look alike."
+        }
+    )
+    delivered = fields.Integer(metadata={"description": "Requests it has answered well, ever."})
+    delivered_at = fields.AwareDateTime(allow_none=True)
+    setbacks = fields.Integer(metadata={"description": "Objects it refused and has not yet taken."})
+    failures = fields.Integer()
+    next_attempt_at = fields.AwareDateTime(allow_none=True)
+    reason = fields.String(allow_none=True)
+
+
+class FeedStatus(Schema):
+    items = fields.List(fields.Nested(Standing))
+
+
+class Retry(Input):
+    restart = fields.Boolean(
+        load_default=False, metadata={"description": "It may have lost what it had."}
+    )
+
+
+@routes.get("/feed", permission="feed.read", query=FeedQuery, answer=FeedStatus)
+async def feed_status(request: web.Request) -> Any:
+    """One row for each partner and module: how far it is, and what stands in the way."""
+    return {"items": await standings(request, request[QUERY].get("partner_id"))}
+
+
+async def standings(request: web.Request, wanted: UUID | None) -> list[dict[str, Any]]:
+    connections = await request.config_dict[DIRECTORY].connections(request[ACTOR].tenant_id)
+    async with transaction(request) as db:
+        newest = await sources.newest(db)
+        cursors = {(row.partner_id, row.module): row for row in await db.scalars(select(Cursor))}
+        setbacks = await open_setbacks(db)
+        return [
+            await standing(
+                db,
+                connection,
+                source,
+                cursors.get((connection.id, source.name)),
+                newest.get(source.name, Place()),
+            )
+            | {"setbacks": setbacks.get((connection.id, source.name), 0)}
+            for connection in connections
+            if connection.registered and wanted in {None, connection.id}
+            for source in SOURCES.values()
+        ]
+
+
+async def standing(
+    db: AsyncSession, connection: Connection, source: Source, cursor: Cursor | None, newest: Place
+) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "partner_id": connection.id,
+        "partner": connection.name,
+        "module": source.name,
+        "behind": 0,
+        "delivered": cursor.delivered if cursor else 0,
+        "delivered_at": cursor.delivered_at if cursor else None,
+        "failures": cursor.failures if cursor else 0,
+        "reason": None,
+    }
+    if not source.reaches(connection):
+        return shown | {"state": "NOT_TAKEN", "reason": "It has no receiver for this module."}
+    place = Place(cursor.xid, cursor.seq) if cursor else Place()
+    if place < newest:
+        shown["behind"] = await behind(db, source, place)
+    if cursor is None or not (cursor.held_reason or cursor.failures):
+        return shown | {"state": "BEHIND" if shown["behind"] else "UP_TO_DATE"}
+    return shown | {
+        "state": "HELD" if cursor.held_reason else "BACKING_OFF",
+        "reason": cursor.held_reason or cursor.last_error,
+        "next_attempt_at": cursor.next_attempt_at,
+    }
+
+
+async def behind(db: AsyncSession, source: Source, place: Place) -> int:
+    """Changes after a place. Not all of them need concern the partner."""
+    parts = " union all ".join(
+        f"select 1 from {table} where (changed_xid, changed_seq)"  # noqa: S608 - tables are ours
+        " > (cast(:xid as xid8), cast(:seq as bigint))"
+        for table in source.tables
+    )
+    counted = f"select count(*) from (select 1 from ({parts}) as changes limit :most) as few"  # noqa: S608
+    values = {"xid": str(place.xid), "seq": place.seq, "most": MOST_COUNTED}
+    return int(await db.scalar(text(counted), values) or 0)
+
+
+async def open_setbacks(db: AsyncSession) -> dict[tuple[Any, str], int]:
+    rows = await db.execute(
+        select(Setback.partner_id, Setback.module, func.count())
+        .where(Setback.settled_at.is_(None))
+        .group_by(Setback.partner_id, Setback.module)
+    )
+    return {(partner_id, module): count for partner_id, module, count in rows.tuples()}
+
+
+@routes.post("/feed/{id}/retry", permission="feed.execute", body=Retry, answer=FeedStatus)
+async def retry(request: web.Request) -> Any:
+    """Try a partner again now, whatever it waits for; with `restart` it gets all states again.
+
+    Sessions and CDRs that it has answered are not repeated.
+    """
+    partner_id, tenant_id = path_id(request), request[ACTOR].tenant_id
+    async with transaction(request) as db:
+        partner = await find(db, Partner, partner_id, "partner", "hub partner list")
+        if partner.token_to_send is None:
+            raise Conflict(f"{partner.name} is not registered: there is nothing to send.")
+        await feed.catch_up(db, partner_id, restart=request[BODY]["restart"])
+        await audit.record(
+            db,
+            AuditAction.COMMAND_SENT,
+            "ocpi_partner",
+            partner_id,
+            description="Told everything again" if request[BODY]["restart"] else "Tried again",
+        )
+    request.config_dict[SENDER].wake(tenant_id)
+    return {"items": await standings(request, partner_id)}

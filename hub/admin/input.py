@@ -1,0 +1,116 @@
+"""Reading what operators send: the first thing wrong is named, with what is allowed there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+from hub.admin.errors import BadInput
+from hub.models.values import Party
+
+
+class Input(Schema):
+    """What comes in is complete or refused: a misspelt field is an error, not silence."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class PartyField(fields.Field[Party]):
+    """A party, written ``NL*TNM``."""
+
+    default_error_messages = {"invalid": "Write a party as NL*TNM: country code, star, party id."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Party:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            return Party.parse(value)
+        except ValueError:
+            raise self.make_error("invalid") from None
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+
+def load(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, as the schema reads it; BadInput names the first field that is wrong."""
+    instance = schema()
+    try:
+        loaded: dict[str, Any] = instance.load(given)
+    except ValidationError as error:
+        raise explain(instance, error) from None
+    return loaded
+
+
+def explain(schema: Schema, error: ValidationError) -> BadInput:
+    path, message = first(error.messages)
+    field = find(schema, path)
+    if message == "Unknown field.":
+        parent = find(schema, path[:-1])
+        known = sorted(fields_of(parent if path[:-1] else schema))
+        return BadInput(
+            f"{path[-1]} is not a field here.", field=".".join(path), allowed=known or None
+        )
+    if not path or path == ("_schema",):
+        return BadInput(message)
+    path = tuple(part for part in path if part != "_schema")
+    return BadInput(f"{'.'.join(path)}: {message}", field=".".join(path), allowed=allowed(field))
+
+
+def first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
+    """Marshmallow's nested messages as one path and one sentence."""
+    if isinstance(messages, Mapping):
+        name, inner = next(iter(messages.items()))
+        return first(inner, (*path, str(name)))
+    if isinstance(messages, list):
+        return first(messages[0], path)
+    return path, str(messages)
+
+
+def find(schema: Schema | None, path: tuple[str, ...]) -> Any:
+    """The field a path of names and list positions leads to, None when there is none."""
+    found: Any = schema
+    for name in path:
+        if isinstance(found, fields.List):
+            found = found.inner
+            if name.isdigit():
+                continue
+        found = fields_of(found).get(name)
+    return found
+
+
+def fields_of(holder: Any) -> Mapping[str, Any]:
+    if isinstance(holder, fields.List):
+        holder = holder.inner
+    if isinstance(holder, fields.Nested):
+        holder = holder.schema
+    return holder.fields if isinstance(holder, Schema) else {}
+
+
+def allowed(field: Any) -> Any:
+    """What may stand in a field: its choices or limits, or what its author wrote about it."""
+    if isinstance(field, fields.List):
+        field = field.inner
+    if not isinstance(field, fields.Field):
+        return None
+    if "allowed" in field.metadata:
+        return field.metadata["allowed"]
+    for validator in field.validators:
+        if isinstance(validator, validate.OneOf):
+            return list(validator.choices)
+        if isinstance(validator, validate.Range):
+            return {"min": validator.min, "max": validator.max}
+        if isinstance(validator, validate.Length):
+            return {"min_length": validator.min, "max_length": validator.max or validator.equal}
+    return KINDS.get(type(field))
+
+
+KINDS: Mapping[type[Any], str] = {
+    PartyField: "a party such as NL*TNM",
+    fields.UUID: "a UUID",
+    fields.AwareDateTime: "a time with zone such as 2025-01-31T12:00:00Z",
+    fields.Boolean: "true or false",
+    fields.Integer: "a whole number",
+    fields.Email: "an e-mail address",
+}

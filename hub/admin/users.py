@@ -1,0 +1,211 @@
+"""Users: the people and programs of a tenant, and the roles they have."""
+
+from collections import defaultdict
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+from marshmallow import Schema, fields, validate
+from sqlalchemy import delete, exists, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm.attributes import flag_modified
+
+from hub import audit
+from hub.admin.auth import ACTOR, role_permissions, transaction, user_permissions
+from hub.admin.errors import BadInput, Conflict
+from hub.admin.input import Input
+from hub.admin.output import (
+    PageQuery,
+    Versioned,
+    expect_version,
+    find,
+    page,
+    page_of,
+    path_id,
+)
+from hub.admin.roles import refuse_gift
+from hub.admin.routes import BODY, QUERY, Routes
+from hub.models.tenants import Permission, Role, RolePermission, User, UserRole
+from hub.models.values import AuditAction, UserStatus, UserType
+
+routes = Routes("Users")
+NAMED = ("user", "hub user list")
+# Who may change users can undo what was done to others; one such user must remain.
+KEEPS_THE_TENANT = "users.update"
+
+
+class UserShown(Versioned):
+    email = fields.String(allow_none=True)
+    first_name = fields.String(allow_none=True)
+    last_name = fields.String(allow_none=True)
+    user_type = fields.String(validate=validate.OneOf(list(UserType)))
+    status = fields.String(validate=validate.OneOf(list(UserStatus)))
+    roles = fields.List(fields.String(), metadata={"description": "Names of roles."})
+    last_login_at = fields.AwareDateTime(allow_none=True)
+
+
+class UserChange(Input):
+    email = fields.Email(validate=validate.Length(max=255))
+    first_name = fields.String(allow_none=True, validate=validate.Length(max=255))
+    last_name = fields.String(allow_none=True, validate=validate.Length(max=255))
+    user_type = fields.String(validate=validate.OneOf(list(UserType)))
+    status = fields.String(validate=validate.OneOf(list(UserStatus)))
+    roles = fields.List(fields.String(), metadata={"allowed": "names of GET /roles"})
+
+
+class NewUser(UserChange):
+    email = fields.Email(required=True, validate=validate.Length(max=255))
+    user_type = fields.String(load_default=UserType.ADMIN, validate=validate.OneOf(list(UserType)))
+    status = fields.String(
+        load_default=UserStatus.ACTIVE, validate=validate.OneOf(list(UserStatus))
+    )
+    roles = fields.List(
+        fields.String(), load_default=list, metadata={"allowed": "names of GET /roles"}
+    )
+
+
+UserPage: type[Schema] = page_of(UserShown)
+
+
+@routes.get("/users", permission="users.read", query=PageQuery, answer=UserPage)
+async def list_users(request: web.Request) -> Any:
+    """The users of the tenant, newest first."""
+    async with transaction(request) as db:
+        found = await page(db, select(User), User, request[QUERY])
+        return found | {"items": await shown(db, found["items"])}
+
+
+@routes.post("/users", permission="users.create", body=NewUser, answer=UserShown, status=201)
+async def create_user(request: web.Request) -> Any:
+    """A user with roles; what those permit you must have yourself."""
+    body = request[BODY].copy()
+    roles = body.pop("roles")
+    async with transaction(request) as db:
+        user = User(**body | {"email": body["email"].lower()})
+        db.add(user)
+        await db.flush()
+        await set_roles(db, request, user.id, roles)
+        await db.refresh(user)
+        [answer] = await shown(db, [user])
+        await audit.record(db, AuditAction.CREATE, "user", user.id, after=answer, severity="MEDIUM")
+    return answer
+
+
+@routes.get("/users/{id}", permission="users.read", answer=UserShown)
+async def show_user(request: web.Request) -> Any:
+    """One user."""
+    async with transaction(request) as db:
+        [answer] = await shown(db, [await find(db, User, path_id(request), *NAMED)])
+    return answer
+
+
+@routes.patch("/users/{id}", permission="users.update", body=UserChange, answer=UserShown)
+async def change_user(request: web.Request) -> Any:
+    """Change what is given; `roles` replaces the whole list."""
+    body = request[BODY].copy()
+    roles = body.pop("roles", None)
+    async with transaction(request) as db:
+        user = await find(db, User, path_id(request), *NAMED)
+        expect_version(request, user)
+        kept = await somebody_keeps(db)
+        [before] = await shown(db, [user])
+        # Whoever is changed must not be able to do more than the one who changes them.
+        refuse_gift(request, await user_permissions(db, user.id))
+        for name, value in body.items():
+            setattr(user, name, value.lower() if name == "email" else value)
+        if roles is not None:
+            await set_roles(db, request, user.id, roles)
+            flag_modified(user, "user_type")
+        await db.flush()
+        if kept:
+            await refuse_lockout(db)
+        await db.refresh(user)
+        [answer] = await shown(db, [user])
+        await audit.record(
+            db,
+            AuditAction.UPDATE,
+            "user",
+            user.id,
+            before=before,
+            after=answer,
+            severity="MEDIUM",
+        )
+    return answer
+
+
+@routes.delete("/users/{id}", permission="users.delete")
+async def delete_user(request: web.Request) -> Any:
+    """Delete a user; API keys made for that user end at once."""
+    async with transaction(request) as db:
+        user = await find(db, User, path_id(request), *NAMED)
+        expect_version(request, user)
+        if user.id == request[ACTOR].id:
+            raise Conflict("You cannot delete yourself.", next_step="Let another user do it.")
+        refuse_gift(request, await user_permissions(db, user.id))
+        kept = await somebody_keeps(db)
+        [before] = await shown(db, [user])
+        await db.delete(user)
+        await db.flush()
+        if kept:
+            await refuse_lockout(db)
+        await audit.record(db, AuditAction.DELETE, "user", user.id, before=before, severity="HIGH")
+
+
+async def set_roles(
+    db: AsyncSession, request: web.Request, user_id: UUID, names: list[str]
+) -> None:
+    rows = await db.execute(select(Role.name, Role.id).where(Role.name.in_(names)))
+    known: dict[str, UUID] = dict(rows.tuples().all())
+    if unknown := sorted(set(names) - set(known)):
+        raise BadInput(
+            f"roles: There is no role {unknown[0]!r}.",
+            field="roles",
+            allowed=sorted(await db.scalars(select(Role.name))),
+        )
+    refuse_gift(request, await role_permissions(db, list(known.values())))
+    await db.execute(delete(UserRole).where(UserRole.user_id == user_id))
+    db.add_all(UserRole(user_id=user_id, role_id=role_id) for role_id in known.values())
+    await db.flush()
+
+
+async def somebody_keeps(db: AsyncSession) -> bool:
+    """Whether an active user may change users."""
+    return bool(
+        await db.scalar(
+            select(
+                exists()
+                .where(User.status == UserStatus.ACTIVE)
+                .where(UserRole.user_id == User.id)
+                .where(RolePermission.role_id == UserRole.role_id)
+                .where(Permission.id == RolePermission.permission_id)
+                .where(Permission.name == KEEPS_THE_TENANT)
+            )
+        )
+    )
+
+
+async def refuse_lockout(db: AsyncSession) -> None:
+    if not await somebody_keeps(db):
+        raise Conflict(
+            f"No active user would be left who may change users ({KEEPS_THE_TENANT}).",
+            next_step="Give another user the role Administrator first.",
+        )
+
+
+async def shown(db: AsyncSession, users: list[User]) -> list[dict[str, Any]]:
+    """Users as they are shown: with the names of their roles."""
+    rows = await db.execute(
+        select(UserRole.user_id, Role.name)
+        .join(Role, Role.id == UserRole.role_id)
+        .where(UserRole.user_id.in_([user.id for user in users]))
+        .order_by(Role.name)
+    )
+    names: defaultdict[UUID, list[str]] = defaultdict(list)
+    for user_id, name in rows.tuples():
+        names[user_id].append(name)
+    return [
+        {**{name: getattr(user, name) for name in ROW}, "roles": names[user.id]} for user in users
+    ]
+
+
+ROW = [name for name in UserShown().fields if name != "roles"]
