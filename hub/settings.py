@@ -146,7 +146,7 @@ def read_url(variable: str, text: str) -> str:
 def read_database_url(variable: str, text: str) -> str:
     if not text.startswith(("postgresql://", "postgres://", "postgresql+asyncpg://")):
         raise SettingsError(
-            f"{variable} must start with postgresql://; PostgreSQL 15 or newer is all that is known."
+            f"{variable} must start with postgresql://; PostgreSQL is the only database."
         )
     return "postgresql+asyncpg://" + text.split("://", 1)[1]
 
