@@ -46,21 +46,31 @@ def read_credentials(version: Version, body: Any, *, own: Party) -> Theirs:
     if not TOKEN_CHARACTERS.fullmatch(document["token"]):
         raise InvalidRequest("token: must be 1 to 64 printable ASCII characters without blanks.")
     declared: dict[Grant, dict[str, Any] | None] = {}
-    for index, role in enumerate(document["roles"]):
+    # Canonical credentials keep the HUB roles of 2.2.1 beside the others.
+    hubs = (document.get("hub_roles") or {}).values()
+    for index, role in enumerate([*document["roles"], *hubs]):
         grant = (Party.of(role["country_code"], role["party_id"]), Role(role["role"]))
         if grant in declared:
             raise InvalidRequest(f"roles/{index}: {spell(grant)} is listed twice (CRED-01).")
         declared[grant] = role.get("business_details")
-    hub_party_id = document.get("hub_party_id")
-    if hub_party_id is not None:
-        hub_party_id = hub_party_id.upper()
-        if len(hub_party_id) != HUB_PARTY_LENGTH or not hub_party_id.isalnum():
-            raise InvalidRequest(
-                "hub_party_id: must be a country code and a party id, 5 characters."
-            )
-        if hub_party_id == own.country_code + own.party_id:
-            raise InvalidRequest(f"hub_party_id: {own} is this hub.")
+    hub_party = read_hub_party(document.get("hub_party_id"), own)
+    if hub_party is None:
+        return Theirs(document["token"], document["url"], declared)
+    if hub_party not in {party for party, _ in declared}:
+        declared[hub_party, Role.HUB] = None
+    hub_party_id = hub_party.country_code + hub_party.party_id
     return Theirs(document["token"], document["url"], declared, hub_party_id)
+
+
+def read_hub_party(text: str | None, own: Party) -> Party | None:
+    """The party by which another hub is addressed (CRED-08); to claim it takes approval too."""
+    if not text:
+        return None
+    if len(text) != HUB_PARTY_LENGTH or not text.isascii() or not text.isalnum():
+        raise InvalidRequest("hub_party_id: must be a country code and a party id, 5 characters.")
+    if Party.parse(text) == own:
+        raise InvalidRequest(f"hub_party_id: {own} is this hub.")
+    return Party.parse(text)
 
 
 async def check_roles(

@@ -100,6 +100,14 @@ class Directory:
             for digest in self._keyring.digests(token)
         )
 
+    def knows(self, header: str) -> bool:
+        """Whether the token was good a moment ago: such callers do not wait behind guessers (T-14)."""
+        return any(
+            digest in self._tenants
+            for _, token in token_readings(header)
+            for digest in self._keyring.digests(token)
+        )
+
     async def connections(self, tenant_id: UUID) -> tuple[Connection, ...]:
         return (await self._network(tenant_id)).audience.connections
 
