@@ -106,6 +106,14 @@ class String(Value):
             return "Must not be empty."
         return None if re.fullmatch(self.pattern, value) else self.rule
 
+    def tidy(self, value: Any) -> Any:
+        if self.exact_pattern is None or re.fullmatch(self.exact_pattern, value):
+            return value
+        return self.repaired(value)
+
+    def repaired(self, value: str) -> str:
+        raise NotImplementedError
+
     def json_schema(self, *, exact: bool) -> JSON:
         pattern = self.exact_pattern if exact and self.exact_pattern else self.pattern
         schema: JSON = {"type": "string", "pattern": pattern}
@@ -159,7 +167,7 @@ class Timestamp(String):
     exact_pattern = timestamps.EXACT
     rule = "Must be a timestamp in UTC such as 2025-06-29T20:39:09Z."
 
-    def tidy(self, value: Any) -> Any:
+    def repaired(self, value: str) -> str:
         return timestamps.in_utc(value)
 
 
@@ -190,7 +198,7 @@ class Latitude(String):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(self.longest, **kwargs)
 
-    def tidy(self, value: Any) -> Any:
+    def repaired(self, value: str) -> str:
         decimals = min(max(len(value.partition(".")[2]), 5), 7)
         return f"{Decimal(value):.{decimals}f}"
 
