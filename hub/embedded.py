@@ -203,16 +203,19 @@ class EmbeddedPostgres:
         unfinished.rename(self.cluster)
 
     def _clear_leftovers(self) -> None:
-        """Stop the server of a killed hub; remove a pid file whose number others use by now."""
+        """Stop the server of a killed hub; remove files whose process is gone.
+
+        Their number may be another process's by now, or that of one that is not quite dead yet:
+        PostgreSQL would refuse to start. It still looks for itself in shared memory.
+        """
         pid_file = self.cluster / "postmaster.pid"
-        if not pid_file.exists():
-            return
-        lines = pid_file.read_text().splitlines()
+        lines = pid_file.read_text().splitlines() if pid_file.exists() else []
         told = dict(zip(("pid", "cluster", "started", "port", "socket_dir"), lines, strict=False))
         if answers(Path(told.get("socket_dir", "")) / f".s.PGSQL.{told.get('port')}"):
             limit = f"--timeout={STOP_TIMEOUT:.0f}"
             self._run("pg_ctl", "stop", "-w", "--mode=fast", limit, f"--pgdata={self.cluster}")
-        pid_file.unlink(missing_ok=True)
+        for left in (pid_file, *self.cluster.glob(".s.PGSQL.*")):
+            left.unlink(missing_ok=True)
 
     def _launch(self) -> None:
         """Start the server and wait until it takes connections."""
@@ -299,26 +302,27 @@ class EmbeddedPostgres:
                 self._stopping.wait(5)
 
     def _make_roles(self) -> None:
-        known = self._sql("postgres", ROLES).split()
+        known = self.run_sql("postgres", ROLES).split()
         for role in (OWNER_ROLE, PLAIN_ROLE):
             if role not in known:
-                self._sql("postgres", f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS")
-        if DATABASE not in self._sql("postgres", DATABASES).split():
+                self.run_sql("postgres", f"CREATE ROLE {role} LOGIN NOSUPERUSER NOBYPASSRLS")
+        if DATABASE not in self.run_sql("postgres", DATABASES).split():
             self.make_database(DATABASE)
 
     def make_database(self, name: str) -> None:
         """A database of the owner role, in which the plain role may do only what it is granted."""
-        self._sql("postgres", f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}')
-        self._sql("postgres", f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
-        self._sql("postgres", f'GRANT CONNECT ON DATABASE "{name}" TO {PLAIN_ROLE}')
-        self._sql(name, f"ALTER SCHEMA public OWNER TO {OWNER_ROLE}")
+        self.run_sql("postgres", f'CREATE DATABASE "{name}" OWNER {OWNER_ROLE}')
+        self.run_sql("postgres", f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
+        self.run_sql("postgres", f'GRANT CONNECT ON DATABASE "{name}" TO {PLAIN_ROLE}')
+        self.run_sql(name, f"ALTER SCHEMA public OWNER TO {OWNER_ROLE}")
 
     def configure(self, name: str, value: str) -> None:
         """Set a server parameter that needs no restart; it lasts."""
-        self._sql("postgres", f"ALTER SYSTEM SET {name} = '{value}'")
-        self._sql("postgres", "SELECT pg_reload_conf()")
+        self.run_sql("postgres", f"ALTER SYSTEM SET {name} = '{value}'")
+        self.run_sql("postgres", "SELECT pg_reload_conf()")
 
-    def _sql(self, database: str, statement: str) -> str:
+    def run_sql(self, database: str, statement: str) -> str:
+        """Run a statement as the superuser; returns what psql prints, columns divided by `|`."""
         return self._run(
             "psql",
             f"--host={self._socket_dir}",

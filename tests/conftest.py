@@ -27,6 +27,13 @@ def data_dir() -> Iterator[Path]:
         yield Path(directory)
 
 
+@pytest.fixture
+def own_dir() -> Iterator[Path]:
+    """Like `data_dir`, for a test that starts a server of its own."""
+    with TemporaryDirectory(prefix="hub-tests-") as directory:
+        yield Path(directory)
+
+
 @pytest.fixture(scope="session")
 def postgres(data_dir: Path) -> Iterator[EmbeddedPostgres]:
     """A running server whose database `hub` is migrated. Do not stop it: others use it."""

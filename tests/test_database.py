@@ -1,0 +1,197 @@
+"""The database may be killed under the hub: it is away, it comes back, nothing is lost."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import text
+
+from hub import db as hub_db
+from hub.db import Database, DatabaseRefused
+from hub.embedded import EmbeddedPostgres
+from hub.errors import Unavailable
+from hub.migrate import migrate
+from hub.models.tenants import Tenant
+from tests.helpers.processes import PATIENCE, wait_until_gone
+
+
+@pytest.fixture(scope="module")
+def victim() -> Iterator[EmbeddedPostgres]:
+    """A migrated server that may be killed; it is expected to come back by itself."""
+    with TemporaryDirectory(prefix="hub-tests-") as directory:
+        server = EmbeddedPostgres.start(Path(directory))
+        asyncio.run(migrate(server.admin_url))
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+async def served(victim: EmbeddedPostgres) -> AsyncIterator[Database]:
+    database = Database(victim.url)
+    await healed(database)
+    yield database
+    await database.close()
+
+
+async def add_tenant(database: Database) -> Tenant:
+    tenant = Tenant(id=uuid4(), name="Kept")
+    async with database.transaction(tenant.id) as db:
+        db.add(tenant)
+    return tenant
+
+
+async def healed(database: Database) -> list[Unavailable]:
+    """Poll until the database answers; every other error than Unavailable fails the test."""
+    refused = []
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            async with database.platform() as db:
+                await db.execute(text("SELECT 1"))
+        except Unavailable as error:
+            refused.append(error)
+            await asyncio.sleep(0.02)
+        else:
+            return refused
+    pytest.fail("the database did not come back")
+
+
+async def test_a_killed_postgres_is_unavailable_and_comes_back_with_its_data(victim, served):
+    tenant = await add_tenant(served)
+    before = victim.pid
+
+    os.kill(before, signal.SIGKILL)
+    wait_until_gone(before)
+    refused = await healed(served)
+
+    assert {error.http_status for error in refused} == {503}
+    assert all(error.headers["Retry-After"] for error in refused)
+    assert victim.pid != before
+    async with served.transaction(tenant.id) as db:
+        assert await db.get(Tenant, tenant.id) is not None
+
+
+async def test_a_transaction_whose_postgres_is_killed_is_unavailable_and_keeps_nothing(
+    victim, served
+):
+    tenant = Tenant(id=uuid4(), name="Lost")
+
+    async def add_and_kill() -> None:
+        async with served.transaction(tenant.id) as db:
+            db.add(tenant)
+            await db.flush()
+            pid = victim.pid
+            os.kill(pid, signal.SIGKILL)
+            wait_until_gone(pid)
+
+    with pytest.raises(Unavailable):
+        await add_and_kill()
+    await healed(served)
+
+    async with served.transaction(tenant.id) as db:
+        assert await db.get(Tenant, tenant.id) is None
+
+
+async def test_a_killed_backend_is_unavailable_and_comes_back(victim, served):
+    """PostgreSQL restarts all its processes when one is killed; the hub sees a short absence."""
+
+    async def kill_own_backend() -> None:
+        async with served.platform() as db:
+            pid = await db.scalar(text("SELECT pg_backend_pid()"))
+            os.kill(pid, signal.SIGKILL)
+            wait_until_gone(pid)
+            await db.execute(text("SELECT 1"))
+
+    with pytest.raises(Unavailable):
+        await kill_own_backend()
+    await healed(served)
+
+
+async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, served):
+    """A restart of the database between two requests costs none of them."""
+    doors = [served.platform() for _ in range(5)]
+    for door in doors:
+        await door.__aenter__()
+    for door in doors:
+        await door.__aexit__(None, None, None)
+    victim.run_sql(
+        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hub'"
+    )
+
+    for _ in range(10):
+        async with served.platform() as db:
+            await db.execute(text("SELECT 1"))
+
+
+async def test_a_database_that_is_not_there_is_unavailable(own_dir):
+    database = Database(f"postgresql+asyncpg://hub@/hub?host={own_dir}")
+
+    with pytest.raises(Unavailable):
+        await database.start()
+    with pytest.raises(Unavailable):
+        async with database.transaction(uuid4()):
+            pass
+    await database.close()
+
+
+async def test_no_free_connection_is_unavailable_after_a_while(postgres, monkeypatch):
+    monkeypatch.setattr(hub_db, "POOL_TIMEOUT", 0.05)
+    database = Database(postgres.url, pool_size=1)
+
+    async with database.platform():
+        with pytest.raises(Unavailable):
+            async with database.platform():
+                pass
+    async with database.platform():
+        pass
+    await database.close()
+
+
+async def test_a_statement_that_takes_too_long_is_ended(postgres, monkeypatch):
+    monkeypatch.setitem(hub_db.SERVER_SETTINGS, "statement_timeout", "50")
+    database = Database(postgres.url)
+
+    with pytest.raises(Unavailable):
+        async with database.platform() as db:
+            await db.execute(text("SELECT pg_sleep(60)"))
+    await database.close()
+
+
+async def test_only_one_is_alone(postgres):
+    one, two = Database(postgres.url), Database(postgres.url)
+
+    async with one.alone("a job") as first, two.alone("a job") as second:
+        assert (first, second) == (True, False)
+        async with two.alone("another job") as other:
+            assert other
+    async with two.alone("a job") as again:
+        assert again
+    await one.close()
+    await two.close()
+
+
+async def test_an_old_server_is_refused(postgres, monkeypatch):
+    monkeypatch.setattr(hub_db, "OLDEST_SERVER", 990000)
+    database = Database(postgres.url)
+
+    with pytest.raises(DatabaseRefused, match="15 or newer"):
+        await database.start()
+    await database.close()
+
+
+async def test_a_server_that_does_not_wait_for_its_disk_is_warned_about(
+    postgres, monkeypatch, capsys
+):
+    monkeypatch.setitem(hub_db.SERVER_SETTINGS, "synchronous_commit", "off")
+    database = Database(postgres.url)
+
+    await database.start()
+
+    assert "synchronous_commit is off" in capsys.readouterr().out
+    await database.close()
