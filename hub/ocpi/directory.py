@@ -25,7 +25,7 @@ from hub.db import Database
 from hub.errors import Forbidden, Unauthorized
 from hub.models.partners import Agreement, Partner, PartnerToken
 from hub.models.values import ConnectionStatus, PartnerStatus
-from hub.roaming import agreements, partners, registration
+from hub.roaming import agreements, feed, partners, registration
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection
 from hub.security import Keyring, token_readings
@@ -94,14 +94,6 @@ class Directory:
 
     def knows(self, header: str) -> bool:
         """Whether the token was seen before: one that was not is worth a limit on guessing."""
-        return any(
-            digest in self._tenants
-            for _, token in token_readings(header)
-            for digest in self._keyring.digests(token)
-        )
-
-    def knows(self, header: str) -> bool:
-        """Whether the token was good a moment ago: such callers do not wait behind guessers (T-14)."""
         return any(
             digest in self._tenants
             for _, token in token_readings(header)
@@ -224,7 +216,7 @@ class Directory:
 async def read_network(db: AsyncSession, known: Network | None) -> Network:
     """The network, or the known one where nothing changed but perhaps who is waiting."""
     stamp = await read_stamp(db)
-    waiting = await partners.waiting(db)
+    waiting = await feed.waiting(db)
     if known is not None and known.stamp == stamp:
         return replace(known, waiting=waiting)
     tokens = await db.scalars(select(PartnerToken))
