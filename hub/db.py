@@ -18,7 +18,8 @@ from uuid import UUID
 import asyncpg  # type: ignore[import-untyped]
 import orjson
 import structlog
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -70,6 +71,7 @@ class Database:
             json_serializer=codec.write_text,
             json_deserializer=orjson.loads,
         )
+        event.listen(self.engine.sync_engine, "connect", leave_documents_alone)
 
     async def start(self) -> None:
         """Refuse a database in which tenants would not be kept apart (T-55)."""
@@ -150,6 +152,20 @@ class Database:
             else:
                 return db
         raise AssertionError("the loop returns or raises")
+
+
+def leave_documents_alone(connection: DBAPIConnection, _: object) -> None:
+    """Columns of type ``json`` hold documents, which stay the text they are; ``jsonb`` is parsed.
+
+    The driver would parse both, before any column type has a say.
+    """
+
+    async def replace_codec(driver: asyncpg.Connection) -> None:
+        await driver.set_type_codec(
+            "json", schema="pg_catalog", encoder=str.encode, decoder=bytes.decode, format="binary"
+        )
+
+    connection.run_async(replace_codec)
 
 
 def is_passing(error: DBAPIError | PoolTimeout) -> bool:

@@ -192,7 +192,10 @@ class Membership:
     """A row that only connects two others of one tenant."""
 
     tenant_id: Mapped[UUID] = mapped_column(
-        ForeignKey("tenants.id"), primary_key=True, server_default=text(CURRENT_TENANT)
+        ForeignKey("tenants.id"),
+        primary_key=True,
+        server_default=text(CURRENT_TENANT),
+        sort_order=-30,
     )
 
 

@@ -171,9 +171,9 @@ def upgrade() -> None:
 
     op.create_table(
         "user_roles",
+        tenant_id(),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("role_id", sa.Uuid(), nullable=False),
-        tenant_id(),
         sa.ForeignKeyConstraint(
             ["tenant_id", "role_id"], ["roles.tenant_id", "roles.id"], ondelete="CASCADE"
         ),
@@ -181,22 +181,22 @@ def upgrade() -> None:
             ["tenant_id", "user_id"], ["users.tenant_id", "users.id"], ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
-        sa.PrimaryKeyConstraint("user_id", "role_id", "tenant_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "user_id", "role_id"),
     )
     op.create_index("ix_user_roles_tenant_id_role_id", "user_roles", ["tenant_id", "role_id"])
     isolate("user_roles")
 
     op.create_table(
         "role_permissions",
+        tenant_id(),
         sa.Column("role_id", sa.Uuid(), nullable=False),
         sa.Column("permission_id", sa.Uuid(), nullable=False),
-        tenant_id(),
         sa.ForeignKeyConstraint(["permission_id"], ["permissions.id"]),
         sa.ForeignKeyConstraint(
             ["tenant_id", "role_id"], ["roles.tenant_id", "roles.id"], ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"]),
-        sa.PrimaryKeyConstraint("role_id", "permission_id", "tenant_id"),
+        sa.PrimaryKeyConstraint("tenant_id", "role_id", "permission_id"),
     )
     op.create_index("ix_role_permissions_permission_id", "role_permissions", ["permission_id"])
     isolate("role_permissions")
