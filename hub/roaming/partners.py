@@ -10,15 +10,15 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import HubError
 from hub.models.base import CURRENT_TENANT
-from hub.models.feed import Cursor
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.tenants import Tenant
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
+from hub.roaming import feed
 
 # How old "last seen" may be before a request writes it anew, so that not every request writes.
 SEEN_PRECISION = "interval '30 seconds'"
@@ -227,12 +227,6 @@ def hub_party(tenant: Tenant) -> Party:
     return Party.of(tenant.country_code, tenant.party_id)
 
 
-async def waiting(db: AsyncSession) -> frozenset[UUID]:
-    """The partners for whom deliveries wait because earlier ones failed."""
-    found = await db.scalars(select(Cursor.partner_id).where(Cursor.failures > 0).distinct())
-    return frozenset(found)
-
-
 async def seen(db: AsyncSession, partner_id: UUID, *, form: str | None = None) -> bool:
     """The partner called, or answered: it is there. Returns whether deliveries had waited for it.
 
@@ -256,7 +250,8 @@ async def seen(db: AsyncSession, partner_id: UUID, *, form: str | None = None) -
             .where(Partner.id == partner_id, Partner.token_form_seen.is_distinct_from(form))
             .values(token_form_seen=form)
         )
-    await db.execute(
+    waited = await feed.clear_back_off(db, partner_id)
+    returned = await db.scalars(
         update(Partner)
         .where(
             Partner.id == partner_id,
@@ -264,14 +259,14 @@ async def seen(db: AsyncSession, partner_id: UUID, *, form: str | None = None) -
             Partner.status == PartnerStatus.ACTIVE,
         )
         .values(connection_status=ConnectionStatus.CONNECTED, connection_changed_at=func.now())
+        .returning(Partner.configuration)
     )
-    cleared = await db.scalars(
-        update(Cursor)
-        .where(and_(Cursor.partner_id == partner_id, Cursor.failures > 0))
-        .values(failures=0, next_attempt_at=None)
-        .returning(Cursor.id)
-    )
-    return cleared.first() is not None
+    configuration = returned.first()
+    if configuration is None:
+        return waited
+    live_only = Configuration.of(configuration).delivery == "live_only"
+    await feed.catch_up(db, partner_id, live_only=live_only)
+    return True
 
 
 async def connection_changed(db: AsyncSession, partner_id: UUID, status: ConnectionStatus) -> bool:

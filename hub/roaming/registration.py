@@ -12,22 +12,19 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.errors import NotFound
-from hub.models.feed import Cursor
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
-from hub.models.values import AuditAction, ConnectionStatus, PartnerStatus, Party, Place, Role
+from hub.models.values import AuditAction, ConnectionStatus, PartnerStatus, Party, Role
+from hub.roaming import feed
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Configuration, Endpoint, touch
 from hub.security import Keyring, new_token
 
 Grant = tuple[Party, Role]
-
-LAST_SEQUENCE = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -228,36 +225,8 @@ async def enrol(db: AsyncSession, partner_id: UUID, *, restart: bool, live_only:
     registers anew or changed its version may have lost what it had: it gets all states again.
     Records stay where they were, for what was answered is settled.
     """
-    place = await head(db) if live_only else Place()
-    rows = [
-        {"partner_id": partner_id, "module": name, "xid": place.xid, "seq": place.seq}
-        for name in MODULES
-    ]
-    await db.execute(
-        insert(Cursor)
-        .values(rows)
-        .on_conflict_do_nothing(index_elements=["tenant_id", "partner_id", "module"])
-    )
-    await db.execute(
-        update(Cursor)
-        .where(Cursor.partner_id == partner_id)
-        .values(failures=0, next_attempt_at=None, held_reason=None)
-    )
-    if restart:
-        states = [name for name, module in MODULES.items() if not module.record]
-        await db.execute(
-            update(Cursor)
-            .where(Cursor.partner_id == partner_id, Cursor.module.in_(states))
-            .values(xid=place.xid, seq=place.seq)
-        )
-
-
-async def head(db: AsyncSession) -> Place:
-    """The place behind everything that is settled now: what is still being written comes later."""
-    oldest_running = await db.scalar(
-        text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-    )
-    return Place(int(oldest_running or 0) - 1, LAST_SEQUENCE)
+    await feed.enrol(db, {(partner_id, name): live_only for name in MODULES})
+    await feed.mended(db, partner_id, restart=restart, live_only=live_only)
 
 
 async def unregistered(

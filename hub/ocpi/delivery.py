@@ -1,0 +1,160 @@
+"""One change told to one party: the request, and what its answer means.
+
+    taken    it has it
+    refused  it does not want this object, and would say so again
+    failing  it could not do it now: this object, or anything at all
+    busy     it asked for patience
+    gone     the endpoint is not there
+    shut     it does not let us in, or is not to be called: somebody must mend something
+
+What the answers of all objects together say about the partner is decided in ``courier``.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from hub.models.values import InterfaceRole, Party
+from hub.ocpi.client import Answer, Client, Refused, Unreachable, join_url
+from hub.ocpi.versions.base import NotExpressible
+from hub.ocpi.window import Message
+from hub.roaming.changes import Source
+from hub.roaming.partners import Connection
+
+BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
+PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
+LOCKED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+
+# How platforms say that they have a CDR of this id: the same one, for a CDR never changes. Those who
+# say that theirs is another one have a conflict that somebody must look at.
+KNOWN = re.compile(r"\b(already|duplicate|exists)\b", re.IGNORECASE)
+ANOTHER = re.compile(r"\b(other|different|differs|conflict\w*|changed)\b", re.IGNORECASE)
+
+
+class Outcome(StrEnum):
+    TAKEN = "taken"
+    REFUSED = "refused"
+    FAILING = "failing"
+    BUSY = "busy"
+    GONE = "gone"
+    SHUT = "shut"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``answered``: its OCPI code spoke. ``retry_after`` in seconds."""
+
+    outcome: Outcome
+    reason: str = ""
+    http_status: int | None = None
+    status_code: int | None = None
+    answered: bool = False
+    retry_after: float = 0
+
+    @property
+    def alive(self) -> bool:
+        """The partner works, whatever it thinks of this object."""
+        return self.outcome in {Outcome.TAKEN, Outcome.REFUSED}
+
+    @property
+    def locked_out(self) -> bool:
+        """Our token is not good there, so it is not for anything else either."""
+        return self.outcome is Outcome.SHUT and self.http_status in LOCKED
+
+    @property
+    def lacks_location(self) -> bool:
+        """The answer to an EVSE whose location the receiver has not got (LOC-14)."""
+        return self.outcome is Outcome.REFUSED and (
+            self.status_code == 2003 or self.http_status == HTTPStatus.NOT_FOUND  # noqa: PLR2004
+        )
+
+
+async def deliver(
+    client: Client, connection: Connection, source: Source, message: Message, party: Party
+) -> Verdict:
+    """Tell one party of a change. Raises nothing that a partner could cause."""
+    change = message.change
+    endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
+    if not endpoint or connection.version is None:
+        return Verdict(Outcome.GONE, f"It serves no Receiver interface for {source.endpoint}.")
+    try:
+        answer = await client.call(
+            connection,
+            change.method,
+            join_url(endpoint.url, *change.path),
+            body=message.body(connection.version),
+            to=party if source.routed else None,
+            from_=sender(connection, message) if source.routed else None,
+            correlation_id=change.correlation_id,
+            params=change.params or None,
+        )
+    except NotExpressible as error:
+        reason = f"OCPI {connection.version} cannot say it: {error.reason}"
+        return Verdict(Outcome.REFUSED, reason)
+    except Refused as error:
+        return Verdict(Outcome.SHUT, f"The hub does not call it: {error.reason}.")
+    except Unreachable as error:
+        return Verdict(Outcome.FAILING, error.reason)
+    return judge(answer, change.method, record=source.record)
+
+
+def sender(connection: Connection, message: Message) -> Party:
+    """Broadcasts come from the hub, all else from the owner (HUB-20, HUB-33)."""
+    return connection.hub if message.change.broadcast else message.change.owner
+
+
+def judge(answer: Answer, method: str, *, record: bool) -> Verdict:
+    """What an answer means; HTTP status and OCPI code both count (TRANSPORT-74)."""
+    outcome = meaning(answer, method, record=record)
+    return Verdict(
+        outcome,
+        "" if outcome is Outcome.TAKEN else answer.reason,
+        answer.http_status,
+        answer.status_code,
+        answer.status_code is not None,
+        answer.retry_after or 0,
+    )
+
+
+def meaning(answer: Answer, method: str, *, record: bool) -> Outcome:
+    status, code = answer.http_status, answer.status_code
+    if answer.ok:
+        return Outcome.TAKEN
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Outcome.BUSY
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING:
+        return Outcome.BUSY if answer.retry_after and status in BUSY else Outcome.FAILING
+    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and code is None):
+        return Outcome.SHUT
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return Outcome.SHUT
+    if status in GONE:
+        return absent(status, code, method)
+    if record and knows(answer):
+        return Outcome.TAKEN
+    if status >= HTTPStatus.BAD_REQUEST:
+        return Outcome.FAILING if status == HTTPStatus.FORBIDDEN else Outcome.REFUSED
+    # A 2xx from here on: what matters is the OCPI code, and a page without one is no answer.
+    refused = code is not None and 2000 <= code < 3000  # noqa: PLR2004
+    return Outcome.REFUSED if refused else Outcome.FAILING
+
+
+def absent(status: int, code: int | None, method: str) -> Outcome:
+    """404, 405 and 410: the object is not there, or the endpoint is not.
+
+    What shall be deleted and is not there is deleted (TAR-02). 2000 is what a platform says of a path
+    it does not serve; a more special code is about the object.
+    """
+    if method == "DELETE":
+        missing = status != HTTPStatus.METHOD_NOT_ALLOWED
+        return Outcome.TAKEN if missing else Outcome.REFUSED
+    special = code is not None and 2000 < code < 3000  # noqa: PLR2004
+    return Outcome.REFUSED if special and status == HTTPStatus.NOT_FOUND else Outcome.GONE
+
+
+def knows(answer: Answer) -> bool:
+    said = answer.reason
+    known = answer.http_status == HTTPStatus.CONFLICT or KNOWN.search(said) is not None
+    return known and ANOTHER.search(said) is None

@@ -1,0 +1,88 @@
+"""Writing down what came of a batch: one transaction for all batches that end at the same time.
+
+On the good path that is one statement for all of them. Everything else – a partner away, an object
+refused, something lost in an older version – is written when it happens, and only then.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.ocpi.courier import Report, Run
+from hub.ocpi.delivery import Outcome, Verdict
+from hub.roaming import feed, losses, setbacks
+from hub.roaming.losses import Lost
+
+log = structlog.get_logger()
+
+# Versions of losses that were written lately and need not be written again.
+REMEMBERED = 10_000
+
+
+class Ledger:
+    """Writes as the worker that holds the leases."""
+
+    def __init__(self, owner: str) -> None:
+        self.owner = owner
+        self._known_losses: dict[tuple[UUID, Lost], None] = {}
+
+    async def write(self, db: AsyncSession, results: Sequence[tuple[Run, Report]]) -> None:
+        good = [report.move for _, report in results if report.away is None]
+        await feed.advance(db, good, self.owner)
+        for run, report in results:
+            if report.away is not None:
+                await self._leave_alone(db, run, report, report.away)
+            await self._set_aside(db, run, report)
+            await setbacks.settle(db, report.settled)
+        await self._record_losses(db, results)
+
+    async def _leave_alone(self, db: AsyncSession, run: Run, report: Report, away: Verdict) -> None:
+        held = away.outcome in {Outcome.SHUT, Outcome.GONE}
+        seconds = feed.HELD_FOR if held else feed.delay(run.standing.failures, away.retry_after)
+        await feed.back_off(
+            db, report.move, self.owner, reason=away.reason, seconds=seconds, held=held
+        )
+        where = {"partner": str(run.connection.id), "module": run.source.name}
+        if not held and not run.standing.failures:
+            log.warning("partner is away", reason=away.reason, **where)
+        if held and not run.standing.held:
+            log.error("deliveries are held until somebody mends this", reason=away.reason, **where)
+        if away.locked_out:
+            await feed.hold(db, run.connection.id, away.reason)
+
+    async def _set_aside(self, db: AsyncSession, run: Run, report: Report) -> None:
+        for refusal, attempts in report.refusals:
+            given_up = await setbacks.set_aside(db, refusal, attempts=attempts)
+            say = log.error if given_up and run.source.record else log.info
+            say(
+                "object set aside",
+                partner=str(refusal.partner_id),
+                party=str(refusal.party),
+                module=refusal.source,
+                object_ref=refusal.ref,
+                reason=refusal.reason,
+                attempts=attempts,
+                tried_again=not given_up,
+            )
+
+    async def _record_losses(self, db: AsyncSession, results: Sequence[tuple[Run, Report]]) -> None:
+        """Once per object and version, whatever the number of partners that got it."""
+        found: dict[tuple[UUID, Lost], None] = {}
+        for run, _ in results:
+            version = run.connection.version or ""
+            for entry in run.entries:
+                if lost := entry.message.losses.get(version):
+                    item = Lost(
+                        run.source.name,
+                        entry.message.change.ref,
+                        version,
+                        tuple((loss.path, loss.reason) for loss in lost),
+                    )
+                    found[run.connection.tenant_id, item] = None
+        new = {key: None for key in found if key not in self._known_losses}
+        await losses.record(db, [item for _, item in new])
+        self._known_losses |= new
+        while len(self._known_losses) > REMEMBERED:
+            del self._known_losses[next(iter(self._known_losses))]

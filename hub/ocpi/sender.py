@@ -1,0 +1,365 @@
+"""The way out: follows the feed and tells every partner what it has not seen.
+
+    wake      somebody changed something: look at that source of that tenant
+    sweep     every second: look for whatever was missed
+    round     read, see whom it concerns, lease their cursors (``rounds``)
+    serve     one batch for one partner (``courier``), then move its cursor (``ledger``)
+
+A slow partner is one task with one leased cursor; nobody waits for it. Nothing is written when a
+request succeeds: the cursor moves once per batch. Who dies in between repeats at most the batch, so
+everything arrives at least once, and an object has an id by which a repetition is known.
+
+No transaction is open while the hub waits for a partner.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from hub.db import Database
+from hub.errors import Unavailable
+from hub.models.partners import Partner
+from hub.models.values import ConnectionStatus, PartnerStatus, Place
+from hub.ocpi import presence
+from hub.ocpi.bell import Bell
+from hub.ocpi.client import Client
+from hub.ocpi.courier import BUDGET, Courier, Report, Run
+from hub.ocpi.delivery import Outcome
+from hub.ocpi.directory import Directory
+from hub.ocpi.ledger import Ledger
+from hub.ocpi.rounds import Round, Stream, followers, ready
+from hub.ocpi.window import Message, messages
+from hub.roaming import clientinfo, feed, setbacks, sources
+from hub.roaming.changes import Source
+from hub.roaming.partners import Connection
+from hub.roaming.sources import HUBCLIENTINFO, SOURCES
+from hub.settings import Settings
+
+log = structlog.get_logger()
+
+# Seconds.
+SWEEP_EVERY = 1.0
+SLACK = 10.0
+# A transaction that is not done yet holds the feed back: look again after this, then less often.
+LOOK_AGAIN = 0.02
+# Tenants looked at in one sweep; the others follow in the next.
+TENANTS_PER_SWEEP = 50
+# Silent partners that are asked at the same time.
+ASKED_AT_ONCE = 16
+
+Key = tuple[UUID, str]
+
+
+class Sender:
+    """One per process; any number of processes share the work, a cursor at a time."""
+
+    def __init__(
+        self, database: Database, client: Client, settings: Settings, directory: Directory
+    ) -> None:
+        self._database = database
+        self._client = client
+        self._directory = directory
+        self._silence = settings.still_alive_after
+        self._timeout = settings.forward_timeout
+        # Longer than a batch can take: what is under way then is not begun by somebody else.
+        self._lease = BUDGET + 2 * self._timeout + SLACK
+        self._bell = Bell(database, self._begin)
+        self._ledger = Ledger(self._bell.id)
+        self._courier = Courier(
+            client,
+            self._find,
+            everywhere=settings.feed_workers,
+            per_partner=settings.feed_per_partner,
+            timeout=self._timeout,
+        )
+        self._streams: dict[Key, Stream] = {}
+        self._rounds: dict[Key, asyncio.Task[None]] = {}
+        self._again: set[Key] = set()
+        self._patience: defaultdict[Key, int] = defaultdict(int)
+        self._serving: dict[UUID, tuple[Run, asyncio.Task[None]]] = {}
+        self._results: defaultdict[UUID, list[tuple[Run, Report]]] = defaultdict(list)
+        self._writing: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._sweeping: asyncio.Task[None] | None = None
+        self._last_swept: UUID | None = None
+
+    # Life.
+
+    async def start(self) -> None:
+        self._bell.start()
+        self._sweeping = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """Begin nothing more, let what is under way end, and give back what was leased."""
+        sweeping, self._sweeping = self._sweeping, None
+        tasks = [task for task in (sweeping, *self._rounds.values()) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._bell.stop()
+        for run, _ in self._serving.values():
+            run.deadline = 0
+        serving = [task for _, task in self._serving.values()]
+        if serving:
+            await asyncio.wait(serving, timeout=self._timeout + SLACK)
+
+    def wake(self, tenant_id: UUID | None = None, module: str | None = None) -> None:
+        """Something changed: a module of a tenant, any module of it, or anything at all."""
+        if self._sweeping is None:
+            return
+        for key in self._keys(tenant_id, module):
+            self._begin(*key)
+            self._bell.ring(*key)
+
+    def _keys(self, tenant_id: UUID | None, module: str | None) -> list[Key]:
+        if tenant_id is None:
+            return list(self._streams)
+        return [(tenant_id, name) for name in SOURCES if module in {None, name}]
+
+    async def drain(self, *tenant_ids: UUID) -> None:
+        """Deliver everything that is due by now, of these tenants or of all, and return."""
+        async with self._database.platform() as db:
+            now = await feed.next_place(db)
+        while True:
+            async with self._database.platform() as db:
+                settled = await feed.settled(db) >= now
+            keys = await self._look(tenant_ids or await self._tenants())
+            for key in keys:
+                self._begin(*key)
+            await self._quiet(tenant_ids)
+            if settled and not keys:
+                return
+            await asyncio.sleep(0 if settled else LOOK_AGAIN)
+
+    async def _quiet(self, tenant_ids: Sequence[UUID]) -> None:
+        """Until no round and no batch of these tenants is under way."""
+        while True:
+            tasks = [task for key, task in self._rounds.items() if within(key[0], tenant_ids)]
+            tasks += [
+                task
+                for run, task in self._serving.values()
+                if within(run.connection.tenant_id, tenant_ids)
+            ]
+            if not tasks:
+                return
+            await asyncio.wait(tasks)
+
+    async def still_alive(self) -> None:
+        """Ask the partners that have been silent for long whether they are there (HCI-05)."""
+        at_once = asyncio.Semaphore(ASKED_AT_ONCE)
+
+        async def ask(partner: Connection) -> bool:
+            async with at_once:
+                return await presence.check(self._database, self._client, partner)
+
+        for tenant_id in await self._tenants(presence.WATCHED):
+            silent = await presence.silent(self._database, tenant_id, self._silence)
+            if silent:
+                await asyncio.gather(*map(ask, silent))
+                self._directory.forget(tenant_id)
+                self.wake(tenant_id)
+
+    # Looking for work.
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_EVERY)
+            try:
+                for key in await self._look(self._some_of(await self._tenants())):
+                    self._begin(*key)
+            except Unavailable:
+                pass
+            except Exception:
+                log.exception("sweep failed")
+
+    async def _tenants(
+        self, statuses: Sequence[ConnectionStatus] = (ConnectionStatus.CONNECTED,)
+    ) -> list[UUID]:
+        """The tenants with partners that may be sent something."""
+        query = (
+            select(Partner.tenant_id)
+            .where(Partner.status == PartnerStatus.ACTIVE, Partner.connection_status.in_(statuses))
+            .distinct()
+        )
+        async with self._database.platform() as db:
+            return sorted(await db.scalars(query))
+
+    def _some_of(self, tenant_ids: list[UUID]) -> list[UUID]:
+        """The next few, in turn."""
+        if len(tenant_ids) <= TENANTS_PER_SWEEP:
+            return tenant_ids
+        last = self._last_swept
+        ahead = [t for t in tenant_ids if last is None or t > last]
+        chosen = (ahead + tenant_ids)[:TENANTS_PER_SWEEP]
+        self._last_swept = chosen[-1]
+        return chosen
+
+    async def _look(self, tenant_ids: Sequence[UUID]) -> set[Key]:
+        found: set[Key] = set()
+        for tenant_id in tenant_ids:
+            found |= {(tenant_id, name) for name in await self._due(tenant_id)}
+        return found
+
+    async def _due(self, tenant_id: UUID) -> set[str]:
+        """The sources of a tenant that some partner has not seen the end of, or lacks a cursor in."""
+        audience = await self._directory.audience(tenant_id)
+        partners = {connection.id for connection in audience.connections if ready(connection)}
+        if not partners:
+            return set()
+        async with self._database.transaction(tenant_id) as db:
+            news = {HUBCLIENTINFO} if await clientinfo.refresh(db) else set()
+            newest = await sources.newest(db)
+            standings = await feed.standings(db, SOURCES)
+            again = await setbacks.due(db)
+        placed = {(standing.source, standing.partner_id) for standing in standings}
+        missing = {
+            source.name
+            for source in SOURCES.values()
+            for partner_id in followers(audience, source)
+            if (source.name, partner_id) not in placed
+        }
+        return (
+            news
+            | missing
+            | {
+                standing.source
+                for standing in standings
+                if standing.free
+                and standing.partner_id in partners
+                and standing.id not in self._serving
+                and (
+                    self._stream(tenant_id, standing.source).place(standing)
+                    < newest.get(standing.source, Place())
+                    or standing.partner_id in again.get(standing.source, ())
+                )
+            }
+        )
+
+    def _stream(self, tenant_id: UUID, source: str) -> Stream:
+        key = (tenant_id, source)
+        if key not in self._streams:
+            self._streams[key] = Stream(tenant_id, SOURCES[source])
+        return self._streams[key]
+
+    # Rounds.
+
+    def _begin(self, tenant_id: UUID, source: str) -> None:
+        """Begin a round, or have one follow the round under way."""
+        key = (tenant_id, source)
+        self._again.add(key)
+        if key not in self._rounds:
+            self._rounds[key] = asyncio.create_task(self._go_round(key))
+
+    async def _go_round(self, key: Key) -> None:
+        try:
+            while key in self._again:
+                self._again.discard(key)
+                if await self._round(key):
+                    self._again.add(key)
+        except Unavailable:
+            # The next sweep begins it again.
+            pass
+        except Exception:
+            log.exception("round failed", tenant=str(key[0]), module=key[1])
+        finally:
+            self._again.discard(key)
+            del self._rounds[key]
+
+    async def _round(self, key: Key) -> bool:
+        """One round; whether another should follow at once."""
+        tenant_id, name = key
+        stream = self._stream(tenant_id, name)
+        audience = await self._directory.audience(tenant_id)
+        if not followers(audience, stream.source):
+            return False
+        async with self._database.transaction(tenant_id) as db:
+            turn = Round(db, stream, audience, self._serving)
+            runs = await turn.plan(self._ledger.owner, self._lease)
+            idle = not runs and not turn.more
+            unsettled = idle and (await sources.newest(db)).get(name, Place()) >= turn.until
+        for run in runs:
+            self._serving[run.standing.id] = run, asyncio.create_task(self._serve(key, run))
+        self._patience[key] = self._patience[key] + 1 if unsettled else 0
+        if unsettled:
+            pause = LOOK_AGAIN * 2 ** min(self._patience[key], 5)
+            asyncio.get_running_loop().call_later(pause, self._follow_up, key)
+        return turn.more
+
+    def _follow_up(self, key: Key) -> None:
+        """There may be more to do, unless the sender is being stopped."""
+        if self._sweeping is not None:
+            self._begin(*key)
+
+    # Deliveries.
+
+    async def _serve(self, key: Key, run: Run) -> None:
+        """One batch for one partner. Whatever goes wrong here, the lease runs out and it is repeated."""
+        try:
+            report = await self._examine(run, await self._courier.serve(run))
+            await self._note(run, report)
+        except Unavailable:
+            log.warning("batch could not be noted and will be repeated", module=key[1])
+        except Exception:
+            log.exception("batch failed", partner=str(run.connection.id), module=key[1])
+        finally:
+            del self._serving[run.standing.id]
+            self._follow_up(key)
+
+    async def _examine(self, run: Run, report: Report) -> Report:
+        """What may have another reason than the partner: moved endpoints, a token just renewed."""
+        away, partner = report.away, run.connection
+        if away is None:
+            return report
+        if away.outcome is Outcome.GONE:
+            mended = await presence.rediscover(self._database, self._client, partner)
+        elif away.locked_out:
+            mended = False
+        else:
+            return report
+        self._directory.forget(partner.tenant_id)
+        for present in await self._directory.connections(partner.tenant_id):
+            if present.id == partner.id and present.token_to_send != partner.token_to_send:
+                mended = True
+        if not mended:
+            return report
+        return replace(report, away=replace(away, outcome=Outcome.FAILING))
+
+    async def _note(self, run: Run, report: Report) -> None:
+        """Write it down, together with others that end meanwhile; the database may be away a while."""
+        tenant_id = run.connection.tenant_id
+        waiting = self._results[tenant_id]
+        waiting.append((run, report))
+        async with self._writing[tenant_id]:
+            results = list(waiting)
+            waiting.clear()
+            if results:
+                await self._write(tenant_id, results)
+
+    async def _write(self, tenant_id: UUID, results: list[tuple[Run, Report]]) -> None:
+        while True:
+            try:
+                async with self._database.transaction(tenant_id) as db:
+                    await self._ledger.write(db, results)
+                break
+            except Unavailable:
+                if time.monotonic() > min(run.deadline for run, _ in results):
+                    raise
+                await asyncio.sleep(SLACK / 10)
+        for run, report in results:
+            stream = self._stream(tenant_id, run.source.name)
+            stream.seen.pop(run.standing.id, None)
+            if run.urgent_up_to is not None and report.away is None:
+                stream.urgent[run.standing.id] = run.standing.place, run.urgent_up_to
+
+    async def _find(self, tenant_id: UUID, source: Source, refs: Sequence[str]) -> list[Message]:
+        async with self._database.transaction(tenant_id) as db:
+            return messages(await source.find(db, refs), await feed.settled(db))
+
+
+def within(tenant_id: UUID, tenant_ids: Sequence[UUID]) -> bool:
+    return not tenant_ids or tenant_id in tenant_ids

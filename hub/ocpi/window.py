@@ -1,0 +1,105 @@
+"""The end of a source's feed, kept in memory and shared by all partners near it.
+
+What happens while a partner is served, the others have usually been told already. So the last changes
+are kept as they were read, each with its renderings: one query and one rendering per OCPI version, and
+then the same bytes to everybody. An object that changes again leaves its old place here as it does in
+the database, so whoever is a little behind gets its latest state once. Whoever is further behind reads
+from the database until it is near enough.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from hub import codec
+from hub.models.values import Place
+from hub.ocpi.versions import VERSIONS
+from hub.ocpi.versions.base import Loss, NotExpressible
+from hub.roaming.changes import Change
+
+LONGEST = 500
+
+
+@dataclass
+class Message:
+    """A change, and what it looks like in each version.
+
+    ``held`` is the place up to which the document is known to hold what is below it: a location was
+    put together from its EVSEs later than it changed itself.
+    """
+
+    change: Change
+    held: Place
+    bodies: dict[str, bytes | NotExpressible | None] = field(default_factory=dict)
+    losses: dict[str, list[Loss]] = field(default_factory=dict)
+
+    def body(self, number: str) -> bytes | None:
+        """The bytes for a version, written once. Raises NotExpressible; None for a DELETE."""
+        if number not in self.bodies:
+            self.bodies[number] = self.render(number)
+        body = self.bodies[number]
+        if isinstance(body, NotExpressible):
+            raise body
+        return body
+
+    def render(self, number: str) -> bytes | NotExpressible | None:
+        text = self.change.document
+        if text is None:
+            return None
+        if self.change.same_since <= number:
+            return text.encode()
+        losses: list[Loss] = []
+        try:
+            body = VERSIONS[number].downgrade(self.change.kind, codec.read_stored(text), losses)
+        except NotExpressible as error:
+            return error
+        self.losses[number] = losses
+        return codec.write(body)
+
+
+def messages(changes: Iterable[Change], until: Place) -> list[Message]:
+    """Changes that were read when everything before ``until`` was settled."""
+    return [Message(change, until) for change in changes]
+
+
+class Window:
+    """The changes in (start, end], the latest of each object, in the order of their places."""
+
+    def __init__(self, start: Place) -> None:
+        self.start = self.end = start
+        self._messages: dict[str, Message] = {}
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, found: Iterable[Message], end: Place) -> None:
+        for message in found:
+            ref = message.change.ref
+            if message.change.kind == "Location":
+                self._forget_evses(ref)
+            self._messages.pop(ref, None)
+            self._messages[ref] = message
+        self.end = max(end, self.end)
+        while len(self._messages) > LONGEST:
+            oldest = next(iter(self._messages))
+            self.start = self._messages.pop(oldest).change.place
+
+    def since(self, place: Place) -> list[Message]:
+        """What changed after a place, which must not be before ``start``. Oldest first."""
+        return list(reversed(list(self._newer(place))))
+
+    def clear(self) -> None:
+        """Nobody near the end needs what is here."""
+        self._messages.clear()
+        self.start = self.end
+
+    def _newer(self, place: Place) -> Iterator[Message]:
+        for message in reversed(self._messages.values()):
+            if message.change.place <= place:
+                return
+            yield message
+
+    def _forget_evses(self, location: str) -> None:
+        """The location was read whole just now: it says all that was still to be told of its EVSEs."""
+        told = [ref for ref, message in self._messages.items() if message.change.parent == location]
+        for ref in told:
+            del self._messages[ref]

@@ -1,0 +1,166 @@
+"""What changed since a place in the feed, and how others are to be told of it.
+
+Accepting a change writes the object and nothing per partner. Its row carries its place: the id of the
+transaction that changed it last and a number from a sequence. Both are set anew by every change, so
+an object that changes again moves to the end, and whoever is behind sees its latest state once.
+
+Transactions do not commit in the order of their ids. A reader that took every committed row would
+one day pass by a change that commits late with an older place, and never see it. Therefore only
+*settled* places are read: those older than every transaction that still runs.
+
+A ``Source`` is a stream of changes that partners follow, each with a cursor of its own. The list of
+them is in ``sources``.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
+
+from sqlalchemy import Row, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.types import String
+
+from hub.models.values import InterfaceRole, Party, Place
+from hub.roaming.audience import Audience
+from hub.roaming.partners import Connection
+
+Addressees = list[tuple[Connection, Party]]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object as it is now, and the request that tells of it.
+
+    ``document`` is canonical JSON text, None for a DELETE; ``path`` comes below the receiver's
+    endpoint. ``origin`` is the partner it came from: it does not go back there. ``parent`` is the
+    location of an EVSE; ``after`` what the receiver must have taken before this.
+    """
+
+    place: Place
+    ref: str
+    kind: str
+    owner: Party
+    path: tuple[str, ...]
+    document: str | None
+    row_id: UUID
+    method: str = "PUT"
+    same_since: str = "2.3.0"
+    origin: UUID | None = None
+    broadcast: bool = True
+    receiver: Party | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None
+    after: str | None = None
+    urgent: bool = False
+
+    @property
+    def correlation_id(self) -> str:
+        """The same on all legs of the fan-out, in every process and attempt (TRANSPORT-51)."""
+        return str(uuid5(self.row_id, f"{self.place.xid}-{self.place.seq}"))
+
+
+class Stretch(NamedTuple):
+    """A part of the feed: the changes in it, oldest first, and the place up to which it was read."""
+
+    changes: list[Change]
+    end: Place
+
+
+Read = Callable[[AsyncSession, Place, Place, int], Awaitable[Stretch]]
+Find = Callable[[AsyncSession, Sequence[str]], Awaitable[list[Change]]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A stream of changes. ``name`` is what its cursors and setbacks are kept under.
+
+    ``read`` gives the changes between two places, as many as asked for; ``find`` the present state of
+    objects by their reference. ``tables`` are where its places are. ``endpoint`` is the module whose
+    Receiver interface is told, None when a change itself knows where it goes; ``routed`` says that
+    routing headers go with it. ``lane``: lower goes first where requests wait for each other. A
+    ``record`` is owed until it is answered. ``urgent`` reads what must not wait behind the rest.
+    """
+
+    name: str
+    read: Read
+    find: Find
+    addressees: Callable[[Audience, Change], Addressees]
+    tables: tuple[str, ...]
+    endpoint: str | None
+    record: bool = False
+    routed: bool = True
+    lane: int = 2
+    batch: int = 100
+    urgent: Read | None = None
+
+    def reaches(self, connection: Connection) -> bool:
+        """Whether a partner is told of this source's changes at all."""
+        if self.endpoint is None:
+            return True
+        agreed = connection.settings.supported_modules
+        return (agreed is None or self.endpoint in agreed) and connection.endpoint(
+            self.endpoint, InterfaceRole.RECEIVER
+        ) is not None
+
+
+async def read_stretch(
+    db: AsyncSession,
+    query: Any,
+    change_of: Callable[[Row[Any]], Change | None],
+    since: Place,
+    until: Place,
+    limit: int,
+) -> Stretch:
+    rows = (await db.execute(query, between(since, until, limit))).all()
+    changes = [change for row in rows if (change := change_of(row))]
+    return Stretch(changes, place_of(rows[-1]) if len(rows) == limit else until)
+
+
+# Pieces of the statements that read the feed. They are put together once, when the hub starts.
+
+COLUMNS = (
+    "{0}id, {0}partner_id, {0}country_code, {0}party_id, {0}object_key, {0}object_id,"
+    " {0}document::text as document, {0}last_updated_text, {0}same_since, {0}broadcast,"
+    " {0}deleted_at, {0}changed_xid, {0}changed_seq"
+)
+BETWEEN = (
+    "({0}changed_xid, {0}changed_seq) > (cast(:since_xid as xid8), cast(:since_seq as bigint))"
+    " and ({0}changed_xid, {0}changed_seq) < (cast(:until_xid as xid8), cast(:until_seq as bigint))"
+)
+IN_ORDER = "order by {0}changed_xid, {0}changed_seq limit :limit"
+
+
+def between(since: Place, until: Place, limit: int) -> dict[str, int]:
+    return {
+        "since_xid": since.xid,
+        "since_seq": since.seq,
+        "until_xid": until.xid,
+        "until_seq": until.seq,
+        "limit": limit,
+    }
+
+
+def keyed(statement: str, *names: str) -> Any:
+    """A statement with one array per part of the keys that it looks for."""
+    return text(statement).bindparams(*(bindparam(name, type_=ARRAY(String())) for name in names))
+
+
+def columns_of(keys: Iterable[tuple[str, ...]], *names: str) -> dict[str, list[str]]:
+    wanted = list(keys)
+    return {name: [key[part] for key in wanted] for part, name in enumerate(names)}
+
+
+def place_of(row: Row[Any]) -> Place:
+    return Place(row.changed_xid, row.changed_seq)
+
+
+def owner_of(row: Row[Any]) -> Party:
+    return Party(row.country_code, row.party_id)
+
+
+def key_of(ref: str) -> tuple[str, str, str]:
+    """Country code, party id and the rest of "CC/PID/KEY"."""
+    country_code, party_id, key = ref.split("/", 2)
+    return country_code, party_id, key
