@@ -4,7 +4,6 @@ Each migration is a transaction of its own, so that one that fails leaves the ea
 """
 
 import asyncio
-import os
 import re
 
 from alembic import context
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from hub.models.all import METADATA
 from hub.models.base import TransactionId
+from hub.settings import Settings, SettingsError
 
 # A type that SQLAlchemy does not know when it meets it in a database.
 ischema_names["xid8"] = TransactionId
@@ -41,7 +41,10 @@ def run(connection: Connection) -> None:
 
 
 async def connect_and_run() -> None:
-    engine = create_async_engine(os.environ["HUB_DATABASE_ADMIN_URL"], poolclass=NullPool)
+    url = Settings.from_env().database_url
+    if url is None:
+        raise SettingsError("HUB_DATABASE_URL is not set: name the database, as its owner.")
+    engine = create_async_engine(url, poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(run)
         await connection.commit()
