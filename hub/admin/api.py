@@ -66,7 +66,7 @@ def operations() -> Iterator[tuple[str, Operation]]:
 def make_admin() -> web.Application:
     admin = web.Application(middlewares=[answer_errors, authenticate])
     for _, operation in operations():
-        admin.router.add_route(operation.method, operation.path, operation)
+        admin.router.add_route(operation.method, operation.path, operation.__call__)
     return admin
 
 

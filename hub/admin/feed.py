@@ -148,13 +148,14 @@ async def retry(request: web.Request) -> Any:
         partner = await find(db, Partner, partner_id, "partner", "hub partner list")
         if partner.token_to_send is None:
             raise Conflict(f"{partner.name} is not registered: there is nothing to send.")
-        await feed.catch_up(db, partner_id, restart=request[BODY]["restart"])
+        restart = request[BODY]["restart"]
+        await feed.mended(db, partner_id, restart=restart, live_only=False)
         await audit.record(
             db,
             AuditAction.COMMAND_SENT,
             "ocpi_partner",
             partner_id,
-            description="Told everything again" if request[BODY]["restart"] else "Tried again",
+            description="Told everything again" if restart else "Tried again",
         )
     request.config_dict[SENDER].wake(tenant_id)
     return {"items": await standings(request, partner_id)}

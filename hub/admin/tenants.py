@@ -101,7 +101,9 @@ async def create_tenant(request: web.Request) -> Any:
         return await make_tenant(db, tenant_id, columns(request[BODY]))
 
 
-async def make_tenant(db: AsyncSession, tenant_id: UUID, values: dict[str, Any]) -> Tenant:
+async def make_tenant(
+    db: AsyncSession, tenant_id: UUID, values: dict[str, Any], *, everything: bool = False
+) -> Tenant:
     """In a transaction of the new tenant itself: nobody else may write its row."""
     if values.get("cpo_country_code") is not None:
         refuse_same_party(values)
@@ -109,7 +111,7 @@ async def make_tenant(db: AsyncSession, tenant_id: UUID, values: dict[str, Any])
     db.add(tenant)
     await db.flush()
     await db.refresh(tenant)
-    await seed_roles(db)
+    await seed_roles(db, everything=everything)
     await audit.record(
         db,
         AuditAction.CREATE,

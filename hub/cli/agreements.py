@@ -1,0 +1,79 @@
+"""``hub agreement``: which party gets what of which other one."""
+
+from hub.cli import options
+from hub.cli.options import Arguments, Commands, given, hub
+from hub.cli.output import facts, note, table, write_json
+
+SIDE = "a party such as NL*ACM, a country such as NL; left out for anybody"
+
+
+def add(commands: Commands) -> None:
+    agreements = options.group(commands, "agreement", "who may see and reach whom")
+
+    for effect in ("allow", "block"):
+        parser = options.command(
+            agreements,
+            effect,
+            agree,
+            f"{effect.capitalize()} what one side gets of the other.",
+            more="The most specific agreement decides; among equals a block wins.",
+        )
+        parser.set_defaults(effect=effect.upper())
+        parser.add_argument("--from", dest="giver", metavar="PARTY", help=f"whose data: {SIDE}")
+        parser.add_argument("--to", metavar="PARTY", help=f"who would get it: {SIDE}")
+        parser.add_argument("--module", help="one OCPI module; left out for all")
+        parser.add_argument("--note", help="why")
+
+    parser = options.command(agreements, "list", list_, "All agreements, newest first.")
+    options.limited(parser)
+
+    for name, run, about in (
+        ("show", show, "One agreement."),
+        ("end", end, "End an agreement: the next less specific one decides."),
+    ):
+        parser = options.command(agreements, name, run, about)
+        parser.add_argument("agreement", help="its id")
+
+
+def agree(arguments: Arguments) -> None:
+    body = {"from": arguments.giver, "to": arguments.to, "module": arguments.module}
+    body = given(**body, effect=arguments.effect, note=arguments.note)
+    answer(arguments, hub(arguments).post("/agreements", body))
+
+
+def list_(arguments: Arguments) -> None:
+    found = hub(arguments).all("/agreements", limit=arguments.limit)
+    if arguments.json:
+        write_json({"items": found})
+        return
+    table(
+        found,
+        [
+            ("ID", "id"),
+            ("FROM", lambda row: row["from"] or "anybody"),
+            ("TO", lambda row: row["to"] or "anybody"),
+            ("MODULE", lambda row: row["module"] or "all"),
+            ("EFFECT", "effect"),
+            ("NOTE", "note"),
+        ],
+        empty="No agreements: the tenant's default decides.",
+    )
+
+
+def show(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).get(f"/agreements/{arguments.agreement}"))
+
+
+def end(arguments: Arguments) -> None:
+    hub(arguments).delete(f"/agreements/{arguments.agreement}")
+    if arguments.json:
+        write_json({"ended": arguments.agreement})
+    else:
+        note("Ended.")
+
+
+def answer(arguments: Arguments, agreement: dict[str, object]) -> None:
+    if arguments.json:
+        write_json(agreement)
+        return
+    facts(agreement.items())

@@ -1,0 +1,166 @@
+"""The admin API as the commands see it: ask, get an answer or a ``Failure`` that tells more."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from hub import __version__
+from hub.cli.failures import Failure, NotFound, Refused, Unavailable, Usage
+
+KEY_FILE = "admin.key"
+# Joining a partner takes several requests to its server.
+TIMEOUT = (5, 120)
+FAILURES: Mapping[int, type[Failure]] = {
+    400: Usage,
+    401: Refused,
+    403: Refused,
+    404: NotFound,
+    405: Usage,
+    409: Refused,
+    412: Refused,
+    413: Usage,
+    429: Unavailable,
+    503: Unavailable,
+    504: Unavailable,
+}
+
+
+def default_url() -> str:
+    port = os.environ.get("HUB_PORT", "8080")
+    return os.environ.get("HUB_URL") or f"http://127.0.0.1:{port}"
+
+
+def data_dir() -> Path:
+    return Path(os.environ.get("HUB_DATA_DIR") or "hub-data").expanduser()
+
+
+def find_key() -> str:
+    """HUB_API_KEY, the file named by HUB_API_KEY_FILE, or what the first start left behind."""
+    if key := os.environ.get("HUB_API_KEY", "").strip():
+        return key
+    named = os.environ.get("HUB_API_KEY_FILE")
+    path = Path(named).expanduser() if named else data_dir() / KEY_FILE
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise Refused(
+            f"There is no API key: {path} cannot be read ({error.strerror}).",
+            code="no_key",
+            next_step="Put it into HUB_API_KEY or a file named by HUB_API_KEY_FILE, or run the"
+            " command where the hub was started, so that hub-data/admin.key is found.",
+        ) from None
+
+
+class Hub:
+    """A connection to one hub, in the name of one key, for one tenant."""
+
+    def __init__(self, url: str, *, key: str | None = None, tenant: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self.session = requests.Session()
+        self.session.headers["User-Agent"] = f"hub/{__version__}"
+        if key is not None:
+            self.session.headers["Authorization"] = f"Bearer {key}"
+        if tenant:
+            self.session.headers["Hub-Tenant"] = tenant
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.ask("GET", path, query=query)
+
+    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        return self.ask("POST", path, body=body or {})
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self.ask("PATCH", path, body=body)
+
+    def delete(self, path: str) -> Any:
+        return self.ask("DELETE", path)
+
+    def all(self, path: str, *, limit: int | None = None, **query: Any) -> list[Any]:
+        """The items of a list, page after page, at most ``limit``."""
+        items: list[Any] = []
+        for page in self.pages(path, limit, query):
+            items += page
+            if limit is not None and len(items) >= limit:
+                return items[:limit]
+        return items
+
+    def pages(self, path: str, limit: int | None, query: dict[str, Any]) -> Iterator[list[Any]]:
+        after: str | None = None
+        while True:
+            size = min(limit, 500) if limit else 500
+            page = self.get(path, **query, limit=size, after=after)
+            yield page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """One request; None where there is nothing to answer."""
+        answer = self.send(method, f"/admin/v1{path}", query=query, body=body)
+        if answer.ok:
+            return answer.json() if answer.content else None
+        raise failure(answer)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> requests.Response:
+        params = {name: spell(value) for name, value in (query or {}).items() if value is not None}
+        try:
+            return self.session.request(
+                method,
+                f"{self.url}{path}",
+                params=params,
+                json=body,
+                timeout=TIMEOUT,
+                # The key is for this server and no other.
+                allow_redirects=False,
+            )
+        except requests.ConnectionError:
+            raise Unavailable(
+                f"No hub answers at {self.url}.",
+                next_step="Start one with `hub serve`, or name yours with --url or HUB_URL.",
+            ) from None
+        except requests.Timeout:
+            raise Unavailable(f"The hub at {self.url} did not answer in time.") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
+            raise Usage(f"--url: {error}", field="--url") from None
+
+
+def spell(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def failure(answer: requests.Response) -> Failure:
+    """The hub's error, with the exit code that goes with it."""
+    kind = FAILURES.get(answer.status_code, Failure)
+    try:
+        error = answer.json()["error"]
+        message = str(error["message"])
+    except (ValueError, KeyError, TypeError):
+        url = answer.url.partition("?")[0]
+        return kind(
+            f"{url} answered HTTP {answer.status_code}, and not like a hub.",
+            next_step="Check --url or HUB_URL: does a hub answer there?",
+        )
+    return kind(
+        message,
+        code=error.get("code"),
+        field=error.get("field"),
+        allowed=error.get("allowed"),
+        next_step=error.get("next"),
+    )

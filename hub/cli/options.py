@@ -1,0 +1,109 @@
+"""What commands have in common: their options, and how they are registered."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from getpass import getpass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hub.cli.client import Hub, default_url, find_key
+from hub.cli.failures import Refused, Usage
+
+Arguments: TypeAlias = argparse.Namespace
+Run = Callable[[Arguments], int | None]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
+
+
+def group(commands: Commands, name: str, about: str) -> Commands:
+    """A command that has commands: ``hub partner …``."""
+    parser = commands.add_parser(name, help=about, description=about)
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+
+def command(
+    commands: Commands,
+    name: str,
+    run: Run,
+    about: str,
+    *,
+    more: str = "",
+    remote: bool = True,
+    tenant: bool = True,
+) -> argparse.ArgumentParser:
+    """One command. ``remote`` ones speak to a running hub, most of them for one ``tenant``."""
+    parser = commands.add_parser(
+        name,
+        help=about,
+        description=f"{about}\n\n{more}" if more else about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--json", action="store_true", help="answer with JSON")
+    if remote:
+        parser.add_argument("--url", default=None, help="the hub to speak to (HUB_URL)")
+    if remote and tenant:
+        parser.add_argument(
+            "--tenant",
+            metavar="TENANT",
+            help="act in this tenant, an id or a domain (HUB_TENANT); for keys that may",
+        )
+    return parser
+
+
+def limited(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--limit", type=positive, default=100, help="at most so many (100)")
+
+
+def positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def hub(arguments: Arguments) -> Hub:
+    """The hub these arguments mean."""
+    return Hub(
+        arguments.url or default_url(),
+        key=find_key(),
+        tenant=arguments.tenant or os.environ.get("HUB_TENANT"),
+    )
+
+
+def read_secret(path: str | None, *, prompt: str, option: str) -> str:
+    """A secret from a file, from standard input (``-`` or a pipe), or asked for on a terminal."""
+    if path is not None and path != "-":
+        try:
+            secret = Path(path).expanduser().read_text().strip()
+        except OSError as error:
+            raise Usage(
+                f"{option}: {path} cannot be read: {error.strerror}.", field=option
+            ) from None
+    elif sys.stdin.isatty():
+        secret = getpass(f"{prompt}: ").strip()
+    else:
+        secret = sys.stdin.readline().strip()
+    if not secret:
+        raise Usage(
+            f"{option}: there is no secret in it.",
+            field=option,
+            next_step=f"Name a file with {option}, or pipe it in: {option} - < file",
+        )
+    return secret
+
+
+def given(**values: Any) -> dict[str, Any]:
+    """Those that were given."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def confirm(arguments: Arguments, question: str) -> None:
+    """Ask before what cannot be undone; a program says --yes."""
+    if arguments.yes:
+        return
+    if not sys.stdin.isatty():
+        raise Usage(f"{question} Say --yes.", field="--yes")
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise Refused("Nothing was done.")

@@ -1,0 +1,128 @@
+"""How commands answer: tables for people, JSON for programs.
+
+Answers go to standard output, everything else (progress, errors, hints) to standard error. Colours
+appear only on a terminal, and never with ``NO_COLOR``. With ``--json`` standard output is one JSON
+document and nothing else.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+Row = Mapping[str, Any]
+Column = tuple[str, str | Callable[[Row], Any]]
+
+GOOD = {"ACTIVE", "CONNECTED", "UP_TO_DATE", "DELIVERED", "DONE", "ALLOW"}
+BAD = {"SUSPENDED", "BLOCKED", "OFFLINE", "HELD", "REFUSED", "FAILED", "BLOCK", "TERMINATED"}
+WAITING = {"PENDING_VERIFICATION", "PLANNED", "BEHIND", "BACKING_OFF", "WAITING", "RUNNING"}
+
+
+def console(stream: TextIO) -> Console:
+    """Rich on a terminal; elsewhere lines are as long as they need to be."""
+    if stream.isatty():
+        return Console(file=stream, highlight=False)
+    return Console(file=stream, highlight=False, no_color=True, width=10_000)
+
+
+def write_json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, default=str)
+    sys.stdout.write("\n")
+
+
+def table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None:
+    """Rows as a table; ``empty`` says what to do when there are none."""
+    kept = list(rows)
+    if not kept:
+        note(empty)
+        return
+    out = console(sys.stdout)
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
+    for title, _ in columns:
+        shown.add_column(title, overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in kept:
+        shown.add_row(*(cell(value_of(row, member)) for _, member in columns))
+    out.print(shown)
+
+
+def facts(pairs: Iterable[tuple[str, Any]]) -> None:
+    """Names and values, one a line; what is empty is left out."""
+    kept = [(name, value) for name, value in pairs if value not in (None, "", [], {})]
+    width = max((len(name) for name, _ in kept), default=0)
+    out = console(sys.stdout)
+    for name, value in kept:
+        out.print(Text(f"{name:<{width}}  ", style="bold") + cell(value), soft_wrap=True)
+
+
+def lines(*texts: str) -> None:
+    """Plain lines, for people to read."""
+    out = console(sys.stdout)
+    for text in texts:
+        out.print(Text(text), soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Something beside the answer: progress, a hint."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def value_of(row: Row, member: str | Callable[[Row], Any]) -> Any:
+    return member(row) if callable(member) else row.get(member)
+
+
+def cell(value: Any) -> Text:
+    text = plain(value)
+    style = ""
+    if text in GOOD:
+        style = "green"
+    elif text in BAD:
+        style = "red"
+    elif text in WAITING:
+        style = "yellow"
+    # Text and not markup: what partners call themselves must not colour the terminal.
+    return Text(printable(text), style=style)
+
+
+def plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(plain(item) for item in value) or "-"
+    if isinstance(value, Mapping):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would act on (T-26)."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else f"\\x{ord(character):02x}"
+        for character in text
+    )
+
+
+def when(moment: str | None) -> str:
+    """A moment as people tell it: how long ago, or in how long."""
+    if not moment:
+        return "never"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
+    span = abs(seconds)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if span >= length:
+            told = f"{span / length:.0f} {unit}"
+            break
+    else:
+        told = f"{span:.0f} s"
+    return f"{told} ago" if seconds >= 0 else f"in {told}"
+
+
+def colour_wanted(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR")

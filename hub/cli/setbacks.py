@@ -1,0 +1,68 @@
+"""``hub setback``: objects that a partner would not take."""
+
+from hub.cli import options, partners
+from hub.cli.options import Arguments, Commands, hub
+from hub.cli.output import facts, note, table, when, write_json
+
+ROWS = (
+    ("ID", "id"),
+    ("FOR", "party"),
+    ("MODULE", "module"),
+    ("OBJECT", "object_ref"),
+    ("HTTP", "http_status"),
+    ("OCPI", "status_code"),
+    ("TRIES", "attempts"),
+    ("REASON", "reason"),
+)
+
+
+def add(commands: Commands) -> None:
+    setbacks = options.group(commands, "setback", "objects a partner refused; send them again")
+
+    parser = options.command(setbacks, "list", list_, "Objects that were refused, newest first.")
+    parser.add_argument("--partner", dest="id", help="only this one, by id or name")
+    parser.add_argument("--module")
+    parser.add_argument("--settled", action="store_true", help="those that are settled instead")
+    options.limited(parser)
+
+    parser = options.command(setbacks, "show", show, "One setback.")
+    parser.add_argument("setback", help="its id")
+
+    parser = options.command(
+        setbacks, "replay", replay, "Send the object once more, as it is now. Safe to repeat."
+    )
+    parser.add_argument("setback", help="its id")
+
+
+def list_(arguments: Arguments) -> None:
+    found = hub(arguments).all(
+        "/setbacks",
+        limit=arguments.limit,
+        partner_id=partners.find(arguments) if arguments.id else None,
+        module=arguments.module,
+        settled=arguments.settled,
+    )
+    if arguments.json:
+        write_json({"items": found})
+        return
+    table(found, ROWS, empty="No setbacks: everybody takes what they get.")
+
+
+def show(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).get(f"/setbacks/{arguments.setback}"))
+
+
+def replay(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).post(f"/setbacks/{arguments.setback}/replay"))
+    note(f"It is being sent. What became of it: hub setback show {arguments.setback}")
+
+
+def answer(arguments: Arguments, setback: dict[str, object]) -> None:
+    if arguments.json:
+        write_json(setback)
+        return
+    moments = ("created_at", "updated_at", "next_attempt_at", "settled_at")
+    facts(
+        (name, when(str(value)) if name in moments and value else value)
+        for name, value in setback.items()
+    )

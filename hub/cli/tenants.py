@@ -1,0 +1,89 @@
+"""``hub tenant``: isolated networks on one hub."""
+
+from argparse import ArgumentParser
+
+from hub.cli import options
+from hub.cli.options import Arguments, Commands, given, hub
+from hub.cli.output import facts, table, write_json
+
+
+def add(commands: Commands) -> None:
+    tenants = options.group(commands, "tenant", "isolated networks on one hub")
+
+    parser = options.command(
+        tenants,
+        "create",
+        create,
+        "A new network with nothing in it.",
+        more="Then make its first user and key: hub --help, and --tenant with those commands.",
+    )
+    parser.add_argument("name")
+    parser.add_argument("--party", required=True, help="the hub's own party in it: NL*HUB")
+    columns(parser)
+
+    parser = options.command(tenants, "list", list_, "All tenants, newest first.")
+    options.limited(parser)
+
+    parser = options.command(tenants, "show", show, "One tenant.")
+    parser.add_argument("id")
+
+    parser = options.command(tenants, "change", change, "Change what is given.")
+    parser.add_argument("id")
+    parser.add_argument("--name")
+    parser.add_argument("--party", help="the hub's own party in it")
+    parser.add_argument("--status", type=str.upper, help="ACTIVE, SUSPENDED, TERMINATED")
+    columns(parser)
+
+
+def columns(parser: ArgumentParser) -> None:
+    parser.add_argument("--cpo-party", help="the party of its own charging stations")
+    parser.add_argument("--domain", help="a name to call it by")
+    parser.add_argument("--company", help="the company that runs it")
+
+
+def body(arguments: Arguments) -> dict[str, object]:
+    return given(
+        name=arguments.name,
+        party=arguments.party,
+        cpo_party=arguments.cpo_party,
+        domain=arguments.domain,
+        company_name=arguments.company,
+        status=getattr(arguments, "status", None),
+    )
+
+
+def create(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).post("/tenants", body(arguments)))
+
+
+def change(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).patch(f"/tenants/{arguments.id}", body(arguments)))
+
+
+def show(arguments: Arguments) -> None:
+    answer(arguments, hub(arguments).get(f"/tenants/{arguments.id}"))
+
+
+def list_(arguments: Arguments) -> None:
+    found = hub(arguments).all("/tenants", limit=arguments.limit)
+    if arguments.json:
+        write_json({"items": found})
+        return
+    table(
+        found,
+        [
+            ("ID", "id"),
+            ("NAME", "name"),
+            ("PARTY", "party"),
+            ("DOMAIN", "domain"),
+            ("STATUS", "status"),
+        ],
+        empty="No tenants.",
+    )
+
+
+def answer(arguments: Arguments, tenant: dict[str, object]) -> None:
+    if arguments.json:
+        write_json(tenant)
+        return
+    facts(tenant.items())

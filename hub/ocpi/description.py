@@ -1,0 +1,222 @@
+"""What the hub serves in one OCPI version, as an OpenAPI document."""
+
+import copy
+import inspect
+import re
+from typing import Any
+
+from hub import __version__
+from hub.ocpi.api import ENDPOINTS
+from hub.ocpi.endpoints import credentials, versions
+from hub.ocpi.operations import OPERATIONS, Operation
+from hub.ocpi.schemas import compiled
+
+JSON = dict[str, Any]
+
+ABOUT = """\
+OCPI {number} as this hub serves it, made from the rows that serve it. A partner registers at
+`/{number}/credentials` with the token A it was given; everything else needs the token it got there.
+
+Requests with `OCPI-to-country-code` and `OCPI-to-party-id` of another party are forwarded to it;
+those to the hub's own party, or to nobody, are served from what the hub keeps.
+"""
+
+HEADERS: dict[str, str] = {
+    "X-Request-ID": "Unique for this request.",
+    "X-Correlation-ID": "The same on all requests that belong together.",
+    "OCPI-from-country-code": "Who sends it: a party of the caller's platform.",
+    "OCPI-from-party-id": "Who sends it.",
+    "OCPI-to-country-code": "Who is to get it; left out for Open Routing.",
+    "OCPI-to-party-id": "Who is to get it.",
+}
+PAGING: dict[str, JSON] = {
+    "date_from": {"type": "string", "format": "date-time"},
+    "date_to": {"type": "string", "format": "date-time"},
+    "offset": {"type": "integer", "minimum": 0},
+    "limit": {"type": "integer", "minimum": 1},
+}
+PAGE_HEADERS: dict[str, JSON] = {
+    "Link": {"description": 'The next page: <…>; rel="next".', "schema": {"type": "string"}},
+    "X-Total-Count": {"description": "Objects in all pages.", "schema": {"type": "integer"}},
+    "X-Limit": {"description": "Objects a page can have.", "schema": {"type": "integer"}},
+}
+ENVELOPE: JSON = {
+    "type": "object",
+    "required": ["status_code", "timestamp"],
+    "properties": {
+        "status_code": {"type": "integer", "description": "1000 is success; else see the message."},
+        "status_message": {"type": "string"},
+        "timestamp": {"type": "string", "format": "date-time"},
+    },
+}
+NOT_DONE = "Not done; the status code and message say why."
+CREATED_BY = {"PUT", "POST"}
+
+
+def describe_ocpi(number: str) -> JSON:
+    operations = [
+        operation
+        for operation in OPERATIONS
+        if operation.since <= number and operation.only in {None, number}
+    ]
+    schemas = compiled.components(number)
+    schemas["Envelope"] = ENVELOPE
+    for kind in {operation.body: None for operation in operations if operation.partial}:
+        assert kind is not None
+        schemas[f"{kind}Patch"] = patch_of(schemas[kind])
+    paths: dict[str, JSON] = {}
+    for path, method, described in [*configuration(number), *functional(operations, number)]:
+        paths.setdefault(path, {})[method] = described
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Roaming hub: OCPI {number}",
+            "version": __version__,
+            "description": ABOUT.format(number=number),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/ocpi"}],
+        "security": [{"token": []}],
+        "tags": [{"name": name} for name in tags(operations)],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "Authorization",
+                    "description": "`Token `, then the credentials token in base64.",
+                }
+            },
+            "parameters": {name: header(name, about) for name, about in HEADERS.items()},
+            "schemas": schemas,
+        },
+    }
+
+
+def tags(operations: list[Operation]) -> list[str]:
+    return ["versions", "credentials", *dict.fromkeys(one.module for one in operations)]
+
+
+def patch_of(schema: JSON) -> JSON:
+    """The same with nothing required but the time of the change."""
+    partial = copy.deepcopy(schema)
+    partial["required"] = ["last_updated"]
+    partial["description"] = "The members that change, and when."
+    return partial
+
+
+def header(name: str, about: str) -> JSON:
+    return {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+
+
+def functional(operations: list[Operation], number: str) -> list[tuple[str, str, JSON]]:
+    return [
+        (
+            f"/{number}/{operation.interface.lower()}/{operation.module}{operation.path}",
+            operation.method.lower(),
+            describe(operation),
+        )
+        for operation in operations
+    ]
+
+
+def describe(operation: Operation) -> JSON:
+    described = operation_of(
+        operation.module,
+        f"{operation.method}_{operation.interface}_{operation.module}{operation.path}",
+        ENDPOINTS[operation.endpoint],
+    )
+    described["parameters"] = [
+        *path_parameters(operation.path),
+        *({"name": n, "in": "query", "schema": s} for n, s in query_of(operation).items()),
+        *({"$ref": f"#/components/parameters/{name}"} for name in HEADERS),
+    ]
+    if operation.body:
+        kind = f"{operation.body}Patch" if operation.partial else operation.body
+        described["requestBody"] = body_of(reference(kind), required=not operation.body_optional)
+    described["responses"] = responses(operation)
+    return described
+
+
+def operation_of(tag: str, name: str, function: Any) -> JSON:
+    summary, _, more = (inspect.getdoc(function) or "").partition("\n\n")
+    described: JSON = {
+        "tags": [tag],
+        "operationId": re.sub(r"\W+", "_", name).strip("_").lower(),
+        "summary": summary.replace("\n", " ").rstrip("."),
+    }
+    return described | ({"description": more} if more else {})
+
+
+def query_of(operation: Operation) -> dict[str, JSON]:
+    if operation.many:
+        return PAGING
+    if operation.module == "tokens":
+        return {"type": {"type": "string", "default": "RFID"}}
+    return {}
+
+
+def path_parameters(path: str) -> list[JSON]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def reference(kind: str) -> JSON:
+    return {"$ref": f"#/components/schemas/{kind}"}
+
+
+def body_of(schema: JSON, *, required: bool = True) -> JSON:
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
+
+
+def responses(operation: Operation) -> JSON:
+    data = reference(operation.answer) if operation.answer else None
+    if data and operation.many:
+        data = {"type": "array", "items": data}
+    answers = {"200": answer("Done.", data, PAGE_HEADERS if operation.many else None)}
+    if operation.method in CREATED_BY and operation.body and not operation.answer:
+        answers["201"] = answer("Done: the object is new.", None, None)
+    return answers | {"default": answer(NOT_DONE, None, None)}
+
+
+def answer(about: str, data: JSON | None, headers: JSON | None) -> JSON:
+    schema: JSON = reference("Envelope")
+    if data:
+        schema = {"allOf": [schema, {"type": "object", "properties": {"data": data}}]}
+    described: JSON = {
+        "description": about,
+        "content": {"application/json": {"schema": schema}},
+    }
+    return described | ({"headers": headers} if headers else {})
+
+
+def configuration(number: str) -> list[tuple[str, str, JSON]]:
+    """Versions and credentials, which are not rows of the module tables."""
+    listed: JSON = {"type": "array", "items": reference("Version")}
+    details, ours = reference("VersionDetails"), reference("Credentials")
+    path = f"/{number}/credentials"
+    return [
+        ("/versions", "get", configured("versions", versions.get_versions, None, listed)),
+        (f"/{number}", "get", configured("versions", versions.get_details, None, details)),
+        (path, "get", configured("credentials", credentials.get_credentials, None, ours)),
+        (path, "post", configured("credentials", credentials.post_credentials, ours, ours)),
+        (path, "put", configured("credentials", credentials.put_credentials, ours, ours)),
+        (path, "delete", configured("credentials", credentials.delete_credentials, None, None)),
+    ]
+
+
+def configured(tag: str, function: Any, body: JSON | None, data: JSON | None) -> JSON:
+    described = operation_of(tag, function.__name__, function)
+    described["parameters"] = [
+        {"$ref": f"#/components/parameters/{name}"} for name in ("X-Request-ID", "X-Correlation-ID")
+    ]
+    if body:
+        described["requestBody"] = body_of(body)
+    described["responses"] = {
+        "200": answer("Done.", data, None),
+        "default": answer(NOT_DONE, None, None),
+    }
+    return described
