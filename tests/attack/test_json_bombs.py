@@ -34,4 +34,4 @@ def test_the_largest_body_with_the_worst_content_is_refused_quickly():
         with pytest.raises(codec.BadJSON):
             codec.read(text)
 
-        assert time.perf_counter() - started < 2
+        assert time.perf_counter() - started < 0.5

@@ -21,7 +21,7 @@ LOCATION = {
     "country_code": "NL",
     "party_id": "ONE",
     "id": "L1",
-    "name": 'Parking "Süd": level 2 \\ east',
+    "name": "Parking Süd, level 2: the \\east\\ side",
     "coordinates": {"latitude": "51.047599", "longitude": "3.729944"},
     "images": [{"url": "https://example.com/a.jpg?x=1:2", "category": "OPERATOR", "width": None}],
     "evses": [
@@ -107,6 +107,16 @@ def test_limits_are_inclusive():
         codec.read(b"[]", max_depth=0)
     with pytest.raises(codec.BadJSON, match="10 characters"):
         codec.read(b'"' + b"x" * 11 + b'"', max_string=10)
+
+
+@given(st.lists(st.text(st.sampled_from(['"', "\\", ",", "a"])), min_size=30, max_size=60))
+def test_commas_in_strings_are_not_values(texts):
+    raw = codec.write(texts)
+    padding = b" " * 200
+
+    assert codec.read(raw + padding, max_nodes=len(texts) + 1) == texts
+    with pytest.raises(codec.BadJSON, match="values"):
+        codec.read(raw + padding, max_nodes=len(texts))
 
 
 def test_text_that_only_looks_dangerous_is_read():
@@ -197,7 +207,8 @@ def test_a_valid_location_costs_a_few_times_the_bare_parser():
     raw = codec.write(LOCATION)
 
     def cost(function):
-        return min(timeit.repeat(lambda: function(raw), number=200, repeat=15))
+        return min(timeit.repeat(lambda: function(raw), number=100, repeat=5))
 
     assert 4000 < len(raw) < 6000
-    assert cost(codec.read) < 8 * cost(orjson.loads)
+    # Neighbours on the machine make single measurements worthless.
+    assert min(cost(codec.read) / cost(orjson.loads) for _ in range(10)) < 6
