@@ -1,0 +1,95 @@
+"""Meter values as the messages carry them, turned into readings.
+
+Signatures are carried along as text, never through a number.
+"""
+
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from hub import codec
+from hub.ocpp import timestamps
+from hub.roaming.readings import REGISTER, Reading, Sample, Signed, number
+
+
+def readings_16(values: Iterable[dict[str, Any]]) -> tuple[Reading, ...]:
+    return tuple(
+        Reading(
+            timestamps.read(value["timestamp"]),
+            tuple(sample_16(sample) for sample in value["sampledValue"]),
+        )
+        for value in values
+    )
+
+
+def sample_16(sample: dict[str, Any]) -> Sample:
+    signed = signed_16(sample["value"]) if sample.get("format") == "SignedData" else None
+    return Sample(
+        None if signed is not None else number(sample["value"]),
+        sample.get("measurand", REGISTER),
+        sample.get("unit"),
+        sample.get("context"),
+        sample.get("location"),
+        sample.get("phase"),
+        signed,
+    )
+
+
+def signed_16(value: str) -> Signed:
+    """JSON text with a signedMeterData member, or the signed text itself (ocpp.md 2.7)."""
+    if value.lstrip().startswith("{"):
+        try:
+            told = codec.read(value)
+        except codec.BadJSON:
+            told = None
+        if isinstance(told, dict) and isinstance(told.get("signedMeterData"), str):
+            return Signed(
+                told["signedMeterData"],
+                not told["signedMeterData"].startswith("OCMF|"),
+                text_or_none(told.get("encodingMethod")),
+                text_or_none(told.get("publicKey")),
+            )
+    return Signed(value, False, "OCMF" if value.startswith("OCMF|") else None)
+
+
+def text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def readings_2x(values: Iterable[dict[str, Any]]) -> tuple[Reading, ...]:
+    return tuple(
+        Reading(
+            timestamps.read(value["timestamp"]),
+            tuple(found for sample in value["sampledValue"] for found in samples_2x(sample)),
+        )
+        for value in values
+    )
+
+
+def samples_2x(sample: dict[str, Any]) -> Iterable[Sample]:
+    """The value, and beside it what the meter signed of it."""
+    unit = sample.get("unitOfMeasure") or {}
+    measurand = sample.get("measurand", REGISTER)
+    value = number(json.dumps(sample["value"]))
+    if value is not None:
+        value = value.scaleb(int(unit.get("multiplier", 0))) if unit.get("multiplier") else value
+    more = (sample.get("context"), sample.get("location"), sample.get("phase"))
+    yield Sample(value, measurand, unit.get("unit"), *more)
+    if signed := sample.get("signedMeterValue"):
+        yield Sample(
+            None,
+            measurand,
+            None,
+            *more,
+            Signed(
+                signed["signedMeterData"],
+                True,
+                signed.get("encodingMethod"),
+                signed.get("publicKey") or None,
+            ),
+        )
+
+
+def watt_hours(value: Any) -> Decimal | None:
+    return None if value is None else number(str(value))

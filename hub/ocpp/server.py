@@ -1,0 +1,237 @@
+"""Where stations connect: ``/ocpp/{station_id}``, or ``/ocpp/{tenant}/{station_id}``.
+
+Everything that can be refused is refused before the handshake is answered: an identity nobody
+could have (404), an unknown station and a wrong password (401, the same to the byte), a flapping
+one (503). Only a missing common sub-protocol is told as OCPP-J wants it: the handshake is completed
+without the header and the connection closed.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from ipaddress import ip_address
+from typing import Any
+
+import structlog
+from aiohttp import WSCloseCode, web
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import Unavailable
+from hub.ocpp import certificates, identity
+from hub.ocpp.frames import MAX_FRAME, OCPPVersion
+from hub.ocpp.identity import Caller, Record
+from hub.ocpp.link import Link
+from hub.ocpp.rates import Bucket, Tally
+from hub.ocpp.v16 import Station16
+from hub.ocpp.v21 import Station21
+from hub.ocpp.v201 import Station201
+from hub.ocpp.wire import Wire
+from hub.roaming import stations
+from hub.roaming.ports import StationRef
+from hub.settings import Network
+
+log = structlog.get_logger()
+
+WIRE: web.AppKey[Wire] = web.AppKey("ocpp wire", Wire)
+GATE: "web.AppKey[Gate]" = web.AppKey("ocpp gate")
+
+SPOKEN = {
+    OCPPVersion.V16: Station16,
+    OCPPVersion.V201: Station201,
+    OCPPVersion.V21: Station21,
+}
+
+# Seconds between pings of ours. On 5,000 sockets, 10 seconds cost 7 % of a core, 60 about 1 %.
+PING_INTERVAL = 60.0
+CLOSE_TIMEOUT = 2.0
+# What the kernel may keep of a station that talks faster than it is listened to.
+RECEIVE_BUFFER = 64 * 1024
+HANDSHAKES_PER_SECOND = 200.0
+WRONG_TRIES = 60
+TARPIT = 2.0
+TARPITS = 200
+
+DENIED = {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}
+
+
+class Gate:
+    """How fast stations are let in, and what wrong guesses cost the guesser (T-45).
+
+    A right password is never refused for wrong ones that came from the same address, or of the same
+    name: that would let anybody lock stations out. A guesser is only answered later and later.
+    """
+
+    def __init__(self, proxies: tuple[Network, ...] = ()) -> None:
+        self.proxies = proxies
+        self.handshakes = Bucket(HANDSHAKES_PER_SECOND, HANDSHAKES_PER_SECOND)
+        self.wrong: dict[str, Tally] = {}
+        self.waiting = 0
+
+    async def take_turn(self) -> None:
+        if pause := self.handshakes.wait(time.monotonic()):
+            await asyncio.sleep(pause)
+
+    async def punish(self, address: str) -> None:
+        if len(self.wrong) > 10_000:  # noqa: PLR2004
+            self.wrong.clear()
+        tally = self.wrong.setdefault(address, Tally(WRONG_TRIES))
+        if tally.exceeded(time.monotonic()) and self.waiting < TARPITS:
+            self.waiting += 1
+            try:
+                await asyncio.sleep(TARPIT)
+            finally:
+                self.waiting -= 1
+
+    def trusts(self, address: str | None) -> bool:
+        """Whether the request came through a proxy of ours, whose word counts."""
+        try:
+            found = ip_address(address or "")
+        except ValueError:
+            return False
+        return any(found in network for network in self.proxies)
+
+
+def make_ocpp(wire: Wire, *, proxies: tuple[Network, ...] = ()) -> web.Application:
+    """The sub-application; whoever mounts it closes ``wire.registry`` before the listener."""
+    app = web.Application()
+    app[WIRE] = wire
+    app[GATE] = Gate(proxies)
+    app.on_shutdown.append(go_away)
+    app.router.add_get("/{identity}", connect)
+    app.router.add_get("/{tenant}/{identity}", connect)
+    return app
+
+
+async def go_away(app: web.Application) -> None:
+    """Before the listener waits for its connections: aiohttp would wait a minute for them."""
+    await app[WIRE].registry.close()
+
+
+async def connect(request: web.Request) -> web.StreamResponse:
+    """One station's connection, from the handshake to its end."""
+    wire, gate = request.config_dict[WIRE], request.config_dict[GATE]
+    name = request.match_info["identity"]
+    if not identity.readable(name):
+        raise web.HTTPNotFound
+    caller = caller_of(request, gate, name)
+    await gate.take_turn()
+    record = await admit(wire, gate, caller, request.remote or "")
+    if not wire.registry.may_join(record.ref.id):
+        log.warning("duplicate connection refused", station=record.identity)
+        raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
+    offered = request.headers.get("Sec-WebSocket-Protocol", "").split(",")
+    version = identity.chosen_version(offered, record.versions)
+    if version is None:
+        return await refuse_protocol(request, record, offered)
+    shrink_buffer(request)
+    return await converse(request, wire, record, version)
+
+
+def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
+    """Read who calls, believing a proxy of ours about encryption and client certificates."""
+    encrypted, fingerprint = request.secure, None
+    if request.transport is not None:
+        fingerprint = certificates.fingerprint_of_peer(request.transport)
+    if gate.trusts(request.remote):
+        encrypted = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+        fingerprint = certificates.fingerprint_from_proxy(request.headers)
+    return Caller(
+        identity=name,
+        tenant=request.match_info.get("tenant"),
+        password=identity.basic_password(request.headers.get("Authorization"), name),
+        encrypted=encrypted,
+        fingerprint=fingerprint,
+    )
+
+
+async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
+    """The record of the station that calls; 401 for whoever is none, however he is none."""
+    try:
+        async with wire.database.platform() as db:
+            records = await identity.candidates(db, caller)
+    except Unavailable as error:
+        raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
+    if not wire.trusted_network and not caller.encrypted:
+        records = []
+    found = identity.find(caller, records, wire.keyring)
+    if found is None:
+        log.warning("station refused", station=repr(caller.identity), address=address)
+        await gate.punish(address)
+        raise web.HTTPUnauthorized(headers=DENIED)
+    record, with_new_password = found
+    if caller.fingerprint is not None and record.security_profile == identity.CERTIFICATE:
+        async with wire.database.transaction(record.ref.tenant_id) as db:
+            if await certificates.revoked(db, caller.fingerprint):
+                raise web.HTTPUnauthorized(headers=DENIED)
+    if with_new_password:
+        async with wire.database.transaction(record.ref.tenant_id) as db:
+            await stations.password_changed(db, record.ref)
+        log.info("station uses its new password", station=record.identity)
+    return record
+
+
+async def refuse_protocol(
+    request: web.Request, record: Record, offered: list[str]
+) -> web.StreamResponse:
+    """Complete the handshake without the header and close at once (J1.6 3.2)."""
+    log.warning("no common sub-protocol", station=record.identity, offered=offered[:10])
+    response = web.WebSocketResponse(compress=False, timeout=CLOSE_TIMEOUT)
+    await response.prepare(request)
+    await response.close(code=WSCloseCode.PROTOCOL_ERROR, message=b"No common sub-protocol.")
+    return response
+
+
+def shrink_buffer(request: web.Request) -> None:
+    transport = request.transport
+    raw: Any = transport.get_extra_info("socket") if transport is not None else None
+    if raw is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+async def converse(
+    request: web.Request, wire: Wire, record: Record, version: OCPPVersion
+) -> web.StreamResponse:
+    response = web.WebSocketResponse(
+        protocols=(version.subprotocol,),
+        heartbeat=PING_INTERVAL if record.answers_pings else None,
+        max_msg_size=MAX_FRAME,
+        # 2.x demands that compression is offered, 1.6 advises against it: it costs 100 KiB each.
+        compress=version.is_2x,
+        autoping=False,
+        timeout=CLOSE_TIMEOUT,
+    )
+    await response.prepare(request)
+    station = SPOKEN[version](wire, record)
+    station.link = link = Link(
+        response,
+        version,
+        station.answer,
+        transport=request.transport,
+        strict=record.strict,
+        trace=lambda direction, text: wire.registry.trace(record.ref.id, direction, text),
+    )
+    wire.registry.join(station)
+    log.info("station connected", station=record.identity, version=version.value)
+    try:
+        await note(wire, record, stations.connected)
+        station.begin()
+        await link.run()
+    finally:
+        station.end()
+        last = wire.registry.leave(station)
+        log.info("station disconnected", station=record.identity, code=response.close_code)
+        if last:
+            await note(wire, record, stations.disconnected)
+    return response
+
+
+async def note(
+    wire: Wire, record: Record, write: Callable[[AsyncSession, StationRef, str], Awaitable[None]]
+) -> None:
+    """Write down that a station came or went; the sweep does it when the database cannot now."""
+    try:
+        async with wire.database.transaction(record.ref.tenant_id) as db:
+            await write(db, record.ref, wire.process)
+    except Unavailable:
+        log.warning("connection not written down", station=record.identity)

@@ -1,0 +1,155 @@
+"""What conversations with stations of all versions have in common.
+
+A version's module is a table of actions and a translation of each; whatever must be decided is
+decided in ``roaming``. Answers are durable: what was answered is committed.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import Unavailable
+from hub.ocpp.frames import CallRefused, ErrorCode, Payload
+from hub.ocpp.identity import Record
+from hub.ocpp.link import Link
+from hub.ocpp.wire import Wire
+from hub.roaming import authorization, stations
+from hub.roaming.authorization import Decision, Shown
+from hub.roaming.clocks import Moment, reckon
+from hub.roaming.objects import Stored
+from hub.roaming.ports import StationRef
+
+log = structlog.get_logger()
+
+Answering = Callable[[Any, Payload], Awaitable[Payload]]
+
+# Statuses that come and go within this many seconds are shown once.
+SETTLING = 2.0
+# While the database is away, messages about transactions wait for it rather than be refused: a
+# station gives up after a few refusals and then drops them.
+PATIENCE = (0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+class Station:
+    """One connection of one station. ``answers`` maps actions to methods of the version's class."""
+
+    answers: ClassVar[Mapping[str, Answering]] = {}
+    # Sent by stations that are not accepted yet as well.
+    unregistered: ClassVar[frozenset[str]] = frozenset({"BootNotification"})
+    link: Link
+
+    def __init__(self, wire: Wire, record: Record) -> None:
+        self.wire = wire
+        self.record = record
+        self.ref: StationRef = record.ref
+        self.identity = record.identity
+        # No boot on this connection: it was accepted before, or it was not (errata J1.6 3.8).
+        self.registration = stations.registration(record.status)
+        self.booted_at: datetime | None = None
+        self.asked: set[str] = set()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.shown_at = 0.0
+        self.showing: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """The connection is open and may be written to once the reader runs."""
+
+    def end(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        if self.showing is not None:
+            self.showing.cancel()
+            self.show_now()
+
+    async def answer(self, action: str, payload: Payload) -> Payload:
+        """The answer to one CALL; ``CallRefused`` becomes its CALLERROR."""
+        self.wire.heard(self.ref)
+        method = self.answers.get(action)
+        if method is None:
+            raise CallRefused(ErrorCode.NOT_SUPPORTED)
+        if self.registration != "Accepted" and action not in self.unregistered | self.asked:
+            raise CallRefused(ErrorCode.SECURITY, "The station is not accepted yet.")
+        return await method(self, payload)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside the answering; it ends with the connection."""
+        task = asyncio.create_task(self.guarded(work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:
+            # One failure must not end the conversation.
+            log.exception("work beside the conversation failed", station=self.identity)
+
+    async def within(
+        self, work: Callable[[AsyncSession], Awaitable[list[Stored]]], *, patient: bool = False
+    ) -> None:
+        """Run one transaction and wake whoever delivers what it moved."""
+        for pause in (*(PATIENCE if patient else ()), None):
+            try:
+                async with self.wire.database.transaction(self.ref.tenant_id) as db:
+                    moved = await work(db)
+            except Unavailable:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                self.moved(moved)
+                return
+
+    def moved(self, moved: list[Stored]) -> None:
+        if passed_on := [stored for stored in moved if stored.passed_on]:
+            self.wire.on_change(self.ref.tenant_id, passed_on)
+
+    async def authorize(self, shown: Shown, *, offline: bool = False) -> Decision:
+        """Within the budget: a station waits for its answer, and a driver for the station."""
+        try:
+            async with asyncio.timeout(self.wire.authorize_timeout + 1):
+                return await authorization.authorize(
+                    self.wire.database, self.wire.issuers, self.ref, shown, offline=offline
+                )
+        except TimeoutError:
+            return await authorization.authorize(
+                self.wire.database, None, self.ref, shown, offline=True
+            )
+
+    def reckon(self, told: datetime, *, live: bool = False) -> Moment:
+        return reckon(told, datetime.now(UTC), live=live)
+
+    def show_soon(self) -> None:
+        """Tell OCPI of the EVSEs' states, merging those that flap (ocpp.md 2.1)."""
+        if self.showing is not None:
+            return
+        wait = self.shown_at + SETTLING - time.monotonic()
+        if wait <= 0:
+            self.show_now()
+        else:
+            loop = asyncio.get_running_loop()
+            self.showing = loop.call_later(wait, self.show_now)
+
+    def show_now(self) -> None:
+        self.showing = None
+        self.shown_at = time.monotonic()
+        task = asyncio.create_task(self.guarded(self.show()))
+        self.wire.tasks.add(task)
+        task.add_done_callback(self.wire.tasks.discard)
+
+    async def show(self) -> None:
+        try:
+            await self.within(lambda db: stations.publish(db, self.ref))
+        except Unavailable:
+            log.warning("status not shown", station=self.identity)
+
+
+def status_moment(told: datetime | None) -> datetime:
+    """When a status holds from; a status from the future would block those that follow."""
+    now = datetime.now(UTC)
+    return now if told is None else min(told, now)

@@ -1,0 +1,52 @@
+"""What the conversations with stations need of the hub, in one place."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from hub.db import Database
+from hub.ocpp.registry import Registry
+from hub.roaming.billing import Policy
+from hub.roaming.objects import Stored
+from hub.roaming.ports import Issuers, StationRef
+from hub.security import Keyring, new_token
+
+# Told after a commit which objects moved, so that the feed is looked at at once.
+OnChange = Callable[[UUID, Sequence[Stored]], None]
+
+
+def nobody_waits(tenant_id: UUID, moved: Sequence[Stored]) -> None:
+    """For a hub that delivers by its sweep alone."""
+
+
+@dataclass
+class Wire:
+    """``process`` names this process among those that serve the same database."""
+
+    database: Database
+    keyring: Keyring
+    registry: Registry = field(default_factory=Registry)
+    issuers: Issuers | None = None
+    on_change: OnChange = nobody_waits
+    process: str = field(default_factory=lambda: new_token()[:16])
+    # Seconds between two heartbeats of a station, and how long it may be silent before it is
+    # shown as UNKNOWN.
+    heartbeat_interval: int = 300
+    grace: float = 120.0
+    policy: Policy = field(default_factory=Policy)
+    authorize_timeout: float = 3.0
+    # Whether stations of security profile 1 may come without TLS (T-48).
+    trusted_network: bool = True
+    # Set up stations on their first boot; tests of single messages switch it off.
+    provisioning: bool = True
+    # Seconds in which a station that reconnects may boot before it is asked for its states.
+    patience_for_boot: float = 10.0
+    # Stations heard of since the last sweep wrote it down, by tenant.
+    lately: dict[UUID, set[UUID]] = field(default_factory=dict)
+    # Work that outlives the connection it came from.
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def heard(self, ref: StationRef) -> None:
+        """Only noted: a heartbeat every few minutes from each of thousands need not be a write."""
+        self.lately.setdefault(ref.tenant_id, set()).add(ref.id)

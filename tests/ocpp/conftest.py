@@ -1,0 +1,217 @@
+"""A CSMS side with a real database, and stations that are real OCPP clients on real sockets."""
+
+import base64
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import aiohttp
+import pytest
+from aiohttp import web
+from sqlalchemy import insert, select
+
+from hub.models.charging import AuthToken
+from hub.models.objects import CDR, Location, Session, Tariff
+from hub.models.ocpp import StationEVSE, StationTransaction
+from hub.models.stations import ChargingStation, Connector
+from hub.models.values import Party
+from hub.ocpp.server import make_ocpp
+from hub.ocpp.wire import Wire
+from hub.roaming import objects, stations
+from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
+from hub.roaming.objects import Write
+from hub.roaming.ports import StationRef
+from hub.security import Keyring, new_key
+from tests.helpers.charge_points import CLIENTS, Socket
+
+OWNER = Party("NL", "OWN")
+PASSWORD = "a-long-password-1234"
+LOCATION = {
+    "country_code": "NL",
+    "party_id": "OWN",
+    "id": "LOC1",
+    "publish": True,
+    "name": "Car park",
+    "address": "Kerkstraat 1",
+    "city": "Gent",
+    "country": "BEL",
+    "coordinates": {"latitude": "51.047599", "longitude": "3.729944"},
+    "time_zone": "Europe/Brussels",
+    "last_updated": "2026-01-01T00:00:00Z",
+}
+TARIFF = {
+    "country_code": "NL",
+    "party_id": "OWN",
+    "id": "T1",
+    "currency": "EUR",
+    "tax_included": "NO",
+    "elements": [{"price_components": [{"type": "ENERGY", "price": 0.25, "step_size": 1}]}],
+    "last_updated": "2026-01-01T00:00:00Z",
+}
+
+
+@dataclass
+class Made:
+    """A station's record as a test made it."""
+
+    ref: StationRef
+    identity: str
+    evse_uids: dict[int, str] = field(default_factory=dict)
+
+
+class CSMS:
+    """The hub's side of OCPP, served on a real port."""
+
+    def __init__(self, database, tenant):
+        self.database = database
+        self.tenant = tenant
+        self.keyring = Keyring.from_text(new_key())
+        self.wire = Wire(database, self.keyring, provisioning=False)
+        self.moved = []
+        self.wire.on_change = lambda tenant_id, moved: self.moved.extend(moved)
+        self.server = None
+        self.session = None
+
+    def transaction(self):
+        return self.database.transaction(self.tenant.id)
+
+    async def add_station(self, version="OCPP_1_6", *, identity=None, evses=1, placed=True, **more):
+        """A station with ``evses`` EVSEs of one described connector each, at a location."""
+        identity = identity or f"CP-{uuid4().hex[:10]}"
+        async with self.transaction() as db:
+            location_id = await db.scalar(select(Location.id).where(Location.object_id == "LOC1"))
+            if location_id is None:
+                await objects.apply(
+                    db,
+                    [
+                        Write(LOCATIONS, "PUT", OWNER, "LOC1", dict(LOCATION)),
+                        Write(TARIFFS, "PUT", OWNER, "T1", dict(TARIFF)),
+                    ],
+                )
+                location_id = await db.scalar(select(Location.id))
+            tariff_id = await db.scalar(select(Tariff.id))
+            station = ChargingStation(
+                station_id=identity,
+                ocpp_version=version,
+                location_id=location_id if placed else None,
+                password_digest=self.keyring.digest(PASSWORD),
+                **more,
+            )
+            db.add(station)
+            await db.flush()
+            made = Made(StationRef(self.tenant.id, station.id), identity)
+            for number in range(1, evses + 1):
+                uid = made.evse_uids[number] = str(uuid4())
+                db.add(
+                    StationEVSE(
+                        charging_station_id=station.id,
+                        evse_number=number,
+                        evse_uid=uid,
+                        evse_id=f"NL*OWN*E{number}",
+                        published=True,
+                    )
+                )
+                db.add(
+                    Connector(
+                        charging_station_id=station.id,
+                        evse_number=number,
+                        connector_id=1,
+                        connector_type="IEC_62196_T2",
+                        max_power=22_000,
+                        max_current=32,
+                        voltage=230,
+                        number_of_phases=3,
+                        tariff_id=tariff_id,
+                    )
+                )
+        async with self.transaction() as db:
+            await stations.publish(db, made.ref)
+        return made
+
+    async def add_own_token(self, uid, **more):
+        async with self.transaction() as db:
+            await db.execute(
+                insert(AuthToken).values(token_type="RFID_ISO14443", token_value=uid, **more)
+            )
+
+    async def add_token(self, uid, *, whitelist="ALWAYS", valid=True, kind="RFID", **more):
+        """A token of the eMSP BE*MSP."""
+        document = {
+            "country_code": "BE",
+            "party_id": "MSP",
+            "uid": uid,
+            "type": kind,
+            "contract_id": f"C-{uid}"[:36],
+            "issuer": "MSP",
+            "valid": valid,
+            "whitelist": whitelist,
+            "last_updated": "2026-01-01T00:00:00Z",
+            **more,
+        }
+        write = Write(TOKENS, "PUT", Party("BE", "MSP"), uid, document, token_type=kind)
+        async with self.transaction() as db:
+            await objects.apply(db, [write])
+
+    def url(self, path):
+        return self.server.make_url(f"/ocpp/{path}")
+
+    @asynccontextmanager
+    async def connect(self, made, version="1.6", *, password=PASSWORD, url=None):
+        """A station of the ``ocpp`` library, connected; it answers what it is asked."""
+        async with self.session.ws_connect(
+            url or self.url(made.identity),
+            protocols=[f"ocpp{version}"],
+            headers=basic(made.identity, password),
+            compress=15 if version != "1.6" else 0,
+        ) as socket:
+            client = CLIENTS[version](made.identity, Socket(socket))
+            async with client.running():
+                yield client
+
+    async def documents(self, table):
+        async with self.transaction() as db:
+            rows = await db.scalars(select(table).order_by(table.page_seq))
+            return [objects_document(row) for row in rows]
+
+    async def sessions(self):
+        return await self.documents(Session)
+
+    async def cdrs(self):
+        return await self.documents(CDR)
+
+    async def transactions(self, made):
+        async with self.transaction() as db:
+            rows = await db.scalars(
+                select(StationTransaction)
+                .where(StationTransaction.charging_station_id == made.ref.id)
+                .order_by(StationTransaction.number)
+            )
+            return list(rows)
+
+
+def objects_document(row):
+    from hub import codec
+
+    return codec.read_stored(row.document)
+
+
+def basic(identity, password):
+    secret = password if isinstance(password, bytes) else password.encode()
+    encoded = base64.b64encode(identity.encode() + b":" + secret).decode()
+    return {"Authorization": f"Basic {encoded}"}
+
+
+@pytest.fixture
+async def csms(database, tenant, aiohttp_server):
+    csms = CSMS(database, tenant)
+    app = web.Application()
+    app.add_subapp("/ocpp", make_ocpp(csms.wire))
+    csms.server = await aiohttp_server(app)
+    async with aiohttp.ClientSession() as csms.session:
+        yield csms
+        await csms.wire.registry.close()
+    for task in list(csms.wire.tasks):
+        await task
+
+
+__all__ = ["CSMS", "UUID"]
