@@ -25,5 +25,5 @@ class Loss(TenantOwned, Base):
     # As in ``setbacks``: "CC/PID/KEY", for an EVSE "CC/PID/LOCATION/EVSE".
     object_ref: Mapped[str] = mapped_column(String(200))
     ocpi_version: Mapped[str] = mapped_column(String(10))
-    # [{"path": "evses/0/parking", "reason": "…"}]
+    # A list of {"path": "evses/0/parking", "reason": "…"}.
     losses: Mapped[list[Any]]

@@ -1,7 +1,7 @@
 """Telling the other processes that there is something to deliver.
 
-NOTIFY inside every transaction would make commits wait for each other, so it is sent afterwards and at
-most every 50 ms. It may get lost: everybody looks every second anyway.
+NOTIFY inside every transaction would make commits wait for each other, so it is sent afterwards
+and at most every 50 ms. It may get lost: everybody looks every second anyway.
 """
 
 import asyncio
@@ -81,10 +81,11 @@ class Bell:
         async with self._database.engine.connect() as connection:
             raw = (await connection.get_raw_connection()).driver_connection
             assert raw is not None
+            broken = asyncio.Event()
+            raw.add_termination_listener(lambda _: broken.set())
             await raw.add_listener(CHANNEL, self._hear)
             try:
-                while not raw.is_closed():
-                    await asyncio.sleep(RECONNECT)
+                await broken.wait()
             finally:
                 if not raw.is_closed():
                     await raw.remove_listener(CHANNEL, self._hear)

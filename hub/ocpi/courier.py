@@ -1,12 +1,12 @@
 """Serving one partner one batch, and what its answers say about it.
 
-Objects that do not concern each other go at the same time, so one that cannot be digested holds up
+Objects that do not concern each other go at the same time; one that cannot be digested holds up
 nothing but itself: while others are answered, it is set aside (``setbacks``). Only when nothing is
-answered any more is the partner taken to be away. A partner that was away is first asked with a few
+answered any more is the partner taken to be away. One that was away is first asked with a few
 objects, chosen at random, so that the same bad one is not always in front.
 
-Slow partners are given fewer requests at a time, down to one, so that they cannot fill the slots that
-all partners share.
+Slow partners are given fewer requests at a time, down to one, so that they cannot fill the slots
+that all partners share.
 """
 
 import asyncio

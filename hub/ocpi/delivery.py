@@ -27,8 +27,8 @@ PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 LOCKED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
 
-# How platforms say that they have a CDR of this id: the same one, for a CDR never changes. Those who
-# say that theirs is another one have a conflict that somebody must look at.
+# How platforms say that they have a CDR of this id: the same one, for a CDR never changes. Those
+# who say that theirs is another one have a conflict that somebody must look at.
 KNOWN = re.compile(r"\b(already|duplicate|exists)\b", re.IGNORECASE)
 ANOTHER = re.compile(r"\b(other|different|differs|conflict\w*|changed)\b", re.IGNORECASE)
 
@@ -76,8 +76,8 @@ async def deliver(
 ) -> Verdict:
     """Tell one party of a change. Raises nothing that a partner could cause."""
     change = message.change
-    endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
-    if not endpoint or connection.version is None:
+    endpoint = connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
+    if endpoint is None or connection.version is None:
         return Verdict(Outcome.GONE, f"It serves no Receiver interface for {source.endpoint}.")
     try:
         answer = await client.call(
@@ -119,33 +119,37 @@ def judge(answer: Answer, method: str, *, record: bool) -> Verdict:
 
 
 def meaning(answer: Answer, method: str, *, record: bool) -> Outcome:
-    status, code = answer.http_status, answer.status_code
-    if answer.ok:
+    if answer.ok or (record and knows(answer)):
         return Outcome.TAKEN
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        return Outcome.BUSY
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING:
-        return Outcome.BUSY if answer.retry_after and status in BUSY else Outcome.FAILING
-    if status == HTTPStatus.UNAUTHORIZED or (status == HTTPStatus.FORBIDDEN and code is None):
-        return Outcome.SHUT
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        return Outcome.SHUT
+    status, code = answer.http_status, answer.status_code
     if status in GONE:
         return absent(status, code, method)
-    if record and knows(answer):
-        return Outcome.TAKEN
-    if status >= HTTPStatus.BAD_REQUEST:
-        return Outcome.FAILING if status == HTTPStatus.FORBIDDEN else Outcome.REFUSED
-    # A 2xx from here on: what matters is the OCPI code, and a page without one is no answer.
+    if status >= HTTPStatus.MULTIPLE_CHOICES:
+        return http_error(status, code, asks_to_wait=answer.retry_after is not None)
+    # HTTP says that it went well: what matters is the OCPI code, and a page without one is none.
     refused = code is not None and 2000 <= code < 3000  # noqa: PLR2004
     return Outcome.REFUSED if refused else Outcome.FAILING
+
+
+def http_error(status: int, code: int | None, *, asks_to_wait: bool) -> Outcome:
+    """What an HTTP error means that is not about something missing."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS or (status in BUSY and asks_to_wait):
+        return Outcome.BUSY
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING:
+        return Outcome.FAILING
+    if status == HTTPStatus.FORBIDDEN and code is not None:
+        # Its OCPI side knows us, so it may be about this object (TRANSPORT-41).
+        return Outcome.FAILING
+    if status in LOCKED or status < HTTPStatus.BAD_REQUEST:
+        return Outcome.SHUT
+    return Outcome.REFUSED
 
 
 def absent(status: int, code: int | None, method: str) -> Outcome:
     """404, 405 and 410: the object is not there, or the endpoint is not.
 
-    What shall be deleted and is not there is deleted (TAR-02). 2000 is what a platform says of a path
-    it does not serve; a more special code is about the object.
+    What shall be deleted and is not there is deleted (TAR-02). 2000 is what a platform says of a
+    path it does not serve; a more special code is about the object.
     """
     if method == "DELETE":
         missing = status != HTTPStatus.METHOD_NOT_ALLOWED
@@ -155,6 +159,9 @@ def absent(status: int, code: int | None, method: str) -> Outcome:
 
 
 def knows(answer: Answer) -> bool:
+    """Whether it says that it has this record already."""
     said = answer.reason
+    if answer.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return False
     known = answer.http_status == HTTPStatus.CONFLICT or KNOWN.search(said) is not None
     return known and ANOTHER.search(said) is None

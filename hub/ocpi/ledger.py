@@ -1,7 +1,7 @@
 """Writing down what came of a batch: one transaction for all batches that end at the same time.
 
-On the good path that is one statement for all of them. Everything else – a partner away, an object
-refused, something lost in an older version – is written when it happens, and only then.
+On the good path that is one statement for all of them. Everything else (a partner away, an object
+refused, something lost in an older version) is written when it happens, and only then.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """One round of one source: read what is new, see whom it concerns, lease their cursors.
 
-The partners at the end of the feed share the reading (``window``); one that is further behind reads
-from its own place. Most changes concern few partners: the others are only remembered to have nothing
-to do up to a place, and now and then their cursors are moved there together.
+The partners at the end of the feed share the reading (``window``); one that is further behind
+reads from its own place. Most changes concern few partners: the others are only remembered to have
+nothing to do up to a place, and now and then their cursors are moved there together.
 """
 
 import time

@@ -20,12 +20,10 @@ from dataclasses import replace
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Unavailable
-from hub.models.partners import Partner
-from hub.models.values import ConnectionStatus, PartnerStatus, Place
+from hub.models.values import ConnectionStatus, Place
 from hub.ocpi import presence
 from hub.ocpi.bell import Bell
 from hub.ocpi.client import Client
@@ -33,12 +31,13 @@ from hub.ocpi.courier import BUDGET, Courier, Report, Run
 from hub.ocpi.delivery import Outcome
 from hub.ocpi.directory import Directory
 from hub.ocpi.ledger import Ledger
-from hub.ocpi.rounds import Round, Stream, followers, ready
+from hub.ocpi.lookout import Key, Lookout
+from hub.ocpi.rounds import Round, followers
 from hub.ocpi.window import Message, messages
-from hub.roaming import clientinfo, feed, setbacks, sources
+from hub.roaming import feed, sources
 from hub.roaming.changes import Source
 from hub.roaming.partners import Connection
-from hub.roaming.sources import HUBCLIENTINFO, SOURCES
+from hub.roaming.sources import SOURCES
 from hub.settings import Settings
 
 log = structlog.get_logger()
@@ -48,12 +47,8 @@ SWEEP_EVERY = 1.0
 SLACK = 10.0
 # A transaction that is not done yet holds the feed back: look again after this, then less often.
 LOOK_AGAIN = 0.02
-# Tenants looked at in one sweep; the others follow in the next.
-TENANTS_PER_SWEEP = 50
 # Silent partners that are asked at the same time.
 ASKED_AT_ONCE = 16
-
-Key = tuple[UUID, str]
 
 
 class Sender:
@@ -69,6 +64,7 @@ class Sender:
         self._timeout = settings.forward_timeout
         # Longer than a batch can take: what is under way then is not begun by somebody else.
         self._lease = BUDGET + 2 * self._timeout + SLACK
+        self._lookout = Lookout(database, directory)
         self._bell = Bell(database, self._begin)
         self._ledger = Ledger(self._bell.id)
         self._courier = Courier(
@@ -78,7 +74,6 @@ class Sender:
             per_partner=settings.feed_per_partner,
             timeout=self._timeout,
         )
-        self._streams: dict[Key, Stream] = {}
         self._rounds: dict[Key, asyncio.Task[None]] = {}
         self._again: set[Key] = set()
         self._patience: defaultdict[Key, int] = defaultdict(int)
@@ -86,7 +81,6 @@ class Sender:
         self._results: defaultdict[UUID, list[tuple[Run, Report]]] = defaultdict(list)
         self._writing: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sweeping: asyncio.Task[None] | None = None
-        self._last_swept: UUID | None = None
 
     # Life.
 
@@ -118,7 +112,7 @@ class Sender:
 
     def _keys(self, tenant_id: UUID | None, module: str | None) -> list[Key]:
         if tenant_id is None:
-            return list(self._streams)
+            return list(self._lookout.streams)
         return [(tenant_id, name) for name in SOURCES if module in {None, name}]
 
     async def drain(self, *tenant_ids: UUID) -> None:
@@ -128,7 +122,8 @@ class Sender:
         while True:
             async with self._database.platform() as db:
                 settled = await feed.settled(db) >= now
-            keys = await self._look(tenant_ids or await self._tenants())
+            wanted = tenant_ids or await self._lookout.tenants(ConnectionStatus.CONNECTED)
+            keys = await self._lookout.look(wanted, self._serving)
             for key in keys:
                 self._begin(*key)
             await self._quiet(tenant_ids)
@@ -157,94 +152,24 @@ class Sender:
             async with at_once:
                 return await presence.check(self._database, self._client, partner)
 
-        for tenant_id in await self._tenants(presence.WATCHED):
+        for tenant_id in await self._lookout.tenants(*presence.WATCHED):
             silent = await presence.silent(self._database, tenant_id, self._silence)
             if silent:
                 await asyncio.gather(*map(ask, silent))
                 self._directory.forget(tenant_id)
                 self.wake(tenant_id)
 
-    # Looking for work.
-
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             try:
-                for key in await self._look(self._some_of(await self._tenants())):
+                tenant_ids = await self._lookout.next_tenants()
+                for key in await self._lookout.look(tenant_ids, self._serving):
                     self._begin(*key)
             except Unavailable:
                 pass
             except Exception:
                 log.exception("sweep failed")
-
-    async def _tenants(
-        self, statuses: Sequence[ConnectionStatus] = (ConnectionStatus.CONNECTED,)
-    ) -> list[UUID]:
-        """The tenants with partners that may be sent something."""
-        query = (
-            select(Partner.tenant_id)
-            .where(Partner.status == PartnerStatus.ACTIVE, Partner.connection_status.in_(statuses))
-            .distinct()
-        )
-        async with self._database.platform() as db:
-            return sorted(await db.scalars(query))
-
-    def _some_of(self, tenant_ids: list[UUID]) -> list[UUID]:
-        """The next few, in turn."""
-        if len(tenant_ids) <= TENANTS_PER_SWEEP:
-            return tenant_ids
-        last = self._last_swept
-        ahead = [t for t in tenant_ids if last is None or t > last]
-        chosen = (ahead + tenant_ids)[:TENANTS_PER_SWEEP]
-        self._last_swept = chosen[-1]
-        return chosen
-
-    async def _look(self, tenant_ids: Sequence[UUID]) -> set[Key]:
-        found: set[Key] = set()
-        for tenant_id in tenant_ids:
-            found |= {(tenant_id, name) for name in await self._due(tenant_id)}
-        return found
-
-    async def _due(self, tenant_id: UUID) -> set[str]:
-        """The sources of a tenant that some partner has not seen the end of, or lacks a cursor in."""
-        audience = await self._directory.audience(tenant_id)
-        partners = {connection.id for connection in audience.connections if ready(connection)}
-        if not partners:
-            return set()
-        async with self._database.transaction(tenant_id) as db:
-            news = {HUBCLIENTINFO} if await clientinfo.refresh(db) else set()
-            newest = await sources.newest(db)
-            standings = await feed.standings(db, SOURCES)
-            again = await setbacks.due(db)
-        placed = {(standing.source, standing.partner_id) for standing in standings}
-        missing = {
-            source.name
-            for source in SOURCES.values()
-            for partner_id in followers(audience, source)
-            if (source.name, partner_id) not in placed
-        }
-        return (
-            news
-            | missing
-            | {
-                standing.source
-                for standing in standings
-                if standing.free
-                and standing.partner_id in partners
-                and standing.id not in self._serving
-                and (
-                    self._stream(tenant_id, standing.source).place(standing)
-                    < newest.get(standing.source, Place())
-                    or standing.partner_id in again.get(standing.source, ())
-                )
-            }
-        )
-
-    def _stream(self, tenant_id: UUID, source: str) -> Stream:
-        key = (tenant_id, source)
-        if key not in self._streams:
-            self._streams[key] = Stream(tenant_id, SOURCES[source])
-        return self._streams[key]
 
     # Rounds.
 
@@ -273,7 +198,7 @@ class Sender:
     async def _round(self, key: Key) -> bool:
         """One round; whether another should follow at once."""
         tenant_id, name = key
-        stream = self._stream(tenant_id, name)
+        stream = self._lookout.stream(tenant_id, name)
         audience = await self._directory.audience(tenant_id)
         if not followers(audience, stream.source):
             return False
@@ -298,7 +223,7 @@ class Sender:
     # Deliveries.
 
     async def _serve(self, key: Key, run: Run) -> None:
-        """One batch for one partner. Whatever goes wrong here, the lease runs out and it is repeated."""
+        """One batch for one partner. Whatever goes wrong, the lease runs out and it is repeated."""
         try:
             report = await self._examine(run, await self._courier.serve(run))
             await self._note(run, report)
@@ -330,7 +255,7 @@ class Sender:
         return replace(report, away=replace(away, outcome=Outcome.FAILING))
 
     async def _note(self, run: Run, report: Report) -> None:
-        """Write it down, together with others that end meanwhile; the database may be away a while."""
+        """Write it down, together with others that end meanwhile."""
         tenant_id = run.connection.tenant_id
         waiting = self._results[tenant_id]
         waiting.append((run, report))
@@ -341,6 +266,7 @@ class Sender:
                 await self._write(tenant_id, results)
 
     async def _write(self, tenant_id: UUID, results: list[tuple[Run, Report]]) -> None:
+        """As long as the leases hold, a database that is away for a moment is waited for."""
         while True:
             try:
                 async with self._database.transaction(tenant_id) as db:
@@ -351,7 +277,7 @@ class Sender:
                     raise
                 await asyncio.sleep(SLACK / 10)
         for run, report in results:
-            stream = self._stream(tenant_id, run.source.name)
+            stream = self._lookout.stream(tenant_id, run.source.name)
             stream.seen.pop(run.standing.id, None)
             if run.urgent_up_to is not None and report.away is None:
                 stream.urgent[run.standing.id] = run.standing.place, run.urgent_up_to

@@ -1,9 +1,9 @@
 """The end of a source's feed, kept in memory and shared by all partners near it.
 
-What happens while a partner is served, the others have usually been told already. So the last changes
-are kept as they were read, each with its renderings: one query and one rendering per OCPI version, and
-then the same bytes to everybody. An object that changes again leaves its old place here as it does in
-the database, so whoever is a little behind gets its latest state once. Whoever is further behind reads
+Partners are not all equally fast, but mostly they are near the end. So the last changes are kept as
+they were read, each with its renderings: one query and one rendering per OCPI version, and then the
+same bytes to everybody. An object that changes again leaves its old place here as it does in the
+database, so whoever is a little behind gets its latest state once. Whoever is further behind reads
 from the database until it is near enough.
 """
 
@@ -99,7 +99,7 @@ class Window:
             yield message
 
     def _forget_evses(self, location: str) -> None:
-        """The location was read whole just now: it says all that was still to be told of its EVSEs."""
+        """The location was read whole just now: it says all that was to be told of its EVSEs."""
         told = [ref for ref, message in self._messages.items() if message.change.parent == location]
         for ref in told:
             del self._messages[ref]

@@ -1,7 +1,7 @@
 """What changed since a place in the feed, and how others are to be told of it.
 
-Accepting a change writes the object and nothing per partner. Its row carries its place: the id of the
-transaction that changed it last and a number from a sequence. Both are set anew by every change, so
+Accepting a change writes the object and nothing per partner. Its row carries its place: the id of
+the transaction that changed it last, and a number from a sequence. Every change sets both anew, so
 an object that changes again moves to the end, and whoever is behind sees its latest state once.
 
 Transactions do not commit in the order of their ids. A reader that took every committed row would
@@ -62,7 +62,7 @@ class Change:
 
 
 class Stretch(NamedTuple):
-    """A part of the feed: the changes in it, oldest first, and the place up to which it was read."""
+    """A part of the feed: its changes, oldest first, and the place up to which it was read."""
 
     changes: list[Change]
     end: Place
@@ -76,11 +76,11 @@ Find = Callable[[AsyncSession, Sequence[str]], Awaitable[list[Change]]]
 class Source:
     """A stream of changes. ``name`` is what its cursors and setbacks are kept under.
 
-    ``read`` gives the changes between two places, as many as asked for; ``find`` the present state of
-    objects by their reference. ``tables`` are where its places are. ``endpoint`` is the module whose
-    Receiver interface is told, None when a change itself knows where it goes; ``routed`` says that
-    routing headers go with it. ``lane``: lower goes first where requests wait for each other. A
-    ``record`` is owed until it is answered. ``urgent`` reads what must not wait behind the rest.
+    ``read`` gives the changes between two places, as many as asked for; ``find`` the present state
+    of objects by their reference. ``tables`` are where its places are. ``endpoint`` is the module
+    whose Receiver interface is told; ``routed`` says that routing headers go with it. ``lane``:
+    lower goes first where requests wait for each other. A ``record`` is owed until it is answered.
+    ``urgent`` reads what must not wait behind the rest.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Source:
     find: Find
     addressees: Callable[[Audience, Change], Addressees]
     tables: tuple[str, ...]
-    endpoint: str | None
+    endpoint: str
     record: bool = False
     routed: bool = True
     lane: int = 2
@@ -97,25 +97,31 @@ class Source:
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a partner is told of this source's changes at all."""
-        if self.endpoint is None:
-            return True
         agreed = connection.settings.supported_modules
         return (agreed is None or self.endpoint in agreed) and connection.endpoint(
             self.endpoint, InterfaceRole.RECEIVER
         ) is not None
 
 
-async def read_stretch(
-    db: AsyncSession,
-    query: Any,
-    change_of: Callable[[Row[Any]], Change | None],
-    since: Place,
-    until: Place,
-    limit: int,
-) -> Stretch:
-    rows = (await db.execute(query, between(since, until, limit))).all()
-    changes = [change for row in rows if (change := change_of(row))]
-    return Stretch(changes, place_of(rows[-1]) if len(rows) == limit else until)
+def reader(query: Any, tell: Callable[[Row[Any]], Change | None]) -> Read:
+    """Reads what a statement finds between two places; ``tell`` makes changes of the rows."""
+
+    async def read(db: AsyncSession, since: Place, until: Place, limit: int) -> Stretch:
+        rows = (await db.execute(query, between(since, until, limit))).all()
+        changes = [change for row in rows if (change := tell(row))]
+        return Stretch(changes, place_of(rows[-1]) if len(rows) == limit else until)
+
+    return read
+
+
+def finder(query: Any, tell: Callable[[Row[Any]], Change | None]) -> Find:
+    """Finds what a statement has for some keys."""
+
+    async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
+        rows = await db.execute(query, columns_of(map(key_of, refs), *KEY_PARTS))
+        return [change for row in rows if (change := tell(row))]
+
+    return find
 
 
 # Pieces of the statements that read the feed. They are put together once, when the hub starts.
@@ -129,6 +135,7 @@ BETWEEN = (
     "({0}changed_xid, {0}changed_seq) > (cast(:since_xid as xid8), cast(:since_seq as bigint))"
     " and ({0}changed_xid, {0}changed_seq) < (cast(:until_xid as xid8), cast(:until_seq as bigint))"
 )
+KEY_PARTS = ("countries", "parties", "keys")
 IN_ORDER = "order by {0}changed_xid, {0}changed_seq limit :limit"
 
 

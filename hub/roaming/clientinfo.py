@@ -1,8 +1,8 @@
 """Who is told to be connected: HubClientInfo follows from the partners and their roles.
 
-``refresh`` compares what follows with what was last told and writes the difference, which gives it its
-place in the feed. So nobody who changes a partner must remember to tell the others, and a party that
-is gone is told to be SUSPENDED, for there is no other way to say it (HCI-03).
+``refresh`` compares what follows with what was last told and writes the difference, which gives it
+its place in the feed. So nobody who changes a partner must remember to tell the others, and a party
+that is gone is told to be SUSPENDED, for there is no other way to say it (HCI-03).
 """
 
 from dataclasses import dataclass

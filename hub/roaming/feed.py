@@ -8,9 +8,9 @@
     hold         something must be mended first: everything waits longer
     catch_up     the partner is back
 
-A cursor is a place, never a message: who comes back gets what is true now (OCPI: "messages SHOULD NOT
-be queued"). All times are the database's clock. What a leaseholder writes is written only while the
-cursor is still its own, so a worker that was stopped and goes on cannot undo what another did.
+A cursor is a place, never a message: who comes back gets what is true now (OCPI: "messages SHOULD
+NOT be queued"). All times are the database's clock. What a leaseholder writes is written only while
+the cursor is still its own, so a worker that was stopped and goes on cannot undo what others did.
 """
 
 import random
@@ -206,7 +206,7 @@ async def advance(db: AsyncSession, moves: Sequence[Move], owner: str) -> set[UU
     return set(await db.scalars(ADVANCE, columns(moves) | {"owner": owner}))
 
 
-# Nothing before the place concerned the partner: no lease is needed to say so, but nobody may have it.
+# Nothing before the place concerned the partner. That needs no lease, but nobody may have one.
 PASS_BY = text(
     "update feed_cursors as cursor set xid = cast(move.xid as xid8), seq = move.seq"
     " from unnest(:ids, :xids, :seqs, :from_xids, :from_seqs)"
@@ -293,10 +293,10 @@ WAITING = (
     " or last_error_at < clock_timestamp() - make_interval(secs => :impatience))"
 )
 CLEAR = text(
-    "update feed_cursors set next_attempt_at = null"
-    f" where partner_id = :partner_id and {WAITING} returning id"
+    f"update feed_cursors set next_attempt_at = null where {WAITING}"  # noqa: S608 - ours
+    " and partner_id = :partner_id returning id"
 )
-WAITS = text(f"select distinct partner_id from feed_cursors where {WAITING}")  # noqa: S608
+WAITS = text(f"select distinct partner_id from feed_cursors where {WAITING}")  # noqa: S608 - ours
 LIMITS = {"patience": PATIENCE, "impatience": IMPATIENCE}
 
 
@@ -318,7 +318,7 @@ async def clear_back_off(db: AsyncSession, partner_id: UUID) -> bool:
 JUMP = text(
     "update feed_cursors set xid = cast(:xid as xid8), seq = :seq, leased_by = null,"
     " leased_until = null where partner_id = :partner_id and module <> all(:records)"
-).bindparams(bindparam("records", type_=ARRAY(String())))
+).bindparams(bindparam("xid", type_=String()), bindparam("records", type_=ARRAY(String())))
 
 
 async def jump(db: AsyncSession, partner_id: UUID, place: Place) -> None:
@@ -349,8 +349,8 @@ MEND = text(
 async def mended(db: AsyncSession, partner_id: UUID, *, restart: bool, live_only: bool) -> None:
     """The partner's credentials and endpoints are new: nothing is held back any more.
 
-    ``restart`` is for a partner that may have lost everything, or reads another version now: it gets
-    all states again, or with ``live_only`` none of the old ones.
+    ``restart`` is for a partner that may have lost everything, or reads another version now: it
+    gets all states again, or with ``live_only`` none of the old ones.
     """
     await db.execute(MEND, {"partner_id": partner_id})
     if restart:

@@ -18,6 +18,7 @@ from hub.roaming.changes import (
     BETWEEN,
     COLUMNS,
     IN_ORDER,
+    KEY_PARTS,
     Addressees,
     Change,
     Stretch,
@@ -33,21 +34,22 @@ from hub.roaming.objects import compose
 
 LocationKey = tuple[str, str, str]
 
-LOCATION_PARTS = ("countries", "parties", "keys")
-EVSE_PARTS = (*LOCATION_PARTS, "evses")
+EVSE_PARTS = (*KEY_PARTS, "evses")
 
 READ_LOCATIONS = text(
-    f"select {COLUMNS.format('')} from ocpi_locations"
+    f"select {COLUMNS.format('')} from ocpi_locations"  # noqa: S608 - all of it is ours
     f" where {BETWEEN.format('')} and deleted_at is null {IN_ORDER.format('')}"
 )
 FIND_LOCATIONS = keyed(
-    f"select {COLUMNS.format('')} from ocpi_locations where (country_code, party_id, object_key) in"
+    f"select {COLUMNS.format('')} from ocpi_locations"  # noqa: S608 - all of it is ours
+    " where (country_code, party_id, object_key) in"
     " (select * from unnest(:countries, :parties, :keys)) and deleted_at is null",
-    *LOCATION_PARTS,
+    *KEY_PARTS,
 )
 
 WITH_LOCATION = (
-    f"select {COLUMNS.format('evse.')}, evse.location_key, location.object_id as location_id"
+    f"select {COLUMNS.format('evse.')}, evse.location_key,"  # noqa: S608 - all of it is ours
+    " location.object_id as location_id"
     " from ocpi_evses as evse join ocpi_locations as location"
     " on location.country_code = evse.country_code and location.party_id = evse.party_id"
     " and location.object_key = evse.location_key and location.deleted_at is null"
@@ -58,7 +60,7 @@ READ_EVSES = text(
     f" and evse.changed_xid > location.changed_xid {IN_ORDER.format('evse.')}"
 )
 FIND_EVSES = keyed(
-    f"{WITH_LOCATION} where evse.deleted_at is null and"
+    f"{WITH_LOCATION} where evse.deleted_at is null and"  # noqa: S608 - all of it is ours
     " (evse.country_code, evse.party_id, evse.location_key, evse.object_key) in"
     " (select * from unnest(:countries, :parties, :keys, :evses))",
     *EVSE_PARTS,
@@ -67,7 +69,7 @@ EVSES_OF = keyed(
     "select country_code, party_id, location_key, document::text as document, last_updated_text,"
     " same_since from ocpi_evses where (country_code, party_id, location_key) in"
     " (select * from unnest(:countries, :parties, :keys)) and deleted_at is null order by page_seq",
-    *LOCATION_PARTS,
+    *KEY_PARTS,
 )
 
 
@@ -97,7 +99,7 @@ async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
         for at, letter in enumerate(key)
         if letter == "/"
     ]
-    rows = [*(await db.execute(FIND_LOCATIONS, columns_of(keys, *LOCATION_PARTS))).all()]
+    rows = [*(await db.execute(FIND_LOCATIONS, columns_of(keys, *KEY_PARTS))).all()]
     if parts:
         rows += (await db.execute(FIND_EVSES, columns_of(parts, *EVSE_PARTS))).all()
     return await tell(db, rows)
@@ -108,7 +110,7 @@ async def tell(db: AsyncSession, rows: Sequence[Row[Any]]) -> list[Change]:
     removed = {location_key(row) for row in rows if is_evse(row) and row.deleted_at is not None}
     whole = {location_key(row): row for row in rows if not is_evse(row)}
     if missing := removed - whole.keys():
-        found = await db.execute(FIND_LOCATIONS, columns_of(missing, *LOCATION_PARTS))
+        found = await db.execute(FIND_LOCATIONS, columns_of(missing, *KEY_PARTS))
         whole |= {location_key(row): row for row in found}
     evses = await evses_of(db, whole.keys())
     changes: dict[str, Change] = {}
@@ -135,7 +137,7 @@ def location_key(row: Row[Any]) -> LocationKey:
 async def evses_of(
     db: AsyncSession, locations: Iterable[LocationKey]
 ) -> dict[LocationKey, list[Row[Any]]]:
-    wanted = columns_of(locations, *LOCATION_PARTS)
+    wanted = columns_of(locations, *KEY_PARTS)
     found: dict[LocationKey, list[Row[Any]]] = {}
     if wanted["keys"]:
         for row in await db.execute(EVSES_OF, wanted):

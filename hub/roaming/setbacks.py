@@ -1,9 +1,10 @@
 """Objects that one partner would not take while it took others: set aside, with the reason.
 
-The cursor goes on without them. What is tried again is the object as it is then, never an old message;
-when the object changes, the feed tells of it anyway and a success settles the setback. A state is tried
-again by itself only where the answer spoke of the receiver's own trouble. A record that is refused
-gets two more tries within the hour, then somebody must look at it: it is owed, but not in this form.
+The cursor goes on without them. What is tried again is the object as it is then, never an old
+message; when the object changes, the feed tells of it anyway and a success settles the setback. A
+state is tried again by itself only where the answer spoke of the receiver's own trouble. A record
+that is refused gets two more tries within the hour, then somebody must look at it: it is owed, but
+not in this form.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -29,7 +30,7 @@ STATE_ATTEMPTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What one party's platform said to one object. ``passing``: it may well say otherwise later."""
+    """What a party's platform said to one object. ``passing``: it may well say otherwise later."""
 
     partner_id: UUID
     party: Party
@@ -152,12 +153,13 @@ async def replay(db: AsyncSession, setback_id: UUID) -> Setback:
     Safe to repeat: the receiver gets the same object under the same id. Raises NotFound for a
     setback that does not exist or is settled.
     """
-    setback = await db.scalar(
+    found = await db.scalars(
         update(Setback)
         .where(Setback.id == setback_id, Setback.settled_at.is_(None))
         .values(attempts=0, next_attempt_at=func.clock_timestamp())
         .returning(Setback)
     )
+    setback = found.first()
     if setback is None:
         raise NotFound("There is no such setback, or it is settled.")
     return setback

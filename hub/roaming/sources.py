@@ -1,13 +1,10 @@
 """The streams of changes that partners follow: one per module, and HubClientInfo."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.clientinfo import ClientInfo
-from hub.models.objects import OwnedObject
 from hub.models.values import Party, Place
 from hub.roaming import location_changes, modules
 from hub.roaming.audience import Audience
@@ -15,16 +12,15 @@ from hub.roaming.changes import (
     BETWEEN,
     COLUMNS,
     IN_ORDER,
+    KEY_PARTS,
     Addressees,
     Change,
     Source,
-    Stretch,
-    columns_of,
-    key_of,
+    finder,
     keyed,
     owner_of,
     place_of,
-    read_stretch,
+    reader,
 )
 from hub.roaming.modules import Module
 from hub.roaming.objects import compose
@@ -35,23 +31,22 @@ HUBCLIENTINFO = "hubclientinfo"
 FIRST, SECOND, THIRD = range(3)
 # A crash repeats what was sent and not yet noted: for records that is this many at most.
 RECORDS_AT_ONCE = 8
+STATES_AT_ONCE = 100
 
 
-def reading(table: type[OwnedObject], more: str = "", only: str = "true") -> Any:
+def reading(table: str, more: str = "", only: str = "true") -> Any:
     return text(
-        f"select {COLUMNS.format('')}{more} from {table.__tablename__}"
+        f"select {COLUMNS.format('')}{more} from {table}"  # noqa: S608 - all of it is ours
         f" where {BETWEEN.format('')} and {only} {IN_ORDER.format('')}"
     )
 
 
-def finding(table: type[OwnedObject], more: str = "") -> Any:
+def finding(table: str, more: str = "") -> Any:
     return keyed(
-        f"select {COLUMNS.format('')}{more} from {table.__tablename__}"
+        f"select {COLUMNS.format('')}{more} from {table}"  # noqa: S608 - all of it is ours
         " where (country_code, party_id, object_key) in"
         " (select * from unnest(:countries, :parties, :keys))",
-        "countries",
-        "parties",
-        "keys",
+        *KEY_PARTS,
     )
 
 
@@ -86,44 +81,29 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
     )
 
 
-def objects_of(
-    module: Module, *, lane: int, more: str = "", urgent: str = "", batch: int = 100
-) -> Source:
+def objects_of(module: Module, *, lane: int, more: str = "", urgent: str = "") -> Source:
     """A source of objects that are one row each. ``more`` are further columns that are needed,
     ``urgent`` is the condition on rows that must not wait.
     """
-    everything = reading(module.table, more)
-    at_once = reading(module.table, more, urgent)
-    by_key = finding(module.table, more)
+    table = module.table_name
 
     def tell(row: Row[Any]) -> Change | None:
         return change_of(module, row)
-
-    async def read(db: AsyncSession, since: Place, until: Place, limit: int) -> Stretch:
-        return await read_stretch(db, everything, tell, since, until, limit)
-
-    async def read_urgent(db: AsyncSession, since: Place, until: Place, limit: int) -> Stretch:
-        return await read_stretch(db, at_once, tell, since, until, limit)
-
-    async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
-        wanted = columns_of(map(key_of, refs), "countries", "parties", "keys")
-        rows = await db.execute(by_key, wanted)
-        return [change for row in rows if (change := tell(row))]
 
     def addressees(audience: Audience, change: Change) -> Addressees:
         return audience.receivers(module, change.owner, change.receiver, change.origin)
 
     return Source(
         name=module.name,
-        read=read,
-        find=find,
+        read=reader(reading(table, more), tell),
+        find=finder(finding(table, more), tell),
         addressees=addressees,
-        tables=(module.table.__tablename__,),
+        tables=(table,),
         endpoint=module.name,
         record=module.record,
         lane=lane,
-        batch=batch,
-        urgent=read_urgent if urgent else None,
+        batch=RECORDS_AT_ONCE if module.record else STATES_AT_ONCE,
+        urgent=reader(reading(table, more, urgent), tell) if urgent else None,
     )
 
 
@@ -145,19 +125,6 @@ def tell_client(row: Row[Any]) -> Change:
     )
 
 
-READ_CLIENTS = reading(ClientInfo)
-FIND_CLIENTS = finding(ClientInfo)
-
-
-async def read_clients(db: AsyncSession, since: Place, until: Place, limit: int) -> Stretch:
-    return await read_stretch(db, READ_CLIENTS, tell_client, since, until, limit)
-
-
-async def find_clients(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
-    wanted = columns_of(map(key_of, refs), "countries", "parties", "keys")
-    return [tell_client(row) for row in await db.execute(FIND_CLIENTS, wanted)]
-
-
 def platforms(audience: Audience, change: Change) -> Addressees:
     """Every platform that may know of the party and does not host it (HCI-08)."""
     return [
@@ -169,29 +136,24 @@ def platforms(audience: Audience, change: Change) -> Addressees:
     ]
 
 
+RECEIVER = ", receiver_country_code, receiver_party_id"
+
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        objects_of(
-            modules.CDRS,
-            lane=FIRST,
-            more=", receiver_country_code, receiver_party_id, credit_reference_id",
-            batch=RECORDS_AT_ONCE,
-        ),
+        objects_of(modules.CDRS, lane=FIRST, more=f"{RECEIVER}, credit_reference_id"),
         objects_of(modules.TOKENS, lane=FIRST, more=", type, valid", urgent="not valid"),
         Source(
             name=HUBCLIENTINFO,
-            read=read_clients,
-            find=find_clients,
+            read=reader(reading("ocpi_clientinfo"), tell_client),
+            find=finder(finding("ocpi_clientinfo"), tell_client),
             addressees=platforms,
-            tables=(ClientInfo.__tablename__,),
+            tables=("ocpi_clientinfo",),
             endpoint=HUBCLIENTINFO,
             routed=False,
             lane=SECOND,
         ),
-        objects_of(
-            modules.SESSIONS, lane=SECOND, more=", receiver_country_code, receiver_party_id"
-        ),
+        objects_of(modules.SESSIONS, lane=SECOND, more=RECEIVER),
         Source(
             name=modules.LOCATIONS.name,
             read=location_changes.read,
@@ -205,10 +167,9 @@ SOURCES: dict[str, Source] = {
     )
 }
 
-
 NEWEST = text(
     " union all ".join(
-        f"(select '{source.name}' as source, changed_xid, changed_seq from {table}"
+        f"(select '{source.name}' as source, changed_xid, changed_seq from {table}"  # noqa: S608
         " order by changed_xid desc, changed_seq desc limit 1)"
         for source in SOURCES.values()
         for table in source.tables

@@ -1,0 +1,96 @@
+"""Looking for work: which sources of which tenants have something that a partner has not seen.
+
+Whoever changes something wakes the sender. This finds what nobody said: changes of other processes,
+partners whose time has come, batches whose worker died.
+"""
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from sqlalchemy import select
+
+from hub.db import Database
+from hub.models.partners import Partner
+from hub.models.values import ConnectionStatus, PartnerStatus, Place
+from hub.ocpi.directory import Directory
+from hub.ocpi.rounds import Stream, followers, ready
+from hub.roaming import clientinfo, feed, setbacks, sources
+from hub.roaming.feed import Standing
+from hub.roaming.sources import HUBCLIENTINFO, SOURCES
+
+# Tenants looked at in one sweep; the others follow in the next.
+TENANTS_PER_SWEEP = 50
+
+Key = tuple[UUID, str]
+
+
+class Lookout:
+    """Knows the streams that this process follows."""
+
+    def __init__(self, database: Database, directory: Directory) -> None:
+        self._database = database
+        self._directory = directory
+        self.streams: dict[Key, Stream] = {}
+        self._last: UUID | None = None
+
+    def stream(self, tenant_id: UUID, source: str) -> Stream:
+        key = (tenant_id, source)
+        if key not in self.streams:
+            self.streams[key] = Stream(tenant_id, SOURCES[source])
+        return self.streams[key]
+
+    async def tenants(self, *statuses: ConnectionStatus) -> list[UUID]:
+        """The tenants with a partner in one of these statuses."""
+        query = (
+            select(Partner.tenant_id)
+            .where(Partner.status == PartnerStatus.ACTIVE, Partner.connection_status.in_(statuses))
+            .distinct()
+        )
+        async with self._database.platform() as db:
+            return sorted(await db.scalars(query))
+
+    async def next_tenants(self) -> list[UUID]:
+        """The tenants to be looked at now: all of them, or if they are many, the next in turn."""
+        tenant_ids = await self.tenants(ConnectionStatus.CONNECTED)
+        if len(tenant_ids) <= TENANTS_PER_SWEEP:
+            return tenant_ids
+        last = self._last
+        ahead = [tenant_id for tenant_id in tenant_ids if last is None or tenant_id > last]
+        chosen = (ahead + tenant_ids)[:TENANTS_PER_SWEEP]
+        self._last = chosen[-1]
+        return chosen
+
+    async def look(self, tenant_ids: Sequence[UUID], busy: Collection[UUID]) -> set[Key]:
+        """What is to be done for these tenants. ``busy`` are the cursors being served here."""
+        return {
+            (tenant_id, source)
+            for tenant_id in tenant_ids
+            for source in await self.due(tenant_id, busy)
+        }
+
+    async def due(self, tenant_id: UUID, busy: Collection[UUID]) -> set[str]:
+        """The sources that a partner has not seen the end of, or has no cursor in."""
+        audience = await self._directory.audience(tenant_id)
+        partners = {connection.id for connection in audience.connections if ready(connection)}
+        if not partners:
+            return set()
+        async with self._database.transaction(tenant_id) as db:
+            news = {HUBCLIENTINFO} if await clientinfo.refresh(db) else set()
+            newest = await sources.newest(db)
+            standings = await feed.standings(db, SOURCES)
+            again = await setbacks.due(db)
+
+        def waits(standing: Standing) -> bool:
+            place = self.stream(tenant_id, standing.source).place(standing)
+            behind = place < newest.get(standing.source, Place())
+            return behind or standing.partner_id in again.get(standing.source, ())
+
+        placed = {(standing.source, standing.partner_id) for standing in standings}
+        missing = {
+            source.name
+            for source in SOURCES.values()
+            for partner_id in followers(audience, source)
+            if (source.name, partner_id) not in placed
+        }
+        free = [s for s in standings if s.free and s.partner_id in partners and s.id not in busy]
+        return news | missing | {standing.source for standing in free if waits(standing)}
