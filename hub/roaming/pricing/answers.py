@@ -1,0 +1,94 @@
+"""One line in, one line out: what ``hub price --jsonl`` answers.
+
+    {"ocpi_version", "time_zone", "tariffs", "cdr"}
+
+becomes ``expected``, ``cdr_check`` and ``explanation``, or ``error`` when there is no price. A line
+may also carry what else is known of the CDR: ``connector``, ``session``, ``other_cdrs``,
+``token_is_known``, ``reservation`` (EXPIRED, CANCELLED, RUNNING) and ``tariff_type``.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.roaming.pricing import engine, explain, wire
+from hub.roaming.pricing.check import Outcome, Verdict, judge
+from hub.roaming.pricing.faults import Context
+from hub.roaming.pricing.quantities import CannotPrice, Unreadable
+from hub.roaming.pricing.records import listed, mapping, text
+
+
+def answer(line: Any) -> dict[str, Any]:
+    """The answer to one line; never raises for what it contains."""
+    try:
+        if not isinstance(line, Mapping):
+            raise Unreadable("The line is not an object.")
+        if not isinstance(line.get("cdr"), Mapping):
+            raise Unreadable("The line has no cdr.")
+        priced = engine.price(
+            listed(line.get("tariffs"), "tariffs"),
+            line["cdr"],
+            time_zone=text(line.get("time_zone")),
+            ocpi_version=text(line.get("ocpi_version")),
+            tariff_type=text(line.get("tariff_type")),
+            reservation=text(line.get("reservation")),
+        )
+        found = judge(priced, context=context(line))
+    except CannotPrice as error:
+        return {"error": str(error)}
+    return {
+        "expected": wire.expected(priced),
+        "cdr_check": checked(found),
+        "explanation": explain.entries(priced),
+    }
+
+
+def context(line: Mapping[str, Any]) -> Context:
+    known = line.get("token_is_known")
+    return Context(
+        connector=mapping(line.get("connector")),
+        token_is_known=known if isinstance(known, bool) else None,
+        session=mapping(line.get("session")),
+        others=[other for other in listed(line.get("other_cdrs"), "other_cdrs") if mapping(other)],
+    )
+
+
+def checked(found: Verdict) -> dict[str, Any]:
+    return {
+        "ok": found.outcome is Outcome.OK,
+        "mismatches": found.names,
+        "flags": found.flags,
+    }
+
+
+def report(found: Verdict) -> dict[str, Any]:
+    """Everything about one CDR: what ``hub price --json`` prints and what is kept beside it."""
+    priced = found.priced
+    body: dict[str, Any] = {
+        "verdict": str(found.outcome),
+        "reasons": list(found.reasons),
+        "mismatches": [
+            {
+                "name": item.name,
+                "side": item.side,
+                "claimed": wire.digits(item.claimed),
+                "expected": wire.digits(item.expected),
+                "difference": wire.digits(item.difference),
+            }
+            for item in found.mismatches
+        ],
+        "faults": [
+            {"code": fault.code, "text": fault.text, "period": fault.period}
+            for fault in found.faults
+        ],
+        "notes": [{"code": note.code, "text": note.text} for note in found.notes],
+    }
+    if priced is not None:
+        body |= {
+            "ocpi_version": priced.version,
+            "currency": priced.currency,
+            "time_zone": priced.time_zone,
+            "expected": wire.expected(priced),
+            "totals": wire.totals(priced),
+            "explanation": explain.entries(priced),
+        }
+    return body

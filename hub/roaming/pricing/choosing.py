@@ -1,0 +1,162 @@
+"""Which tariff prices which charging period (PRICE-01 … PRICE-03).
+
+A period names its tariff. Where no period does, as in 2.1.1 and in many CDRs of one tariff, the one
+tariff in force at the start of the session prices all of it. Where some periods do, the others are
+not relevant to any tariff, and free, as the text has it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hub.roaming.pricing.quantities import CannotPrice, Exact, date_time
+from hub.roaming.pricing.records import Record, mapping, upper
+from hub.roaming.pricing.tariffs import Document, Tariff, read
+
+REGULAR, AD_HOC = "REGULAR", "AD_HOC_PAYMENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What the reader of a price should know; ``doubtful`` if the price may be wrong for it."""
+
+    code: str
+    text: str
+    doubtful: bool = False
+    period: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The tariff of each period, and all that was remarkable about choosing."""
+
+    tariffs: tuple[Tariff | None, ...]
+    notes: tuple[Note, ...]
+
+
+def choose(
+    record: Record, documents: Sequence[Document | Tariff], *, tariff_type: str | None = None
+) -> Choice:
+    """The tariff of each period. ``tariff_type`` is the TariffType the session was charged under.
+
+    The tariffs given come before those the record carries. Raises CannotPrice when there are none.
+    """
+    given = [read(document) for document in documents]
+    carried = [read(document) for document in record.tariffs]
+    if not given and not carried:
+        raise CannotPrice("There is no tariff.")
+    notes: list[Note] = []
+    start = record.start if record.start is not None else record.periods[0].start
+    if any(period.tariff_id for period in record.periods):
+        chosen = [
+            None if period.tariff_id is None else named(period.tariff_id, given, carried, start)
+            for period in record.periods
+        ]
+        notes += unknown(record, chosen)
+    else:
+        candidates = default(record, given or carried, start, tariff_type or expected_type(record))
+        if len(candidates) > 1:
+            notes.append(ambiguous(candidates))
+        chosen = [candidates[0]] * len(record.periods)
+    for tariff in dict.fromkeys(tariff for tariff in chosen if tariff is not None):
+        notes += remarks(record, tariff, start)
+    return Choice(tuple(chosen), tuple(notes))
+
+
+def named(
+    tariff_id: str, given: Sequence[Tariff], carried: Sequence[Tariff], start: Exact
+) -> Tariff | None:
+    """The tariff of that id; among several versions of it the one in force at the start."""
+    for tariffs in (given, carried):
+        matching = [tariff for tariff in tariffs if tariff.id.upper() == tariff_id]
+        in_force = [tariff for tariff in matching if tariff.in_force(start)]
+        if matching:
+            return (in_force or matching)[0]
+    return None
+
+
+def unknown(record: Record, chosen: Sequence[Tariff | None]) -> list[Note]:
+    return [
+        Note(
+            "unknown_tariff",
+            f"Tariff {period.tariff_id} of period {number} is not known.",
+            doubtful=True,
+            period=number,
+        )
+        for number, (period, tariff) in enumerate(zip(record.periods, chosen, strict=True), 1)
+        if tariff is None and period.tariff_id is not None
+    ]
+
+
+def default(
+    record: Record, tariffs: Sequence[Tariff], start: Exact, tariff_type: str
+) -> list[Tariff]:
+    """The tariffs that may price a session whose periods name none; there should be one."""
+    if len(tariffs) == 1:
+        return list(tariffs)
+    if record.tariff_id and (tariff := named(record.tariff_id, tariffs, (), start)):
+        return [tariff]
+    in_force = [tariff for tariff in tariffs if tariff.in_force(start)]
+    if not in_force:
+        raise CannotPrice(f"No tariff is in force at {date_time(start)}.")
+    for kind in (tariff_type, None, REGULAR):
+        matching = [tariff for tariff in in_force if tariff.type == kind]
+        if matching:
+            return matching
+    return in_force
+
+
+def ambiguous(tariffs: Sequence[Tariff]) -> Note:
+    names = ", ".join(tariff.id for tariff in tariffs)
+    return Note(
+        "ambiguous_tariff",
+        f"Tariffs {names} would all do, and no period names one; the first was taken.",
+        doubtful=True,
+    )
+
+
+def expected_type(record: Record) -> str:
+    """Ad-hoc payment has its own tariffs; everybody else is a regular customer (PRICE-02)."""
+    token: Any = mapping(record.document.get("cdr_token")) or {}
+    return AD_HOC if upper(token.get("type")) == "AD_HOC_USER" else REGULAR
+
+
+def remarks(record: Record, tariff: Tariff, start: Exact) -> list[Note]:
+    """What is odd about a tariff that was chosen."""
+    notes = []
+    if not tariff.in_force(start):
+        notes.append(
+            Note(
+                "tariff_not_in_force",
+                f"Tariff {tariff.id} was not in force at {date_time(start)}.",
+            )
+        )
+    if record.currency is not None and record.currency != tariff.currency:
+        notes.append(
+            Note(
+                "currency_mismatch",
+                f"The CDR is in {record.currency[:3]}, "
+                f"tariff {tariff.id} in {tariff.currency[:3]}.",
+                doubtful=True,
+            )
+        )
+    for element in tariff.elements:
+        if element.restrictions.unknown:
+            names = ", ".join(name[:40] for name in element.restrictions.unknown)
+            notes.append(
+                Note(
+                    "unknown_restriction",
+                    f"Element {element.number} of tariff {tariff.id} was not applied: "
+                    f"it is restricted by {names}.",
+                    doubtful=True,
+                )
+            )
+    return notes
+
+
+def same_currency(tariffs: Sequence[Tariff]) -> str:
+    """The one currency of the tariffs. Raises CannotPrice."""
+    currencies = sorted({tariff.currency for tariff in tariffs})
+    if len(currencies) > 1:
+        raise CannotPrice(f"The tariffs are in several currencies: {', '.join(currencies)}.")
+    return currencies[0]

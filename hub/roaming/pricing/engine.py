@@ -1,0 +1,272 @@
+"""What a session costs: ``price``.
+
+The order of work: read (tariffs, records), choose the tariff of each period (choosing), lay the
+periods out in time and cut them (stretches, timeline), round up (stepping), then add, tax and limit
+(money). Nothing is rounded on the way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from hub.roaming.pricing import money, quantities, records, stretches
+from hub.roaming.pricing.choosing import Note, choose, same_currency
+from hub.roaming.pricing.money import Amount, Charge, Part, Rules, Tax
+from hub.roaming.pricing.quantities import CannotPrice, Exact
+from hub.roaming.pricing.records import V2_1_1, Record
+from hub.roaming.pricing.stepping import step_up
+from hub.roaming.pricing.stretches import Stretch
+from hub.roaming.pricing.tariffs import (
+    SESSION_PHASES,
+    Component,
+    Dimension,
+    Document,
+    Phase,
+    Tariff,
+)
+from hub.roaming.pricing.timeline import Piece, walk
+
+TIME_PARTS = {Phase.CHARGING: Part.TIME, Phase.PARKING: Part.PARKING}
+
+# What became of a reservation that no charging followed.
+OUTCOMES = {
+    "EXPIRED": Phase.EXPIRED,
+    "CANCELLED": Phase.CANCELLED,
+    "RUNNING": Phase.RESERVATION,
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Priced:
+    """The price of a session, exact, with everything that led to it.
+
+    ``parts`` holds the partial totals that had a price component; ``total`` is their sum held
+    between the limits of the tariffs. Quantities are in millionths of a Wh and in seconds:
+    ``energy``, ``charging``, ``parking`` and ``reserved`` are what was stated, the pieces tell what
+    was billed.
+    """
+
+    version: str
+    currency: str
+    time_zone: str | None
+    total: Amount
+    parts: dict[Part, Amount]
+    charges: tuple[Charge, ...]
+    pieces: tuple[Piece, ...]
+    stretches: tuple[Stretch, ...]
+    record: Record
+    notes: tuple[Note, ...]
+    rules: Rules
+    energy: Exact
+    charging: Exact
+    parking: Exact
+    reserved: Exact
+
+    @property
+    def is_doubtful(self) -> bool:
+        return any(note.doubtful for note in self.notes)
+
+
+def price(
+    tariffs: Sequence[Document | Tariff],
+    record: Document | Record,
+    *,
+    time_zone: str | None = None,
+    ocpi_version: str | None = None,
+    tariff_type: str | None = None,
+    taxes: Sequence[Tax] = (),
+    readings: Sequence[tuple[datetime, Decimal | int]] = (),
+    average_power: bool = False,
+    reservation: str | None = None,
+    until: datetime | None = None,
+) -> Priced:
+    """Price a CDR or Session.
+
+    ``tariffs`` are documents of any version; when there are none, those in the CDR are taken.
+    ``time_zone`` is the location's, needed when a tariff looks at the clock. ``tariff_type`` helps
+    to choose among tariffs when the periods do not name theirs. ``taxes`` are those of the location
+    where tariffs do not name any. ``readings`` are meter readings in Wh for spreading energy inside
+    periods; ``average_power`` takes energy over time for power that was not measured.
+    ``reservation`` says whether one that no charging followed EXPIRED (the default for what has
+    ended), was CANCELLED or is RUNNING. ``until`` prices a session as if it stopped then.
+
+    Raises CannotPrice.
+    """
+    cut_off = None if until is None else quantities.at(until)
+    if not isinstance(record, Record):
+        record = records.read(record, ocpi_version=ocpi_version, until=cut_off)
+    choice = choose(record, tariffs, tariff_type=tariff_type)
+    used = [tariff for tariff in dict.fromkeys(choice.tariffs) if tariff is not None]
+    currency = same_currency(used) if used else record.currency or ""
+    zone = time_zone or record.time_zone
+    laid_out = stretches.lay_out(record, outcome(record, reservation))
+    was_spread = stretches.spread_energy(record, laid_out)
+    laid_out = refined(laid_out, readings, average_power=average_power)
+    pieces = walk(record, laid_out, choice.tariffs, zone)
+    step_up(pieces)
+    rules = Rules(taxed=record.version != V2_1_1, table=tuple(taxes))
+    charges = charged(pieces, rules)
+    return Priced(
+        version=record.version,
+        currency=currency,
+        time_zone=zone,
+        total=total(charges, used, rules, is_session=has_session(pieces)),
+        parts=partial(charges, rules),
+        charges=tuple(charges),
+        pieces=tuple(pieces),
+        stretches=tuple(laid_out),
+        record=record,
+        notes=choice.notes + remarks(pieces, was_spread=was_spread),
+        rules=rules,
+        energy=sum(stretch.energy or 0 for stretch in laid_out),
+        charging=spent(laid_out, {Phase.CHARGING}),
+        parking=spent(laid_out, {Phase.PARKING}),
+        reserved=spent(laid_out, {Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),
+    )
+
+
+def outcome(record: Record, told: str | None) -> Phase:
+    """The phase of a reservation without charging.
+
+    A CDR of a reservation alone is that of one that expired, unless somebody knows better; a
+    Session that is not completed still waits for its driver.
+    """
+    if told is not None:
+        if told not in OUTCOMES:
+            raise CannotPrice(f"A reservation is none of {', '.join(OUTCOMES)}.")
+        return OUTCOMES[told]
+    if record.is_session and record.status != "COMPLETED":
+        return Phase.RESERVATION
+    return Phase.EXPIRED
+
+
+def refined(
+    laid_out: list[Stretch],
+    readings: Sequence[tuple[datetime, Decimal | int]],
+    *,
+    average_power: bool,
+) -> list[Stretch]:
+    """The stretches with what the meter tells about the time inside them."""
+    if readings:
+        register = sorted(
+            (quantities.at(moment), Fraction(wh) * quantities.WATT_HOUR) for moment, wh in readings
+        )
+        laid_out = [part for stretch in laid_out for part in stretches.follow(stretch, register)]
+    if average_power:
+        for stretch in laid_out:
+            stretches.assume_average(stretch)
+    return laid_out
+
+
+def charged(pieces: Sequence[Piece], rules: Rules) -> list[Charge]:
+    """What is billed, by component. A component has one part, so quantities can be added first."""
+    sums: dict[Component, Exact] = {}
+    places: dict[Component, tuple[Tariff, Part]] = {}
+    for piece in pieces:
+        if piece.tariff is None:
+            continue
+        if (flat := piece.flat) is not None:
+            sums[flat] = 1
+            places[flat] = piece.tariff, flat_part(piece, flat)
+        if (component := piece.energy_price) is not None:
+            used = (piece.energy or 0) + piece.extra_energy
+            sums[component] = sums.get(component, 0) + used
+            places[component] = piece.tariff, Part.ENERGY
+        if (component := piece.time_price) is not None:
+            used = (piece.seconds or 0) + piece.extra_seconds
+            sums[component] = sums.get(component, 0) + used
+            places[component] = piece.tariff, TIME_PARTS.get(piece.phase, Part.RESERVATION)
+    return [
+        money.charge(*places[component], component, quantity, rules)
+        for component, quantity in sums.items()
+    ]
+
+
+def flat_part(piece: Piece, flat: Component) -> Part:
+    """Fees of reservations and of parking are not fixed costs, but part of those (CDR-15).
+
+    A fee is one of parking when it falls due while parking and its element prices nothing else.
+    """
+    if piece.phase not in SESSION_PHASES:
+        return Part.RESERVATION
+    assert piece.tariff is not None
+    element = piece.tariff.elements[flat.element - 1]
+    if piece.phase is Phase.PARKING and element.for_parking:
+        return Part.PARKING
+    return Part.FIXED
+
+
+def partial(charges: Sequence[Charge], rules: Rules) -> dict[Part, Amount]:
+    """The partial totals of those parts that had a component, before limits."""
+    found: dict[Part, Amount] = {}
+    for part in Part:
+        mine = [charge for charge in charges if charge.part is part]
+        if mine:
+            found[part] = money.total(mine, rules, known=money.tells_taxes(mine))
+    return found
+
+
+def total(
+    charges: Sequence[Charge], tariffs: Sequence[Tariff], rules: Rules, *, is_session: bool
+) -> Amount:
+    """All charges, those of each tariff held between its limits (PRICE-44).
+
+    The limits are those of a charging session: a reservation that never became one has none.
+    """
+    known = money.tells_taxes(charges)
+    amounts = []
+    for tariff in tariffs:
+        mine = [charge for charge in charges if charge.tariff is tariff]
+        amount = money.total(mine, rules, known=known)
+        amounts.append(money.limited(amount, tariff) if is_session else amount)
+    if not amounts:
+        return money.total((), rules, known=known)
+    return amounts[0] if len(amounts) == 1 else money.added(amounts)
+
+
+def has_session(pieces: Sequence[Piece]) -> bool:
+    return any(piece.phase in SESSION_PHASES for piece in pieces)
+
+
+def spent(laid_out: Sequence[Stretch], phases: set[Phase]) -> Exact:
+    return sum(stretch.seconds or 0 for stretch in laid_out if stretch.phase in phases)
+
+
+def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
+    """What the record did not say although the price depends on it."""
+    notes = {}
+    if was_spread:
+        notes["energy_not_in_periods"] = Note(
+            "energy_not_in_periods",
+            "No period states its energy; the total was spread over the charging.",
+            doubtful=True,
+        )
+    for piece in pieces:
+        if piece.tariff is None or piece.phase is not Phase.CHARGING:
+            continue
+        for name in unmeasured(piece, piece.tariff):
+            notes[name] = Note(
+                f"{name}_unknown",
+                f"The tariff depends on the {name}, which is not stated.",
+                doubtful=True,
+                period=piece.period + 1,
+            )
+        if piece.seconds is None and piece.tariff.candidates[Phase.CHARGING][Dimension.TIME]:
+            notes["time"] = Note(
+                "time_not_stated",
+                "The tariff has a price for time, but a period does not state any.",
+                doubtful=True,
+                period=piece.period + 1,
+            )
+    return tuple(notes.values())
+
+
+def unmeasured(piece: Piece, tariff: Tariff) -> list[str]:
+    names = []
+    if tariff.needs_current and piece.moment.current.is_unknown:
+        names.append("current")
+    if tariff.needs_power and piece.moment.power.is_unknown:
+        names.append("power")
+    return names

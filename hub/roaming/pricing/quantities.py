@@ -1,0 +1,164 @@
+"""Exact quantities, read once at the door.
+
+Energy is counted in millionths of a watt-hour and time in seconds, both whole numbers; an instant
+is a number of seconds since 1970 (UTC). Only where a quantity is divided, as the energy of a period
+that crosses 17:00, it becomes a fraction. Binary floating point never takes part: a float is read
+by the digits it is written with, so 0.1 is a tenth.
+
+OCPI gives hours with four decimals, which is a third of a second; the whole second nearest to the
+number is what was measured.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any
+
+Exact = int | Fraction
+
+WATT_HOUR = 1_000_000
+KILOWATT_HOUR = 1_000 * WATT_HOUR
+HOUR = 3600
+DAY = 86_400
+
+# What money and meters say fits in this many digits before and behind the point. More would only
+# serve to make exact arithmetic slow.
+LARGEST_EXPONENT = 15
+SMALLEST_EXPONENT = -40
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_TEXT = 40
+# Hours with so few decimals are only known to 1.8 seconds.
+COARSE_DECIMALS = 3
+
+
+class CannotPrice(ValueError):
+    """There is no price for this; the message says why."""
+
+
+class Unreadable(CannotPrice):
+    """A tariff, session or CDR that cannot be read; the message says which field and why."""
+
+
+def decimal(value: Any, where: str) -> Decimal:
+    """A number of OCPI, whether it came as JSON number, as Decimal, or (wrongly) as text."""
+    kind = type(value)
+    if kind is float:
+        number = Decimal(repr(value))
+    elif kind is int or kind is Decimal:
+        number = Decimal(value)
+    elif kind is str and len(value) <= LONGEST_TEXT:
+        number = parsed(value, where)
+    else:
+        raise Unreadable(f"{where} is not a number.")
+    if not number.is_finite():
+        raise Unreadable(f"{where} is not a number.")
+    if not SMALLEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT:
+        return zero(number, where)
+    return number
+
+
+def zero(number: Decimal, where: str) -> Decimal:
+    """Zero has no size; any other number beyond all bounds is refused."""
+    if number:
+        raise Unreadable(f"{where} is out of range.")
+    return Decimal(0)
+
+
+def parsed(text: str, where: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise Unreadable(f"{where} is not a number.") from None
+
+
+def fraction(value: Any, where: str) -> Fraction:
+    return Fraction(decimal(value, where))
+
+
+def whole(value: Any, where: str) -> int:
+    """An integer; 300.0 is one too."""
+    number = decimal(value, where)
+    if number != number.to_integral_value():
+        raise Unreadable(f"{where} is not a whole number.")
+    return int(number)
+
+
+def energy(kwh: Any, where: str) -> int:
+    """Energy in millionths of a Wh. Digits beyond that are noise of somebody's arithmetic."""
+    number = decimal(kwh, where).scaleb(9)
+    return int(number.to_integral_value(ROUND_HALF_EVEN))
+
+
+def seconds(hours: Any, where: str) -> int:
+    return int((decimal(hours, where) * HOUR).to_integral_value(ROUND_HALF_UP))
+
+
+def coarse(hours: Any) -> bool:
+    """Is this written with so few decimals that the second cannot be told?"""
+    number = decimal(hours, "volume").scaleb(COARSE_DECIMALS)
+    return number == number.to_integral_value()
+
+
+def instant(text: Any, where: str) -> Exact | None:
+    """Seconds since 1970. None for absent and for 1970-01-01, which OCPI sends for "unknown".
+
+    The placeholder is printed as ``1970-1-1T00:00:00Z`` in the text (CDR-16); both spellings occur.
+    A time without an offset is UTC; another offset is not OCPI but clear enough to be read.
+    """
+    if text is None:
+        return None
+    if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+        raise Unreadable(f"{where} is not a date and time.")
+    if text.startswith("1970-1-1T"):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Unreadable(f"{where} is not a date and time.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since = moment - EPOCH
+    whole_seconds = since.days * DAY + since.seconds
+    if since.microseconds:
+        return Fraction(whole_seconds * 1_000_000 + since.microseconds, 1_000_000)
+    return whole_seconds or None
+
+
+def at(moment: datetime) -> Exact:
+    """The instant of an aware datetime."""
+    since = moment - EPOCH
+    return tidy(Fraction(since.days * DAY + since.seconds) + Fraction(since.microseconds, 10**6))
+
+
+def date_time(moment: Exact) -> str:
+    """An instant as OCPI writes it, to the second."""
+    nearest = EPOCH + timedelta(seconds=rounded(moment))
+    return nearest.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tidy(value: Fraction) -> Exact:
+    """Whole numbers as integers: they are much faster to reckon with."""
+    return value.numerator if value.denominator == 1 else value
+
+
+def rounded(value: Exact) -> int:
+    """The nearest whole number, halves away from zero as commerce does it."""
+    if isinstance(value, int):
+        return value
+    doubled, divisor = 2 * abs(value.numerator), 2 * value.denominator
+    nearest = (doubled + value.denominator) // divisor
+    return nearest if value >= 0 else -nearest
+
+
+def to_places(value: Exact, places: int) -> Decimal:
+    """A decimal with exactly so many digits behind the point, halves away from zero."""
+    return Decimal(f"{rounded(value * 10**places)}e-{places}")
+
+
+def in_kwh(value: Exact, places: int = 4) -> Decimal:
+    return to_places(Fraction(value) / KILOWATT_HOUR, places)
+
+
+def in_hours(value: Exact, places: int = 4) -> Decimal:
+    return to_places(Fraction(value) / HOUR, places)
