@@ -5,8 +5,9 @@ from uuid import UUID
 
 from aiohttp import web
 
-from hub import jobs
-from hub.admin.api import make_admin
+from hub import health, jobs
+from hub.admin.api import ROOT, make_admin
+from hub.admin.docs import make_docs
 from hub.db import Database
 from hub.keys import (
     CLIENT,
@@ -47,11 +48,15 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[LIMITS] = Limits(settings)
     app[TOTALS] = Totals()
     app[SENDER] = Sender(app[DATABASE], app[CLIENT], settings, app[DIRECTORY])
+    app[DIRECTORY].on_return = app[SENDER].wake
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[forward.SLOTS] = forward.slots()
     app.cleanup_ctx.extend([opened, delivering, jobs.running])
     app.add_subapp("/ocpi", make_api())
-    app.add_subapp("/admin", make_admin())
+    app.add_subapp(ROOT, make_admin())
+    app.add_subapp("/docs", make_docs())
+    app[health.HEALTH] = health.Health()
+    app.add_routes(health.routes)
     return app
 
 
@@ -72,6 +77,7 @@ async def opened(app: web.Application) -> AsyncIterator[None]:
     """The database, checked; and on the way out everything that holds a socket."""
     await app[DATABASE].start()
     yield
+    await app[DIRECTORY].close()
     await app[INTAKE].close()
     await app[OUTBOUND].close()
     await app[DATABASE].close()

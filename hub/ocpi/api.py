@@ -66,7 +66,11 @@ def route_path(operation: Operation) -> str:
     )
 
 
-BY_ROUTE = {(operation.method, route_path(operation)): operation for operation in OPERATIONS}
+# As aiohttp writes a route's path: without the patterns of its variables.
+BY_ROUTE = {
+    (operation.method, route_path(operation).replace("{slash:/?}", "{slash}")): operation
+    for operation in OPERATIONS
+}
 
 
 @web.middleware

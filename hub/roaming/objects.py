@@ -202,13 +202,18 @@ def add_record(shelf: rows.Shelf, write: Write) -> Outcome:
     kept = shelf.find(write.module, write.key)
     if kept is None:
         return put_object(shelf, write)
-    document = {key: value for key, value in write.document.items() if key != MEMBER_OF_TIME}
-    if rows.digest(document) != kept.digest:
+    if rows.digest(in_capitals(write.document)) != rows.digest(in_capitals(kept.merged.document)):
         raise InvalidRequest(
             f"{write.module.kind} {write.object_id} of {write.owner} is already stored with other "
             "content. It cannot be changed: send a credit CDR and a new one."
         )
     return Outcome.UNCHANGED
+
+
+def in_capitals(document: Document) -> Document:
+    """A record whose own names are compared as CiStrings are."""
+    names = {name: str(document[name]).upper() for name in ("country_code", "party_id", "id")}
+    return document | names
 
 
 def delete(shelf: rows.Shelf, write: Write) -> Outcome:

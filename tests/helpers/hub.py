@@ -34,6 +34,7 @@ class RunningHub:
                 egress_allow_cidrs=LOOPBACK,
                 egress_allow_http=True,
                 log_level="WARNING",
+                max_body_bytes=512 * 1024,
             ),
             **settings,
         )
