@@ -234,12 +234,13 @@ class Station201(Station):
         ):
             return moved
         if event.kind != "Started":
-            await charging.complete(
+            moved += await charging.complete(
                 db,
                 self.ref,
                 transaction,
                 decision,
                 place=(event.evse_number, event.connector_id),
+                policy=policy,
             )
         if event.charging_state is not None and event.kind != "Started":
             moved += await charging.turn(

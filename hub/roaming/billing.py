@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+import structlog
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,8 +28,12 @@ from hub.roaming.merging import Document
 from hub.roaming.modules import CDRS, SESSIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
+from hub.roaming.pricing import engine, wire
+from hub.roaming.pricing.quantities import CannotPrice
 from hub.roaming.projection import Circumstances, SessionFacts, SignedReading
 from hub.roaming.readings import Signed
+
+log = structlog.get_logger()
 
 # A CDR without its costs and the time zone of its location, to the members that costs fill:
 # ``total_cost`` and its parts. Pure.
@@ -38,16 +43,30 @@ Price = Callable[[Document, str], Mapping[str, Any]]
 NOTHING_SOLD = frozenset({"Timeout", "DeAuthorized"})
 
 
-def free(cdr: Document, zone: str) -> Mapping[str, Any]:
-    """The price where there is no tariff: nothing, and said so."""
-    return {"total_cost": {"before_taxes": 0}}
+FREE: Mapping[str, Any] = {"total_cost": {"before_taxes": 0}}
+
+
+def by_tariff(cdr: Document, zone: str) -> Mapping[str, Any]:
+    """What the CDR's own tariff makes of it. Without one it costs nothing, and the remark says so.
+
+    A tariff that cannot be applied does not hold the CDR back: nothing is charged by guesswork.
+    """
+    if not cdr["tariffs"]:
+        return FREE
+    try:
+        priced = engine.price(cdr["tariffs"], cdr, time_zone=zone)
+    except CannotPrice as error:
+        log.warning("own session cannot be priced", cdr=cdr["id"], reason=str(error))
+        remark = f"{cdr.get('remark', '')} Not priced: {error}"
+        return {**FREE, "remark": remark.strip()[: projection.LONGEST_REMARK]}
+    return wire.totals(priced, "2.3.0")
 
 
 @dataclass(frozen=True)
 class Policy:
     """``quarantine`` is how long the hub waits for the end of a transaction it took for lost."""
 
-    price: Price = free
+    price: Price = by_tariff
     quarantine: timedelta = timedelta(hours=24)
     refuse_concurrent: bool = False
 
@@ -209,8 +228,7 @@ async def priced_cdr(
         remark=remark(transaction),
     )
     document = stations.plain(document)
-    price = policy.price if around["tariffs"] else free
-    return stations.plain({**document, **price(document, around["zone"])})
+    return stations.plain({**document, **policy.price(document, around["zone"])})
 
 
 def remark(transaction: StationTransaction) -> str:
@@ -274,7 +292,7 @@ async def write_record(
     db: AsyncSession, transaction: StationTransaction, document: Document
 ) -> None:
     """The seed's ChargeDetailRecord, and what it cost beside the session."""
-    if transaction.charging_session_id is None:
+    if transaction.session_created_at is None:
         return
     total = document["total_cost"]
     before = Decimal(str(total["before_taxes"]))

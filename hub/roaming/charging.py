@@ -173,6 +173,7 @@ async def start(
             evse_number=told.evse_number,
             connector_id=told.connector_id,
             session_id=str(uuid4()),
+            charging_session_id=uuid4(),
             started_at=moment.at,
             **values,
         )
@@ -223,7 +224,7 @@ async def fill_in(
         transaction.evse_number = told.evse_number
     if told.connector_id is not None:
         transaction.connector_id = told.connector_id
-    transaction.stub = False
+    was_stub, transaction.stub = transaction.stub, False
     transaction.id_tag = told.id_tag
     transaction.started_at = moment.at
     transaction.started_at_told = moment.told if moment.corrected else None
@@ -246,8 +247,11 @@ async def fill_in(
     keep(transaction, progress)
     if connector is not None:
         await open_session(db, ref, transaction, connector, decision)
-    if transaction.ended_at is not None:
+    if was_stub:
         await replay(db, transaction)
+    if transaction.ended_at is not None:
+        reason = transaction.stop_reason or "Local"
+        await end(db, transaction, transaction.ended_at, reason, None)
     await db.flush()
 
 
@@ -319,7 +323,10 @@ async def open_session(
     connector: Connector,
     decision: Decision,
 ) -> None:
-    """The seed's ChargingSession of a transaction, made once its connector is known."""
+    """The seed's ChargingSession of a transaction, made once its connector is known.
+
+    Its id is there from the beginning: readings and events refer to it before.
+    """
     configuration: dict[str, Any] = dict(connector.configuration or {})
     assert transaction.started_at is not None
     plugged_in = transaction.started_at
@@ -343,13 +350,15 @@ async def open_session(
         "id_tag": transaction.id_tag,
         "tariff_id": connector.tariff_id,
     }
-    if transaction.charging_session_id is not None:
+    if transaction.session_created_at is not None:
         await update_session(db, transaction, values)
         return
-    row = ChargingSession(id=uuid4(), created_at=datetime.now(UTC), **values)
+    row = ChargingSession(
+        id=transaction.charging_session_id, created_at=datetime.now(UTC), **values
+    )
     db.add(row)
     await db.flush()
-    transaction.charging_session_id, transaction.session_created_at = row.id, row.created_at
+    transaction.session_created_at = row.created_at
     await happened(db, transaction, "STARTED", transaction.started_at)
 
 
@@ -368,7 +377,7 @@ def in_kwh(energy: Decimal | None) -> Decimal | None:
 async def update_session(
     db: AsyncSession, transaction: StationTransaction, values: dict[str, Any]
 ) -> None:
-    if transaction.charging_session_id is not None:
+    if transaction.session_created_at is not None:
         await db.execute(
             update(ChargingSession)
             .where(
@@ -386,15 +395,14 @@ async def happened(
     at: datetime | None,
     details: dict[str, Any] | None = None,
 ) -> None:
-    if transaction.charging_session_id is not None:
-        await db.execute(
-            insert(SessionEvent).values(
-                charging_session_id=transaction.charging_session_id,
-                timestamp=at or datetime.now(UTC),
-                event_type=kind,
-                details=details,
-            )
+    await db.execute(
+        insert(SessionEvent).values(
+            charging_session_id=transaction.charging_session_id,
+            timestamp=at or datetime.now(UTC),
+            event_type=kind,
+            details=details,
         )
+    )
 
 
 async def first_time(
@@ -442,6 +450,7 @@ async def stub(
             evse_number=evse_number,
             connector_id=connector_id,
             session_id=str(uuid4()),
+            charging_session_id=uuid4(),
             started_at=at,
             stub=True,
         )
@@ -465,7 +474,8 @@ async def complete(
     decision: Decision | None,
     *,
     place: tuple[int | None, int | None],
-) -> None:
+    policy: Policy,
+) -> list[Stored]:
     """Fill in what a later message knows and an earlier one did not: the token, the connector."""
     evse_number, connector_id = place
     if decision is not None and transaction.cdr_token is None:
@@ -474,13 +484,15 @@ async def complete(
         transaction.evse_number = evse_number
     if connector_id is not None and transaction.connector_id is None:
         transaction.connector_id = connector_id
-    if transaction.circumstances is None:
-        transaction.circumstances = await billing.circumstances(db, ref, transaction)
-    if transaction.charging_session_id is None:
+    if transaction.session_created_at is None:
         connector = await connector_of(db, ref, transaction)
         if connector is not None:
             known = decision or authorization.UNKNOWN
             await open_session(db, ref, transaction, connector, known)
+    if transaction.circumstances is not None:
+        return []
+    transaction.circumstances = await billing.circumstances(db, ref, transaction)
+    return await billing.show_session(db, ref, transaction, policy)
 
 
 async def meter(
@@ -511,8 +523,6 @@ async def meter(
 async def keep_readings(
     db: AsyncSession, transaction: StationTransaction, readings: Sequence[Reading]
 ) -> None:
-    if transaction.charging_session_id is None:
-        return
     rows = [
         row
         for reading in readings
@@ -822,7 +832,7 @@ async def unplugged(db: AsyncSession, ref: StationRef, evse_number: int, at: dat
         .order_by(StationTransaction.number.desc())
         .limit(1)
     )
-    if transaction is not None and transaction.charging_session_id is not None:
+    if transaction is not None:
         await db.execute(
             update(ChargingSession)
             .where(

@@ -1,8 +1,9 @@
 """Charge points made with the ``ocpp`` library: clients that this project did not write."""
 
 import asyncio
+import base64
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 import ocpp.messages
@@ -19,6 +20,15 @@ from ocpp.v201 import call_result as result201
 
 logging.getLogger("ocpp").setLevel(logging.ERROR)
 ocpp.messages.ASYNC_VALIDATION = False
+
+
+PASSWORD = "a-long-password-1234"
+
+
+def basic(identity, password):
+    secret = password if isinstance(password, bytes) else password.encode()
+    encoded = base64.b64encode(identity.encode() + b":" + secret).decode()
+    return {"Authorization": f"Basic {encoded}"}
 
 
 class Gone(Exception):
@@ -59,10 +69,8 @@ class Client:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def read(self):
-        try:
+        with suppress(Gone):
             await self.start()
-        except Gone:
-            pass
 
     async def ask(self, request):
         """A CALL whose refusal is an exception."""
@@ -148,14 +156,31 @@ class Client2x(Client):
 
     async def boot(self):
         return await self.ask(
-            self.messages.BootNotification({"vendorName": "V1", "model": "M1"}, "PowerUp")
+            self.messages.BootNotification(
+                charging_station={"vendorName": "V1", "model": "M1"}, reason="PowerUp"
+            )
+        )
+
+    async def status(self, evse, status, timestamp, connector=1):
+        return await self.ask(
+            self.messages.StatusNotification(
+                timestamp=timestamp,
+                connector_status=status,
+                evse_id=evse,
+                connector_id=connector,
+            )
         )
 
     async def event(self, kind, transaction_id, sequence, timestamp, **more):
         """One TransactionEvent; ``info`` goes into transactionInfo."""
         info = {"transactionId": transaction_id, **more.pop("info", {})}
         request = self.messages.TransactionEvent(
-            kind, timestamp, more.pop("trigger", "Authorized"), sequence, info, **more
+            event_type=kind,
+            timestamp=timestamp,
+            trigger_reason=more.pop("trigger", "Authorized"),
+            seq_no=sequence,
+            transaction_info=info,
+            **more,
         )
         return await self.ask(request)
 

@@ -1,15 +1,16 @@
 """A CSMS side with a real database, and stations that are real OCPP clients on real sockets."""
 
-import base64
+import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import aiohttp
 import pytest
 from aiohttp import web
 from sqlalchemy import insert, select
 
+from hub import codec
 from hub.models.charging import AuthToken
 from hub.models.objects import CDR, Location, Session, Tariff
 from hub.models.ocpp import StationEVSE, StationTransaction
@@ -22,10 +23,9 @@ from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Write
 from hub.roaming.ports import StationRef
 from hub.security import Keyring, new_key
-from tests.helpers.charge_points import CLIENTS, Socket
+from tests.helpers.charge_points import CLIENTS, PASSWORD, Socket, basic
 
 OWNER = Party("NL", "OWN")
-PASSWORD = "a-long-password-1234"
 LOCATION = {
     "country_code": "NL",
     "party_id": "OWN",
@@ -179,6 +179,16 @@ class CSMS:
     async def cdrs(self):
         return await self.documents(CDR)
 
+    async def shown(self, made, number, status):
+        """Wait until OCPI shows this status of the EVSE; flapping ones are merged for a while."""
+        async with asyncio.timeout(10):
+            while True:
+                async with self.transaction() as db:
+                    document = await stations.evse_document(db, made.evse_uids[number])
+                if document["status"] == status:
+                    return
+                await asyncio.sleep(0.05)
+
     async def transactions(self, made):
         async with self.transaction() as db:
             rows = await db.scalars(
@@ -190,15 +200,7 @@ class CSMS:
 
 
 def objects_document(row):
-    from hub import codec
-
     return codec.read_stored(row.document)
-
-
-def basic(identity, password):
-    secret = password if isinstance(password, bytes) else password.encode()
-    encoded = base64.b64encode(identity.encode() + b":" + secret).decode()
-    return {"Authorization": f"Basic {encoded}"}
 
 
 @pytest.fixture
@@ -212,6 +214,3 @@ async def csms(database, tenant, aiohttp_server):
         await csms.wire.registry.close()
     for task in list(csms.wire.tasks):
         await task
-
-
-__all__ = ["CSMS", "UUID"]
