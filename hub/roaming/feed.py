@@ -176,8 +176,8 @@ async def release(db: AsyncSession, cursor_ids: Iterable[UUID], owner: str) -> N
 ADVANCE = text(
     "update feed_cursors as cursor set xid = cast(move.xid as xid8), seq = move.seq, failures = 0,"
     " next_attempt_at = null, held_reason = null, last_error = null, last_error_at = null,"
-    " leased_by = null, leased_until = null, delivered = delivered + move.delivered,"
-    " delivered_at = case when move.delivered > 0 then now() else delivered_at end,"
+    " leased_by = null, leased_until = null, delivered = cursor.delivered + move.delivered,"
+    " delivered_at = case when move.delivered > 0 then now() else cursor.delivered_at end,"
     " updated_at = now()"
     " from unnest(:ids, :xids, :seqs, :delivered) as move(id, xid, seq, delivered)"
     " where cursor.id = move.id and cursor.leased_by = :owner"
@@ -243,8 +243,8 @@ BACK_OFF = text(
     "update feed_cursors set xid = cast(:xid as xid8), seq = :seq, failures = failures + 1,"
     " next_attempt_at = clock_timestamp() + make_interval(secs => :delay),"
     " last_error = :reason, last_error_at = clock_timestamp(), held_reason = :held,"
-    " delivered = delivered + :delivered,"
-    " delivered_at = case when :delivered > 0 then now() else delivered_at end,"
+    " delivered = delivered + cast(:delivered as integer),"
+    " delivered_at = case when cast(:delivered as integer) > 0 then now() else delivered_at end,"
     " leased_by = null, leased_until = null, updated_at = now()"
     " where id = :id and leased_by = :owner"
 )
@@ -266,7 +266,7 @@ async def back_off(
         {
             "id": move.cursor_id,
             "owner": owner,
-            "xid": str(move.place.xid),
+            "xid": move.place.xid,
             "seq": move.place.seq,
             "delivered": move.delivered,
             "delay": seconds,
@@ -326,7 +326,7 @@ async def jump(db: AsyncSession, partner_id: UUID, place: Place) -> None:
     records = sorted(RECORDS)
     await db.execute(
         JUMP,
-        {"partner_id": partner_id, "records": records, "xid": str(place.xid), "seq": place.seq},
+        {"partner_id": partner_id, "records": records, "xid": place.xid, "seq": place.seq},
     )
 
 

@@ -5,10 +5,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from structlog.processors import format_exc_info
+from structlog.testing import capture_logs
 
 from hub.embedded import EmbeddedPostgres
 from hub.models.tenants import Tenant
 from tests.helpers.hub import RunningHub
+from tests.helpers.network import Network
 from tests.helpers.partner import FakePartner
 
 
@@ -44,3 +47,12 @@ async def emsp(hub: RunningHub, partners: AsyncExitStack) -> FakePartner:
     partner = await partners.enter_async_context(FakePartner("DE*TWO EMSP"))
     await hub.connect(partner)
     return partner
+
+
+@pytest.fixture
+async def network(postgres: EmbeddedPostgres, tenant: Tenant) -> AsyncIterator[Network]:
+    """The sending half of a hub alone, NL*HUB; see ``Network``. Nothing in it may go wrong unseen."""
+    with capture_logs(processors=[format_exc_info]) as logged:
+        async with Network(postgres.url, tenant.id) as network:
+            yield network
+    assert [entry["exception"] for entry in logged if "exception" in entry] == []
