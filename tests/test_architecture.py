@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 HUB = ROOT / "hub"
 
-GROUND = {"audit", "codec", "db", "errors", "log", "models", "security", "settings"}
+GROUND = {"audit", "codec", "db", "errors", "log", "masking", "models", "security", "settings"}
 
 # What a part of hub may import of hub. ``keys`` stands beside the wires; the parts that wire
 # everything together (app, jobs, cli, demo …) may import what they like.
@@ -31,6 +32,11 @@ HTTP_CLIENTS = {"ClientSession", "TCPConnector", "UnixConnector"}
 HTTP_CLIENT_MODULES = {"requests", "httpx", "urllib.request", "http.client", "urllib3"}
 
 
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), str(path))
+
+
 def modules(part: str) -> list[Path]:
     path = HUB / part
     return sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
@@ -38,7 +44,7 @@ def modules(part: str) -> list[Path]:
 
 def imported(path: Path) -> Iterator[str]:
     """Dotted names of everything a module imports, wherever in the module it does so."""
-    for node in ast.walk(ast.parse(path.read_text(), str(path))):
+    for node in ast.walk(tree(path)):
         match node:
             case ast.Import(names=names):
                 yield from (name.name for name in names)
@@ -49,7 +55,8 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def parts_of_hub(path: Path) -> set[str]:
-    return {name.split(".")[1] for name in imported(path) if name.startswith("hub.")}
+    names = {name.split(".")[1] for name in imported(path) if name.startswith("hub.")}
+    return names - {"__version__"}
 
 
 def relative(path: Path) -> str:
@@ -83,7 +90,8 @@ def test_rules_and_tables_know_no_wire(package):
 
 
 def test_only_the_wires_know_aiohttp():
-    ground = [path for module in GROUND for path in modules(module)]
+    # The access log has the form that aiohttp asks for.
+    ground = [path for module in GROUND - {"log"} for path in modules(module)]
 
     assert {relative(path) for path in ground if uses(path, "aiohttp")} == set()
 
@@ -93,7 +101,7 @@ def test_hub_is_imported_by_its_full_name_only():
     found = {
         (relative(path), node.lineno)
         for path in HUB.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if (isinstance(node, ast.ImportFrom) and node.level)
         or (isinstance(node, ast.Import) and any(n.name.split(".")[0] == "hub" for n in node.names))
     }
@@ -116,7 +124,7 @@ def test_only_one_module_opens_client_sessions():
 def opens_client(path: Path) -> bool:
     named = {
         node.attr if isinstance(node, ast.Attribute) else node.id
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(tree(path))
         if isinstance(node, ast.Attribute | ast.Name)
     }
     return bool(named & HTTP_CLIENTS) or any(
