@@ -68,7 +68,6 @@ class Station:
 
     async def answer(self, action: str, payload: Payload) -> Payload:
         """The answer to one CALL; ``CallRefused`` becomes its CALLERROR."""
-        self.wire.heard(self.ref)
         method = self.answers.get(action)
         if method is None:
             raise CallRefused(ErrorCode.NOT_SUPPORTED)

@@ -9,7 +9,7 @@ from hub.db import Database
 from hub.ocpp.registry import Registry
 from hub.roaming.billing import Policy
 from hub.roaming.objects import Stored
-from hub.roaming.ports import Issuers, StationRef
+from hub.roaming.ports import Issuers
 from hub.security import Keyring, new_token
 
 # Told after a commit which objects moved, so that the feed is looked at at once.
@@ -42,11 +42,5 @@ class Wire:
     provisioning: bool = True
     # Seconds in which a station that reconnects may boot before it is asked for its states.
     patience_for_boot: float = 10.0
-    # Stations heard of since the last sweep wrote it down, by tenant.
-    lately: dict[UUID, set[UUID]] = field(default_factory=dict)
     # Work that outlives the connection it came from.
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
-
-    def heard(self, ref: StationRef) -> None:
-        """Only noted: a heartbeat every few minutes from each of thousands need not be a write."""
-        self.lately.setdefault(ref.tenant_id, set()).add(ref.id)

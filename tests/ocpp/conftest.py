@@ -182,12 +182,12 @@ class CSMS:
     async def shown(self, made, number, status):
         """Wait until OCPI shows this status of the EVSE; flapping ones are merged for a while."""
         async with asyncio.timeout(10):
-            while True:
-                async with self.transaction() as db:
-                    document = await stations.evse_document(db, made.evse_uids[number])
-                if document["status"] == status:
-                    return
+            while await self.status_of(made, number) != status:
                 await asyncio.sleep(0.05)
+
+    async def status_of(self, made, number):
+        async with self.transaction() as db:
+            return (await stations.evse_document(db, made.evse_uids[number]))["status"]
 
     async def transactions(self, made):
         async with self.transaction() as db:

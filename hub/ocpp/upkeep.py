@@ -1,0 +1,86 @@
+"""What must be done for stations now and then, whichever process does it.
+
+Writes down who was heard of, shows stations as UNKNOWN whose socket has been gone for longer than
+the grace period, and bills transactions whose end was never reported.
+"""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+
+from hub.errors import Unavailable
+from hub.models.stations import ChargingStation
+from hub.ocpp.wire import Wire
+from hub.roaming import billing, stations
+from hub.roaming.objects import Stored
+
+log = structlog.get_logger()
+
+EVERY = 15.0
+
+
+class Upkeep:
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self.task = asyncio.create_task(self.run())
+
+    async def stop(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self.task
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            try:
+                await self.once()
+            except Unavailable:
+                log.warning("stations not looked after")
+            except Exception:
+                # The next round must come whatever this one met.
+                log.exception("looking after stations failed")
+
+    async def once(self) -> None:
+        await self.write_heard()
+        await self.show_absent()
+        await self.settle()
+
+    async def write_heard(self) -> None:
+        """Every station with a socket here counts as heard of: its socket answers our pings."""
+        here: dict[UUID, list[UUID]] = {}
+        for attached in list(self.wire.registry.stations.values()):
+            ref = attached.conversations[-1].ref
+            here.setdefault(ref.tenant_id, []).append(ref.id)
+        for tenant_id, ids in here.items():
+            async with self.wire.database.transaction(tenant_id) as db:
+                await stations.seen(db, ids, self.wire.process)
+
+    async def show_absent(self) -> None:
+        grace = timedelta(seconds=self.wire.grace)
+        async with self.wire.database.platform() as db:
+            absent = await stations.gone_quiet(db, grace)
+        for ref in absent:
+            async with self.wire.database.transaction(ref.tenant_id) as db:
+                moved = await stations.offline(db, ref, grace)
+            self.told(ref.tenant_id, moved)
+
+    async def settle(self) -> None:
+        async with self.wire.database.platform() as db:
+            tenants = await db.scalars(select(ChargingStation.tenant_id).distinct())
+            found = [UUID(str(tenant_id)) for tenant_id in tenants]
+        for tenant_id in found:
+            async with self.wire.database.transaction(tenant_id) as db:
+                moved = await billing.settle_overdue(db, self.wire.policy)
+            self.told(tenant_id, moved)
+
+    def told(self, tenant_id: UUID, moved: list[Stored]) -> None:
+        if passed_on := [stored for stored in moved if stored.passed_on]:
+            self.wire.on_change(tenant_id, passed_on)
