@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import strategies as st
 from marshmallow import fields
 
+from hub.ocpi.schemas.credentials import HubPartyId
 from hub.ocpi.schemas.types import (
-    LARGEST_NUMBER,
     URL,
     Anything,
     Boolean,
@@ -24,6 +24,7 @@ from hub.ocpi.schemas.types import (
     TimeOfDay,
     Timestamp,
     Visible,
+    instance,
 )
 
 Document = dict[str, Any]
@@ -34,6 +35,8 @@ PRINTABLE = st.characters(
     min_codepoint=0x20, exclude_categories=("Cc", "Cs"), include_characters="é漢"
 )
 VISIBLE = st.characters(min_codepoint=0x21, max_codepoint=0x7E)
+# Sums and differences of a few of these are still numbers that the schemas allow.
+LARGEST_AMOUNT = 10**14
 MOMENTS = st.datetimes().map(lambda moment: moment.isoformat(timespec="seconds"))
 
 JUNK = st.one_of(
@@ -90,7 +93,7 @@ def numbers() -> Values:
     return st.one_of(
         st.integers(-1_000_000, 1_000_000),
         st.decimals(-10_000, 10_000, places=4).map(float),
-        st.floats(-LARGEST_NUMBER, LARGEST_NUMBER),
+        st.floats(-LARGEST_AMOUNT, LARGEST_AMOUNT),
     )
 
 
@@ -114,7 +117,7 @@ def documents(
 ) -> Document:
     """A valid object; with ``tolerated`` one that needs tidying, with ``junk`` whatever."""
     document: Document = {}
-    for name, field in schema().fields.items():
+    for name, field in instance(schema).fields.items():
         needed = field.required and (not partial or name in schema.in_every_patch)
         needed = needed or (getattr(field, "assume", None) is not None and not partial)
         if draw(st.integers(0, 9)) < (9 if junk else 10) and (needed or draw(st.booleans())):
@@ -132,7 +135,7 @@ def documents(
 
 def satisfy(draw: st.DrawFn, schema: type[Object], document: Document, *, tolerated: bool) -> None:
     """Add what the rules between members ask for."""
-    members = schema().fields
+    members = instance(schema).fields
     if schema.any_of and all(document.get(name) is None for name in schema.any_of):
         name = draw(st.sampled_from(schema.any_of))
         document[name] = draw(scalar(members[name], tolerated=tolerated))
@@ -165,6 +168,7 @@ MAKERS: Mapping[Any, Callable[[Any, bool], Values]] = {
     Integer: lambda field, tolerated: st.integers(field.low, field.high),
     Number: lambda field, tolerated: numbers(),
     Visible: texts(VISIBLE),
+    HubPartyId: lambda field, tolerated: st.text(ASCII, min_size=5, max_size=5),
     CiString: texts(ASCII),
     String: texts(PRINTABLE),
     Anything: lambda field, tolerated: JUNK.filter(lambda value: value is not None),

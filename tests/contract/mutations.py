@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import Boolean, Integer, Number, Object, OneOf, String
+from hub.ocpi.schemas.types import Boolean, Integer, Number, Object, OneOf, String, instance
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Mutation:
 
 
 def mutations(schema: type[Object], body: Any, *, partial: bool = False) -> Iterator[Mutation]:
-    for name, field in schema().fields.items():
+    for name, field in instance(schema).fields.items():
         required = field.required and (not partial or name in schema.in_every_patch)
         if required and name in body:
             yield Mutation(name, "missing", {k: v for k, v in body.items() if k != name})

@@ -16,7 +16,7 @@ import jsonschema_rs
 from hub.errors import InvalidRequest
 from hub.ocpi.schemas import jsonschema, v2_2_1, v2_3_0
 from hub.ocpi.schemas.tidying import tidied
-from hub.ocpi.schemas.types import JSON, Object
+from hub.ocpi.schemas.types import JSON, Object, instance
 
 Document = dict[str, Any]
 
@@ -88,7 +88,7 @@ def explain(
     schema: type[Object], body: Any, *, partial: bool = False, at: str = ""
 ) -> list[dict[str, str]]:
     """Every rule that a refused body breaks, with the path of its field."""
-    told = words(schema).validate(body, partial=optional_in_patch(schema) if partial else None)
+    told = instance(schema).validate(body, partial=optional_in_patch(schema) if partial else None)
     errors = flat(told, at)
     if not errors:  # the two disagree: a bug, but the partner is told something true
         compiled = validator(schema, exact=False, partial=partial)
@@ -114,13 +114,8 @@ def join(*parts: Any) -> str:
     return "/".join(str(part) for part in parts if part != "")
 
 
-@cache
-def words(schema: type[Object]) -> Object:
-    return schema()
-
-
 def optional_in_patch(schema: type[Object]) -> tuple[str, ...]:
-    return tuple(name for name in words(schema).fields if name not in schema.in_every_patch)
+    return tuple(name for name in instance(schema).fields if name not in schema.in_every_patch)
 
 
 @cache

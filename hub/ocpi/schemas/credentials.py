@@ -4,6 +4,13 @@ from hub.ocpi.schemas.locations import BusinessDetails
 from hub.ocpi.schemas.types import ROLE, URL, CiString, Object, OneOf, Visible, one, some
 
 
+class HubPartyId(CiString):
+    """Country code and party id in one."""
+
+    pattern = "^[ -~]{5}$"
+    rule = "Must be five characters: country code and party id."
+
+
 class CredentialsRole(Object):
     role = OneOf(ROLE, required=True)
     business_details = one(BusinessDetails, required=True)
@@ -12,9 +19,9 @@ class CredentialsRole(Object):
 
 
 class Credentials(Object):
-    """``url`` is the versions endpoint; ``hub_party_id`` holds country code and party id."""
+    """``url`` is the versions endpoint."""
 
     token = Visible(64, key=True, required=True)
     url = URL(required=True)
-    hub_party_id = CiString(5)
+    hub_party_id = HubPartyId(5)
     roles = some(CredentialsRole)

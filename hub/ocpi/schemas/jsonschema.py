@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import JSON, Enum, Object, OneOf, Value
+from hub.ocpi.schemas.types import JSON, Enum, Object, OneOf, Value, instance
 
 DEFINITIONS = "#/$defs/"
 COMPONENTS = "#/components/schemas/"
@@ -40,7 +40,7 @@ def collect(schema: type[Object], found: dict[str, type[Object]]) -> None:
     """The class and every class nested in it; a name stands for one class only."""
     if found.setdefault(schema.__name__, schema) is not schema:
         raise TypeError(f"Two classes of one version are called {schema.__name__}.")
-    for field in schema().fields.values():
+    for field in instance(schema).fields.values():
         inner = field.inner if isinstance(field, fields.List) else field
         if isinstance(inner, fields.Nested) and found.get(nested(inner).__name__) is not nested(
             inner
@@ -51,7 +51,7 @@ def collect(schema: type[Object], found: dict[str, type[Object]]) -> None:
 def described(
     schema: type[Object], *, exact: bool, refer: str, partial: bool = False, enums: bool = False
 ) -> JSON:
-    members = schema().fields
+    members = instance(schema).fields
     required = [
         name for name, field in members.items() if is_required(field, exact=exact and not partial)
     ]
@@ -122,7 +122,7 @@ def given(name: str) -> JSON:
 
 
 def enums_of(schema: type[Object]) -> Iterable[Enum]:
-    for field in schema().fields.values():
+    for field in instance(schema).fields.values():
         inner = field.inner if isinstance(field, fields.List) else field
         if isinstance(inner, OneOf):
             yield inner.enum

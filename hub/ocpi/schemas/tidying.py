@@ -10,14 +10,14 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import Object, Value
+from hub.ocpi.schemas.types import Object, Value, instance
 
 Document = dict[str, Any]
 
 
 def tidied(schema: type[Object], body: Document, *, partial: bool = False) -> Document:
     """In a PATCH a null clears a member and so it stays, and nothing is assumed (TRANSPORT-10)."""
-    return tidy_object(schema().fields, body, partial=partial)
+    return tidy_object(instance(schema).fields, body, partial=partial)
 
 
 def tidy_object(

@@ -14,6 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from math import isfinite
 from typing import Any, ClassVar
 
@@ -346,6 +347,12 @@ class Object(Schema):
                 raise ValidationError(f"Required with {given}.", needed)
         if self.any_of and all(original.get(name) is None for name in self.any_of):
             raise ValidationError(f"Needs one of {', '.join(self.any_of)}.")
+
+
+@cache
+def instance(schema: type[Object]) -> Object:
+    """Making one is slow, and one of each is enough: they keep nothing."""
+    return schema()
 
 
 def one(item: type[Object], *, required: bool = False) -> fields.Nested:

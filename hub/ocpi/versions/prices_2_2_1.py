@@ -42,11 +42,10 @@ def upgrade_price(price: Document, trail: Trail) -> Document:
     excl_vat, incl_vat = price.get("excl_vat"), price.get("incl_vat")
     newer: Document = {"before_taxes": excl_vat}
     if incl_vat is not None:
-        vat = number(EXACT.subtract(exact(incl_vat), exact(excl_vat)))
-        newer["taxes"] = [{"name": VAT, "amount": vat}]
+        newer["taxes"] = [{"name": VAT, "amount": difference(incl_vat, excl_vat)}]
         if total(excl_vat, newer["taxes"]) != incl_vat:
             newer["incl_vat"] = incl_vat  # too far apart for one number to hold the difference
-    for name in newer.keys() & price.keys() - {"incl_vat"}:
+    for name in {"before_taxes", "taxes"} & price.keys():
         trail.at(name).lose("means something else in the newer version")
     return newer | {name: value for name, value in price.items() if name not in PRICE_MEMBERS}
 
@@ -58,6 +57,8 @@ def downgrade_price(price: Document, trail: Trail) -> Document:
         older["incl_vat"] = price["incl_vat"]
     elif taxes:
         older["incl_vat"] = total(before_taxes, taxes)
+        if difference(older["incl_vat"], before_taxes) != number(tax_sum(taxes)):
+            trail.at("taxes").lose("the sum is rounded to what a number can hold")
     if len(taxes) > 1 or any(
         tax.keys() != {"name", "amount"} or tax["name"] != VAT for tax in taxes
     ):
@@ -68,11 +69,19 @@ def downgrade_price(price: Document, trail: Trail) -> Document:
 PRICE_MEMBERS = {"excl_vat", "incl_vat", "before_taxes", "taxes"}
 
 
+def difference(one: Any, other: Any) -> int | float:
+    return number(EXACT.subtract(exact(one), exact(other)))
+
+
 def total(before_taxes: Any, taxes: list[Document]) -> int | float:
-    result = exact(before_taxes)
+    return number(EXACT.add(exact(before_taxes), tax_sum(taxes)))
+
+
+def tax_sum(taxes: list[Document]) -> Decimal:
+    result = Decimal(0)
     for tax in taxes:
         result = EXACT.add(result, exact(tax["amount"]))
-    return number(result)
+    return result
 
 
 def exact(value: Any) -> Decimal:
@@ -104,8 +113,10 @@ def exclude_tax(tariff: Document, trail: Trail) -> Document:
             ]
             if not all(is_reducible(component) for component in components):
                 raise NotExpressible("prices include taxes, and not every component names its VAT")
+            trail.at("tax_included").lose("prices are said without VAT in this version")
             tariff = COMPONENTS_NET(tariff, trail)
         case "N/A":
+            trail.at("tax_included").lose("this version does not say that no taxes apply")
             tariff = COMPONENTS_WITHOUT_VAT(tariff, trail)
     return put(tariff, {"tax_included": ABSENT}) if "tax_included" in tariff else tariff
 

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from hub.ocpi.schemas.tidying import tidy_value
-from hub.ocpi.schemas.types import Object
+from hub.ocpi.schemas.types import Object, instance
 from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate
 
 ABSENT: Any = object()
@@ -148,7 +148,7 @@ def early(schema: type[Object], *names: str) -> Translate:
         for name in names:
             if name in document:
                 changes[name] = as_defined(schema, name, document[name])
-                if changes[name] is ABSENT:
+                if changes[name] is ABSENT and document[name] is not None:
                     trail.at(name).lose("means something else in the newer version")
         return put(document, changes)
 
@@ -156,7 +156,7 @@ def early(schema: type[Object], *names: str) -> Translate:
 
 
 def as_defined(schema: type[Object], name: str, value: Any) -> Any:
-    field = schema().fields[name]
+    field = instance(schema).fields[name]
     try:
         field.deserialize(value)
     except ValidationError:

@@ -52,7 +52,7 @@ COSTS = (
 STANDARDS = v2_2_1.CONNECTOR_TYPE.values
 
 
-def upgrade_credentials(body: Document, trail: Trail) -> Document:
+def name_hub_as_party(body: Document, trail: Trail) -> Document:
     roles = body.get("roles") or []
     hubs = {str(place): role for place, role in enumerate(roles) if role["role"] == HUB}
     if not hubs:
@@ -68,7 +68,7 @@ def upgrade_credentials(body: Document, trail: Trail) -> Document:
     )
 
 
-def downgrade_credentials(document: Document, trail: Trail) -> Document:
+def name_hub_as_role(document: Document, trail: Trail) -> Document:
     hub = document.get("hub_party_id")
     if hub is None:
         return document
@@ -93,7 +93,7 @@ def hub_role(hub: str, roles: list[Document]) -> Document:
     )
     return {
         "role": HUB,
-        "business_details": logo(details, Trail()),
+        "business_details": details,
         "party_id": hub[2:],
         "country_code": hub[:2],
     }
@@ -112,6 +112,9 @@ token = within("token", change=token_type)
 image = known("category", v2_2_1.IMAGE_CATEGORY.values, instead="OTHER")
 logo = within("logo", change=image)
 
+downgrade_credentials = in_turn(
+    name_hub_as_role, each("roles", change=within("business_details", change=logo))
+)
 downgrade_connector = in_turn(required("standard", STANDARDS), without("capabilities"))
 
 downgrade_evse = in_turn(
@@ -170,7 +173,7 @@ V2_2_1 = Version(
         "CDR": in_turn(
             each("tariffs", change=upgrade_tariff), within(*COSTS, change=upgrade_price)
         ),
-        "Credentials": in_turn(early(credentials.Credentials, "hub_party_id"), upgrade_credentials),
+        "Credentials": in_turn(early(credentials.Credentials, "hub_party_id"), name_hub_as_party),
     },
     downgrades={
         "Location": downgrade_location,
