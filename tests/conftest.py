@@ -12,12 +12,20 @@ from uuid import uuid4
 
 import pytest
 
+from hub import log
 from hub.db import Database
 from hub.embedded import EmbeddedPostgres
 from hub.migrate import migrate
 from hub.models.tenants import Tenant
+from hub.settings import Settings
 
 MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_log() -> None:
+    """One line per event, as in production: tracebacks that show every variable cost seconds."""
+    log.configure(Settings(log_level="WARNING"))
 
 
 @pytest.fixture(scope="session")

@@ -318,7 +318,7 @@ async def clear_back_off(db: AsyncSession, partner_id: UUID) -> bool:
 JUMP = text(
     "update feed_cursors set xid = cast(:xid as xid8), seq = :seq, leased_by = null,"
     " leased_until = null where partner_id = :partner_id and module <> all(:records)"
-).bindparams(bindparam("xid", type_=String()), bindparam("records", type_=ARRAY(String())))
+).bindparams(bindparam("records", type_=ARRAY(String())))
 
 
 async def jump(db: AsyncSession, partner_id: UUID, place: Place) -> None:
