@@ -137,8 +137,9 @@ class Directory:
         return task
 
     async def close(self) -> None:
-        """Wait for what is being written; the database must still be open."""
-        await asyncio.gather(*self._noting.values(), return_exceptions=True)
+        """Wait for what is being read and written; the database must still be open."""
+        under_way = (*self._noting.values(), *self._loading.values())
+        await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _note(self, partner: Connection) -> None:
         try:

@@ -12,6 +12,7 @@ so whenever the hub or a partner dies in between, one token still works each way
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -35,7 +36,8 @@ from hub.settings import Settings
 # How long a token is good that we sent with our own POST, should we die before the answer.
 JOINING = timedelta(minutes=15)
 REGISTERED_ALREADY = frozenset({405, 409})
-# An answer below this is a decision; from here on nobody knows what the other side has done.
+# From here on, and after a 401, nobody knows what the other side has done: a request whose answer
+# was lost may have been sent twice, and then its first success has made the old token unknown.
 SERVER_ERROR = 500
 
 
@@ -190,7 +192,7 @@ async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
             await withdraw(parts, partner, token_id)
             raise
         if not answer.ok:
-            if answer.http_status < SERVER_ERROR:
+            if answer.http_status < SERVER_ERROR and answer.http_status != HTTPStatus.UNAUTHORIZED:
                 await withdraw(parts, partner, token_id)
             raise UnusableClient(f"PUT credentials was refused: {answer.reason}.")
         theirs = read_answer(trace, partner, found.version, answer)

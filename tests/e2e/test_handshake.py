@@ -36,7 +36,7 @@ async def test_an_invited_platform_registers_and_both_can_call(hub, partners, ve
     answer = await platform.register(invitation.versions_url, invitation.token)
 
     assert (answer.http_status, answer.status_code) == (200, 1000)
-    assert [(r.method, r.path) for r in platform.requests] == [
+    assert [(r.method, r.path) for r in platform.handshakes] == [
         ("GET", "versions"),
         ("GET", version),
     ]
@@ -473,7 +473,7 @@ async def test_credentials_that_are_not_valid_are_refused_by_field(hub, platform
 
     assert (answer.http_status, answer.status_code) == (200, 2001)
     assert field in answer.message
-    assert not platform.requests
+    assert not platform.handshakes
 
 
 async def test_a_role_that_is_listed_twice_is_refused(hub, platform):
@@ -546,7 +546,7 @@ async def test_the_operator_can_fix_the_form_of_the_token(hub, platform):
     answer = await platform.register(invitation.versions_url, invitation.token)
 
     assert answer.status_code == 3001
-    assert len(platform.requests) == 1
+    assert len(platform.handshakes) == 1
 
 
 @pytest.mark.parametrize("suffix", ["\n", "\r\n"])
@@ -583,7 +583,7 @@ async def test_message_ids_are_sent_and_given_back(hub, platform):
     await platform.register(invitation.versions_url, invitation.token)
 
     assert {name: answer.headers[name] for name in ids} == ids
-    called_back = [request.headers for request in platform.requests]
+    called_back = [request.headers for request in platform.handshakes]
     assert len({headers["X-Request-ID"] for headers in called_back}) == len(called_back)
     assert all("X-Correlation-ID" in headers for headers in called_back)
     assert not any(name.startswith("OCPI-") for headers in called_back for name in headers)

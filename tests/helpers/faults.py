@@ -99,14 +99,19 @@ def vanish() -> Fault:
     return fault
 
 
+def late(fault: Fault) -> Fault:
+    """The request is worked on, but instead of the answer comes this."""
+
+    async def late_fault(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        await proceed()
+        return await fault(request, proceed)
+
+    return late_fault
+
+
 def vanish_after() -> Fault:
     """The request is worked on, and the connection closes before the answer."""
-
-    async def fault(request: web.Request, proceed: Proceed) -> web.StreamResponse:
-        await proceed()
-        return hang_up(request)
-
-    return fault
+    return late(vanish())
 
 
 def vanish_midway() -> Fault:

@@ -73,6 +73,7 @@ class FakePartner:
         self.trailing_slash = False
         self.wraps_in_list = False
         self.registered_status = 200
+        self.takes_put_with_token_a = False
         self.without_modules: set[tuple[str, str]] = set()
         self.endpoint_changes: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
         self.plans: list[FailurePlan] = []
@@ -138,6 +139,11 @@ class FakePartner:
         self.heal()
         if away:
             self.fail(unavailable())
+
+    @property
+    def handshakes(self) -> list[Push]:
+        """The requests about versions and credentials."""
+        return [request for request in self.requests if not request.interface]
 
     def note(self, push: Push) -> None:
         self.requests.append(push)
@@ -207,7 +213,7 @@ class FakePartner:
             method, endpoints["credentials", "SENDER"], body=body, token=token, routed=False
         )
         if not answer.ok:
-            del self.tokens.accepted[new]
+            self.tokens.accepted.pop(new, None)
             return answer
         self.adopt(answer.data, endpoints, version, keep=new)
         return answer
@@ -222,7 +228,7 @@ class FakePartner:
     ) -> None:
         """The other side agreed: its token is the one to use, ours the only one it may use."""
         self.tokens.to_hub = credentials["token"]
-        self.tokens.accepted = {keep: "C"}
+        self.tokens.accepted, self.tokens.newest = {keep: "C"}, keep
         self.hub_credentials, self.endpoints, self.version = credentials, endpoints, version
 
     async def discover(

@@ -78,10 +78,13 @@ async def note(request: web.Request) -> None:
 @web.middleware
 async def check_token(request: web.Request, handler: Any) -> web.StreamResponse:
     """Token A opens versions and credentials only."""
-    kind = request.app[PARTNER].tokens.kind(request.headers.get("Authorization", ""))
+    tokens, header = request.app[PARTNER].tokens, request.headers.get("Authorization", "")
+    kind = tokens.kind(header)
     functional = "/sender/" in request.path or "/receiver/" in request.path
     if kind is None or (kind == "A" and functional):
         return envelope(status_code=2000, message="Invalid token", http_status=401)
+    if functional:
+        tokens.used(header)
     return await handler(request)
 
 
@@ -132,7 +135,7 @@ async def take_credentials(request: web.Request) -> web.Response:
     """The hub registers or renews: call it back with the token it sent, answer with a new one."""
     partner, body = request.app[PARTNER], await request.json()
     kind = partner.tokens.kind(request.headers["Authorization"])
-    if (request.method == "POST") != (kind == "A"):
+    if (request.method == "POST") != (kind == "A") and not partner.takes_put_with_token_a:
         message = "POST needs token A and PUT the current token"
         return envelope(status_code=2000, message=message, http_status=405)
     version = request.match_info["version"]
@@ -144,7 +147,7 @@ async def take_credentials(request: web.Request) -> web.Response:
     old = {} if partner.tokens.forgetful else dict.fromkeys(partner.tokens.accepted, "C")
     old = old if request.method == "PUT" else {}
     partner.adopt(body, endpoints, version, keep=new)
-    partner.tokens.accepted |= old
+    partner.tokens.accepted = old | partner.tokens.accepted
     credentials = partner.credentials(new, version=version)
     return single(partner, credentials, http_status=partner.registered_status)
 

@@ -64,6 +64,8 @@ class Tokens:
     # How we write the token, and the only way we understand it (None: either).
     form_sent: str = "base64"
     form_wanted: str | None = None
+    # The one the hub shall use: when it does, older ones end.
+    newest: str | None = None
     # A platform that forgets the old token as soon as it has given out a new one.
     forgetful: bool = False
 
@@ -71,13 +73,25 @@ class Tokens:
         raw = self.form_sent == "raw"
         return f"Token {token if raw else base64.b64encode(token.encode()).decode()}"
 
+    def read(self, header: str) -> str | None:
+        """The token in a header, if it is one that is accepted."""
+        value = header.removeprefix("Token ")
+        readings = {"base64": decoded(value), "raw": value}
+        for form, token in readings.items():
+            if token in self.accepted and self.form_wanted in {None, form}:
+                return token
+        return None
+
     def kind(self, header: str) -> str | None:
         """What the token in a header is: "A", "C" or unknown."""
-        value = header.removeprefix("Token ")
-        readings = {"raw": value, "base64": decoded(value)}
-        if self.form_wanted:
-            return self.accepted.get(readings[self.form_wanted])
-        return self.accepted.get(readings["base64"]) or self.accepted.get(value)
+        return self.accepted.get(self.read(header) or "")
+
+    def used(self, header: str) -> None:
+        """A functional request was made: with the newest token it ends the older ones."""
+        if self.newest is not None and self.read(header) == self.newest:
+            tokens = list(self.accepted)
+            for older in tokens[: tokens.index(self.newest)]:
+                del self.accepted[older]
 
 
 def routing_headers(direction: str, party: Any) -> dict[str, str | None]:
