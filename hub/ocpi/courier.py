@@ -54,6 +54,11 @@ class Entry:
     def settled(self) -> bool:
         return self.verdict is not None and self.verdict.alive
 
+    @property
+    def retried(self) -> bool:
+        """Whether it is sent only because it had been set aside."""
+        return self.ahead and self.setback is not None
+
 
 @dataclass
 class Run:
@@ -107,10 +112,13 @@ class Run:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of a batch. ``away`` is why the partner gets nothing more for now."""
+    """What came of a batch. ``away`` is why the partner gets nothing more for now; ``brief``: not
+    for long, for nothing was tried but what had been set aside before.
+    """
 
     move: Move
     away: Verdict | None
+    brief: bool
     refusals: list[tuple[Refusal, int]]
     settled: list[UUID]
 
@@ -234,7 +242,9 @@ def follows(before: Entry, entry: Entry) -> bool:
 
 def report(run: Run) -> Report:
     away = judge_partner(run)
-    if away is None:
+    tried = [entry for entry in run.entries if entry.verdict is not None]
+    brief = run.stopped is None and all(entry.retried for entry in tried)
+    if away is None or brief:
         run.sick += run.streak
         run.streak = []
     dropped = {id(entry) for entry in run.sick}
@@ -248,7 +258,7 @@ def report(run: Run) -> Report:
             left.append(entry.message.change.place)
     place = just_before(min(left)) if left else run.end
     taken = sum(e.verdict is not None and e.verdict.outcome is Outcome.TAKEN for e in run.entries)
-    return Report(Move(run.standing.id, place, taken), away, refusals, settled)
+    return Report(Move(run.standing.id, place, taken), away, brief, refusals, settled)
 
 
 def judge_partner(run: Run) -> Verdict | None:
@@ -278,6 +288,7 @@ def refusal(run: Run, entry: Entry) -> tuple[Refusal, int]:
         http_status=verdict.http_status,
         status_code=verdict.status_code,
         passing=verdict.outcome is not Outcome.REFUSED,
+        alone=not run.alive,
     ), (entry.setback.attempts if entry.setback else 0) + 1
 
 

@@ -30,7 +30,7 @@ GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatu
 # How platforms say that they have a CDR of this id: the same one, for a CDR never changes. Those
 # who say that theirs is another one have a conflict that somebody must look at.
 KNOWN = re.compile(r"\b(already|duplicate|exists)\b", re.IGNORECASE)
-ANOTHER = re.compile(r"\b(other|different|differs|conflict\w*|changed)\b", re.IGNORECASE)
+ANOTHER = re.compile(r"\b(other|different|differs|changed)\b", re.IGNORECASE)
 
 
 class Outcome(StrEnum):

@@ -17,6 +17,8 @@ from hub.roaming.losses import Lost
 
 log = structlog.get_logger()
 
+# Seconds: what was set aside must not hold up for long what is new.
+BRIEFLY = 30.0
 # Versions of losses that were written lately and need not be written again.
 REMEMBERED = 10_000
 
@@ -41,6 +43,8 @@ class Ledger:
     async def _leave_alone(self, db: AsyncSession, run: Run, report: Report, away: Verdict) -> None:
         held = away.outcome in {Outcome.SHUT, Outcome.GONE}
         seconds = feed.HELD_FOR if held else feed.delay(run.standing.failures, away.retry_after)
+        if report.brief and not held:
+            seconds = min(seconds, BRIEFLY)
         await feed.back_off(
             db, report.move, self.owner, reason=away.reason, seconds=seconds, held=held
         )

@@ -1,5 +1,6 @@
 """Is a partner there, and where does it serve what? Asked by the hub, outside of handshakes."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import structlog
@@ -8,7 +9,7 @@ from sqlalchemy import func, literal, or_, select
 from hub.db import Database
 from hub.errors import HubError
 from hub.models.partners import Partner
-from hub.models.values import ConnectionStatus, PartnerStatus
+from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus
 from hub.ocpi.client import Answer, Client, Refused, Unreachable
 from hub.ocpi.discovery import read_endpoint, read_versions
 from hub.roaming import partners, registration
@@ -59,8 +60,10 @@ async def get(client: Client, partner: Connection, url: str) -> Answer | str:
         return error.reason
 
 
-async def rediscover(database: Database, client: Client, partner: Connection) -> bool:
-    """An endpoint is gone: read the version details again. Returns whether they changed."""
+async def rediscover(
+    database: Database, client: Client, partner: Connection, module: str
+) -> bool:
+    """A module's endpoint is gone: read the version details again. Returns whether it moved."""
     versions = await get(client, partner, partner.versions_url or "")
     if not isinstance(versions, Answer) or not versions.ok:
         return False
@@ -74,10 +77,11 @@ async def rediscover(database: Database, client: Client, partner: Connection) ->
     found = endpoints(details.data)
     if not found or set(found) == set(partner.endpoints):
         return False
+    now = replace(partner, endpoints=tuple(found)).endpoint(module, InterfaceRole.RECEIVER)
     async with database.transaction(partner.tenant_id) as db:
         await registration.replace_endpoints(db, partner.id, found)
         await partners.touch(db, partner.id)
-    return True
+    return now is not None and now != partner.endpoint(module, InterfaceRole.RECEIVER)
 
 
 def endpoints(data: object) -> list[Endpoint]:

@@ -159,14 +159,15 @@ class Round:
         ]
 
     async def _extend(self, standings: Sequence[Standing]) -> Window:
-        """Read one more page at the end of the feed if somebody waits for it there."""
+        """Read one more page at the end of the feed if somebody is near enough to want it."""
         stream, places = self.stream, [self.stream.place(standing) for standing in standings]
-        furthest = max(places, default=self.until)
+        furthest = max(places, default=Place())
         if stream.window is None or stream.window.end < furthest:
             # The first round, or another process was faster.
             stream.window = Window(furthest)
         window = stream.window
-        if window.end in places and window.end < self.until:
+        nobody_waits = len(window.since(furthest)) >= self.source.batch
+        if places and window.end < self.until and not nobody_waits:
             stretch = await self.source.read(self.db, window.end, self.until, PAGE)
             window.add(messages(stretch.changes, self.until), stretch.end)
             self.more = self.more or stretch.end < self.until

@@ -241,7 +241,9 @@ class Sender:
         if away is None:
             return report
         if away.outcome is Outcome.GONE:
-            mended = await presence.rediscover(self._database, self._client, partner)
+            mended = await presence.rediscover(
+                self._database, self._client, partner, run.source.endpoint
+            )
         elif away.locked_out:
             mended = False
         else:

@@ -30,7 +30,9 @@ STATE_ATTEMPTS = 8
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a party's platform said to one object. ``passing``: it may well say otherwise later."""
+    """What a party's platform said to one object. ``passing``: it may well say otherwise later;
+    ``alone``: it took nothing else at the time, so perhaps it was not about this object.
+    """
 
     partner_id: UUID
     party: Party
@@ -40,6 +42,7 @@ class Refusal:
     http_status: int | None = None
     status_code: int | None = None
     passing: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def next_attempt(refusal: Refusal, attempts: int) -> float | None:
     """Seconds until it is tried again, after so many attempts; None: not by itself."""
     record = refusal.source in feed.RECORDS
     if refusal.passing:
-        return feed.delay(attempts) if record or attempts < STATE_ATTEMPTS else None
+        again = record or refusal.alone or attempts < STATE_ATTEMPTS
+        return feed.delay(attempts) if again else None
     if record and attempts <= len(RECORD_RETRIES):
         return RECORD_RETRIES[attempts - 1]
     return None

@@ -240,9 +240,7 @@ async def test_an_evse_that_changed_is_told_as_that_evse(network, emsp):
 
     [whole, part] = emsp.received
     assert [part.method, part.path] == ["PUT", "locations/NL/ONE/L1/E1"]
-    assert part.body == evse(
-        version=V, status="CHARGING", last_updated="2025-06-01T09:00:00Z"
-    )
+    assert part.body == evse(version=V, status="CHARGING", last_updated="2025-06-01T09:00:00Z")
     assert [e["uid"] for e in whole.body["evses"]] == ["E1", "E2"]
 
 
@@ -266,9 +264,7 @@ async def test_a_location_that_changed_says_all_about_its_evses(network, emsp):
 async def test_an_evse_that_is_gone_is_told_by_the_location_without_it(network, emsp):
     await network.put("locations", location())
     await network.deliver()
-    await network.put(
-        "locations", location(evses=[evse()], last_updated="2025-06-01T09:00:00Z")
-    )
+    await network.put("locations", location(evses=[evse()], last_updated="2025-06-01T09:00:00Z"))
     await network.deliver()
 
     [_, push] = emsp.received

@@ -117,7 +117,8 @@ class Network:
                 )
             for module, interface in INTERFACES:
                 if (module, interface) not in partner.without_modules:
-                    url = f"{partner.base_url}/{version}/{interface.lower()}/{module}"
+                    path = module if module == "credentials" else f"{interface.lower()}/{module}"
+                    url = f"{partner.base_url}/{version}/{path}"
                     db.add(
                         PartnerEndpoint(
                             partner_id=row.id, identifier=module, role=interface, url=url
@@ -158,7 +159,9 @@ class Network:
         """Nothing waits for its next attempt any longer."""
         past = "now() - interval '1 second'"
         await self.run(f"update feed_cursors set next_attempt_at = {past}")
-        await self.run(f"update setbacks set next_attempt_at = {past} where next_attempt_at > now()")
+        await self.run(
+            f"update setbacks set next_attempt_at = {past} where next_attempt_at > now()"
+        )
 
     async def run(self, statement: str, **values: Any) -> None:
         async with self.database.transaction(self.tenant_id) as db:
@@ -196,5 +199,3 @@ def change(module: str, document: Any, *, method: str | None = None, **options: 
 
 def paths(partner: FakePartner) -> list[str]:
     return [push.path for push in partner.received]
-
-
