@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import JSON, Enum, Object, OneOf, Value, instance
+from hub.ocpi.schemas.types import JSON, Enum, Object, OneOf, Value, instance, nested
 
 DEFINITIONS = "#/$defs/"
 COMPONENTS = "#/components/schemas/"
@@ -98,13 +98,6 @@ def nullable(schema: JSON) -> JSON:
     if "enum" in schema:
         return {"enum": [*schema["enum"], None]}
     return schema | {"type": [schema["type"], "null"]} if "type" in schema else schema
-
-
-def nested(field: fields.Nested) -> type[Object]:
-    schema = field.nested
-    assert isinstance(schema, type)
-    assert issubclass(schema, Object)
-    return schema
 
 
 def needs(schema: type[Object]) -> JSON:

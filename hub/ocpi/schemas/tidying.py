@@ -6,45 +6,56 @@ that may be assumed is filled in (AMB-30). All the rest stays as it was sent: un
 and spelling.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import Object, Value, instance
+from hub.ocpi.schemas.types import Object, Value, instance, nested
 
 Document = dict[str, Any]
+Tidy = Callable[[Any], Any]
 
 
 def tidied(schema: type[Object], body: Document, *, partial: bool = False) -> Document:
     """In a PATCH a null clears a member and so it stays, and nothing is assumed (TRANSPORT-10)."""
-    return tidy_object(instance(schema).fields, body, partial=partial)
-
-
-def tidy_object(
-    members: dict[str, fields.Field[Any]], body: Document, *, partial: bool = False
-) -> Document:
+    members, assumed = plan(schema)
     document: Document = {}
     for name, value in body.items():
-        field = members.get(name)
-        if field is None:
+        if name not in members:
             document[name] = value
         elif value is not None:
-            document[name] = tidy_value(field, value)
+            tidy = members[name]
+            document[name] = tidy(value) if tidy else value
         elif partial:
             document[name] = None
     if not partial:
-        for name, field in members.items():
-            if isinstance(field, Value) and field.assume is not None:
-                document.setdefault(name, field.assume)
+        for name, value in assumed.items():
+            document.setdefault(name, value)
     return document
 
 
-def tidy_value(field: fields.Field[Any], value: Any) -> Any:
+@cache
+def plan(schema: type[Object]) -> tuple[dict[str, Tidy | None], dict[str, Any]]:
+    """How each member is put right, None where it cannot be wrong; and what may be assumed."""
+    members = instance(schema).fields
+    assumed = {
+        name: field.assume
+        for name, field in members.items()
+        if isinstance(field, Value) and field.assume is not None
+    }
+    return {name: tidy_of(field) for name, field in members.items()}, assumed
+
+
+def tidy_of(field: fields.Field[Any]) -> Tidy | None:
     match field:
         case fields.List():
-            return [tidy_value(field.inner, item) for item in value]
+            inner = tidy_of(field.inner)
+            return None if inner is None else lambda items: [inner(item) for item in items]
         case fields.Nested():
-            return tidy_object(field.schema.fields, value)
-        case Value():
-            return field.tidy(value)
-    return value
+            schema = nested(field)
+            return lambda item: tidied(schema, item)
+        case Value() if field.may_need_tidying:
+            return field.tidy
+    return None

@@ -64,6 +64,11 @@ class Value(fields.Field[Any]):
     def json_schema(self, *, exact: bool) -> JSON:
         raise NotImplementedError
 
+    @property
+    def may_need_tidying(self) -> bool:
+        """Whether something is tolerated that is not exact."""
+        return False
+
     def tidy(self, value: Any) -> Any:
         """The exact form of a tolerated value."""
         return value
@@ -106,6 +111,10 @@ class String(Value):
         if len(value) < self.minimum:
             return "Must not be empty."
         return None if re.fullmatch(self.pattern, value) else self.rule
+
+    @property
+    def may_need_tidying(self) -> bool:
+        return self.exact_pattern is not None
 
     def tidy(self, value: Any) -> Any:
         if self.exact_pattern is None or re.fullmatch(self.exact_pattern, value):
@@ -353,6 +362,14 @@ class Object(Schema):
 def instance(schema: type[Object]) -> Object:
     """Making one is slow, and one of each is enough: they keep nothing."""
     return schema()
+
+
+def nested(field: fields.Nested) -> type[Object]:
+    """The class of the objects that a field holds."""
+    schema = field.nested
+    assert isinstance(schema, type)
+    assert issubclass(schema, Object)
+    return schema
 
 
 def one(item: type[Object], *, required: bool = False) -> fields.Nested:

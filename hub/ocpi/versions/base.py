@@ -37,15 +37,28 @@ class NotExpressible(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True)
 class Trail:
-    """Where in an object a translator is, and the list its losses go to."""
+    """Where in an object a translator is, and the list its losses go to.
 
-    losses: list[Loss] = field(default_factory=list)
-    path: str = ""
+    There is one for every part of every object, so a path is put together only where it is needed.
+    """
 
-    def at(self, *steps: str | int) -> "Trail":
-        return Trail(self.losses, "/".join(str(step) for step in (self.path, *steps) if step != ""))
+    __slots__ = ("above", "losses", "step")
+
+    def __init__(
+        self, losses: list[Loss], above: "Trail | None" = None, step: str | int = ""
+    ) -> None:
+        self.losses = losses
+        self.above = above
+        self.step = step
+
+    def at(self, step: str | int) -> "Trail":
+        return Trail(self.losses, self, step)
+
+    @property
+    def path(self) -> str:
+        before = self.above.path if self.above else ""
+        return f"{before}/{self.step}" if before else str(self.step)
 
     def lose(self, reason: str) -> None:
         self.losses.append(Loss(self.path, reason))
@@ -78,7 +91,7 @@ class Version:
         if self.newer is None:
             return body
         translate = self.upgrades.get(kind, unchanged)
-        trail = Trail() if losses is None else Trail(losses)
+        trail = Trail([] if losses is None else losses)
         return self.newer.upgrade(kind, translate(body, trail), losses)
 
     def downgrade(
@@ -88,7 +101,7 @@ class Version:
         if self.newer is None:
             return document
         translate = self.downgrades.get(kind, unchanged)
-        trail = Trail() if losses is None else Trail(losses)
+        trail = Trail([] if losses is None else losses)
         return translate(self.newer.downgrade(kind, document, losses), trail)
 
     def schema(self, kind: str) -> type[Object]:

@@ -5,21 +5,21 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from hub.ocpi.schemas.tidying import tidy_value
+from hub.ocpi.schemas.tidying import tidy_of
 from hub.ocpi.schemas.types import Object, instance
 from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate
 
 ABSENT: Any = object()
 
 
-def put(document: Document, changes: Mapping[str, Any]) -> Document:
+def put(document: Document, changes: Document) -> Document:
     """With these members changed, or left out where the new value is ``ABSENT``."""
-    told = {
-        name: value for name, value in changes.items() if document.get(name, ABSENT) is not value
-    }
-    if not told:
+    for name, value in changes.items():
+        if document.get(name, ABSENT) is not value:
+            break
+    else:
         return document
-    return {name: value for name, value in (document | told).items() if value is not ABSENT}
+    return {name: value for name, value in (document | changes).items() if value is not ABSENT}
 
 
 def renamed(names: Mapping[str, str]) -> Translate:
@@ -41,30 +41,25 @@ def within(*names: str, change: Translate) -> Translate:
     """Apply ``change`` to the objects that these members hold."""
 
     def translate(document: Document, trail: Trail) -> Document:
-        return put(
-            document,
-            {
-                name: change(document[name], trail.at(name))
-                for name in names
-                if isinstance(document.get(name), dict)
-            },
-        )
+        for name in names:
+            item = document.get(name)
+            if isinstance(item, dict):
+                changed = change(item, trail.at(name))
+                document = document if changed is item else document | {name: changed}
+        return document
 
     return translate
 
 
-def each(*names: str, change: Translate) -> Translate:
-    """Apply ``change`` to every object in these lists; what is not expressible is left out."""
+def each(name: str, *, change: Translate) -> Translate:
+    """Apply ``change`` to every object in a list; what is not expressible is left out."""
 
     def translate(document: Document, trail: Trail) -> Document:
-        return put(
-            document,
-            {
-                name: each_of(document[name], trail.at(name), change)
-                for name in names
-                if isinstance(document.get(name), list)
-            },
-        )
+        items = document.get(name)
+        if not items or not isinstance(items, list):
+            return document
+        changed = each_of(items, trail.at(name), change)
+        return document if changed is items else document | {name: changed}
 
     return translate
 
@@ -84,18 +79,18 @@ def some(name: str, *, change: Translate) -> Translate:
 
 def each_of(items: list[Any], trail: Trail, change: Translate) -> list[Any]:
     kept = []
+    same = True
     for index, item in enumerate(items):
         here = trail.at(index)
         try:
-            kept.append(change(item, here) if isinstance(item, dict) else item)
+            changed = change(item, here) if isinstance(item, dict) else item
         except NotExpressible as error:
             here.lose(error.reason)
-    same = len(kept) == len(items) and all(map(is_same, kept, items))
+            same = False
+            continue
+        same = same and changed is item
+        kept.append(changed)
     return items if same else kept
-
-
-def is_same(one: Any, other: Any) -> bool:
-    return one is other
 
 
 def known(name: str, values: Collection[str], *, instead: Any = ABSENT) -> Translate:
@@ -161,7 +156,8 @@ def as_defined(schema: type[Object], name: str, value: Any) -> Any:
         field.deserialize(value)
     except ValidationError:
         return ABSENT
-    return ABSENT if value is None else tidy_value(field, value)
+    tidy = tidy_of(field)
+    return ABSENT if value is None else tidy(value) if tidy else value
 
 
 def without(*names: str) -> Translate:
