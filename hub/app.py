@@ -29,6 +29,7 @@ from hub.ocpi.limits import Limits
 from hub.ocpi.outbound import Outbound
 from hub.ocpi.sender import Sender
 from hub.ocpi.versions import same_since
+from hub.ocpp import service as ocpp
 from hub.roaming.intake import Intake
 from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
@@ -55,6 +56,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
+    ocpp.mount(app, passing_on(app))
     app[health.HEALTH] = health.Health()
     app.add_routes(health.routes)
     return app

@@ -48,6 +48,10 @@ class Settings:
     feed_per_partner: int = 8
     renewal_overlap: float = 300.0
     still_alive_after: float = 300.0
+    # Stations may come without TLS from anywhere; without it, only to a hub that listens locally.
+    ocpp_trusted_network: bool = False
+    # Proxies whose word on TLS and client certificates of stations is believed.
+    ocpp_proxy_cidrs: tuple[Network, ...] = ()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -173,6 +177,8 @@ READERS: Mapping[str, Callable[[str, str], Any]] = {
     "log_level": one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": one_of("json", "console"),
     "egress_allow_cidrs": read_networks,
+    "ocpp_proxy_cidrs": read_networks,
+    "ocpp_trusted_network": read_flag,
     "egress_allow_http": read_flag,
     "egress_allow_ports": read_ports,
     "max_body_bytes": number(int, 1024, 64 * 1024 * 1024),

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import structlog
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -146,14 +146,9 @@ class Relay:
     def hear(self, connection: Any, pid: int, channel: str, told: Any) -> None:
         process, tenant, call, asker = str(told).split()
         if process == self.wire.process and asker != "-":
-            self.spawn(self.take_up(UUID(tenant), UUID(call), asker))
+            self.wire.spawn(self.take_up(UUID(tenant), UUID(call), asker))
         elif process == self.wire.process and (event := self.waiting.get(UUID(call))):
             event.set()
-
-    def spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self.wire.tasks.add(task)
-        task.add_done_callback(self.wire.tasks.discard)
 
     async def take_up(self, tenant_id: UUID, call_id: UUID, asker: str) -> None:
         """Send a call that another process wants sent. It is marked first: never twice."""

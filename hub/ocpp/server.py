@@ -222,7 +222,8 @@ async def converse(
         last = wire.registry.leave(station)
         log.info("station disconnected", station=record.identity, code=response.close_code)
         if last:
-            await note(wire, record, stations.disconnected)
+            # Not here: whoever serves may cancel a handler whose client is gone.
+            wire.spawn(note(wire, record, stations.disconnected))
     return response
 
 

@@ -137,9 +137,7 @@ class Station:
     def show_now(self) -> None:
         self.showing = None
         self.shown_at = time.monotonic()
-        task = asyncio.create_task(self.guarded(self.show()))
-        self.wire.tasks.add(task)
-        task.add_done_callback(self.wire.tasks.discard)
+        self.wire.spawn(self.guarded(self.show()))
 
     async def show(self) -> None:
         try:

@@ -1,8 +1,9 @@
 """What the conversations with stations need of the hub, in one place."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from hub.db import Database
@@ -44,3 +45,14 @@ class Wire:
     patience_for_boot: float = 10.0
     # Work that outlives the connection it came from.
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def close(self) -> None:
+        """Send the stations away, and see to the end what was begun for them."""
+        await self.registry.close()
+        while self.tasks:
+            await asyncio.wait(self.tasks, timeout=10)

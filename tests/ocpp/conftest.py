@@ -211,6 +211,4 @@ async def csms(database, tenant, aiohttp_server):
     csms.server = await aiohttp_server(app)
     async with aiohttp.ClientSession() as csms.session:
         yield csms
-        await csms.wire.registry.close()
-    for task in list(csms.wire.tasks):
-        await task
+        await csms.wire.close()

@@ -83,6 +83,11 @@ CASES = {
     "HUB_FEED_PER_PARTNER": ([("1", 1)], [("101", "from 1 to 100")]),
     "HUB_RENEWAL_OVERLAP": ([("60", 60.0)], [("0", "from 1 to 86400")]),
     "HUB_STILL_ALIVE_AFTER": ([("60", 60.0)], [("x", "from 1 to 86400")]),
+    "HUB_OCPP_TRUSTED_NETWORK": ([("true", True), ("off", False)], [("maybe", "true or false")]),
+    "HUB_OCPP_PROXY_CIDRS": (
+        [("10.0.0.0/8", (ip_network("10.0.0.0/8"),))],
+        [("private", "such as 10.20.0.0/16")],
+    ),
 }
 
 TAKEN = [(name, text, value) for name, (good, _) in CASES.items() for text, value in good]

@@ -1,0 +1,44 @@
+"""The hub's side of OCPP as one thing: what ``app.py`` mounts, starts and stops."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from hub.keys import DATABASE, KEYRING, SETTINGS
+from hub.ocpp.relay import Relay
+from hub.ocpp.server import WIRE, make_ocpp
+from hub.ocpp.stations import Stations
+from hub.ocpp.upkeep import Upkeep
+from hub.ocpp.wire import OnChange, Wire
+
+# Where nobody else can listen in.
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+
+STATIONS: web.AppKey[Stations] = web.AppKey("stations", Stations)
+UPKEEP: web.AppKey[Upkeep] = web.AppKey("ocpp upkeep", Upkeep)
+
+
+def mount(app: web.Application, on_change: OnChange) -> None:
+    """Serve stations at /ocpp and put ``STATIONS`` in place for whoever has commands for them."""
+    settings = app[SETTINGS]
+    wire = Wire(
+        app[DATABASE],
+        app[KEYRING],
+        on_change=on_change,
+        authorize_timeout=min(settings.authorize_timeout, 4.0),
+        trusted_network=settings.ocpp_trusted_network or settings.host in LOCAL,
+    )
+    app[WIRE] = wire
+    app[STATIONS] = Stations(wire, Relay(wire))
+    app[UPKEEP] = Upkeep(wire)
+    app.cleanup_ctx.append(serving)
+    app.add_subapp("/ocpp", make_ocpp(wire, proxies=settings.ocpp_proxy_cidrs))
+
+
+async def serving(app: web.Application) -> AsyncIterator[None]:
+    await app[STATIONS].relay.start()
+    await app[UPKEEP].start()
+    yield
+    await app[UPKEEP].stop()
+    await app[STATIONS].relay.stop()
+    await app[WIRE].close()
