@@ -18,6 +18,7 @@ from hub.errors import (
     MissingEndpoints,
     NotFound,
     RoutingError,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UnsupportedVersion,
@@ -86,6 +87,7 @@ class ChangedMeanwhile(AdminError):
 TRANSLATED: dict[type[HubError], tuple[int, str]] = {
     InvalidRequest: (400, "bad_input"),
     NotFound: (404, "not_found"),
+    TooManyRequests: (429, "too_many_requests"),
     Forbidden: (409, "conflict"),
     Unauthorized: (502, "partner_refused"),
     Unavailable: (503, "unavailable"),

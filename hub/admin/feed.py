@@ -134,7 +134,7 @@ async def open_setbacks(db: AsyncSession) -> dict[tuple[Any, str], int]:
         .where(Setback.settled_at.is_(None))
         .group_by(Setback.partner_id, Setback.module)
     )
-    return {(partner_id, module): count for partner_id, module, count in rows.tuples()}
+    return {(partner_id, module): count for partner_id, module, count in rows}
 
 
 @routes.post("/feed/{id}/retry", permission="feed.execute", body=Retry, answer=FeedStatus)

@@ -55,7 +55,10 @@ def explain(schema: Schema, error: ValidationError) -> BadInput:
     if not path or path == ("_schema",):
         return BadInput(message)
     path = tuple(part for part in path if part != "_schema")
-    return BadInput(f"{'.'.join(path)}: {message}", field=".".join(path), allowed=allowed(field))
+    # What a list says of its items is said of the list.
+    items = find(schema, path[:-1]) if path[-1].isdigit() else None
+    rule = allowed(field) or allowed(items)
+    return BadInput(f"{'.'.join(path)}: {message}", field=".".join(path), allowed=rule)
 
 
 def first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], str]:
@@ -90,20 +93,24 @@ def fields_of(holder: Any) -> Mapping[str, Any]:
 
 def allowed(field: Any) -> Any:
     """What may stand in a field: its choices or limits, or what its author wrote about it."""
-    if isinstance(field, fields.List):
-        field = field.inner
     if not isinstance(field, fields.Field):
         return None
     if "allowed" in field.metadata:
         return field.metadata["allowed"]
-    for validator in field.validators:
-        if isinstance(validator, validate.OneOf):
+    if isinstance(field, fields.List):
+        return allowed(field.inner) or "a list"
+    return next(filter(None, map(limits, field.validators)), KINDS.get(type(field)))
+
+
+def limits(validator: Any) -> Any:
+    match validator:
+        case validate.OneOf():
             return list(validator.choices)
-        if isinstance(validator, validate.Range):
+        case validate.Range():
             return {"min": validator.min, "max": validator.max}
-        if isinstance(validator, validate.Length):
+        case validate.Length():
             return {"min_length": validator.min, "max_length": validator.max or validator.equal}
-    return KINDS.get(type(field))
+    return None
 
 
 KINDS: Mapping[type[Any], str] = {

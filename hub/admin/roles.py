@@ -74,9 +74,7 @@ async def seed_roles(db: AsyncSession, *, everything: bool = False) -> dict[str,
     ``everything`` is for the first tenant of a hub: its administrators also run the hub as a whole.
     """
     rows = await db.execute(select(Permission.name, Permission.scope))
-    catalogue = [
-        name for name, scope in rows.tuples() if everything or scope != PermissionScope.GLOBAL
-    ]
+    catalogue = [name for name, scope in rows if everything or scope != PermissionScope.GLOBAL]
     wanted = {
         ADMINISTRATOR: ("May do everything.", catalogue),
         "Operator": (
@@ -195,7 +193,7 @@ async def set_permissions(db: AsyncSession, role_id: UUID, names: Iterable[str])
     rows = await db.execute(
         select(Permission.name, Permission.id).where(Permission.name.in_(wanted))
     )
-    known: dict[str, UUID] = dict(rows.tuples().all())
+    known: dict[str, UUID] = dict(rows.all())
     if unknown := sorted(wanted - set(known)):
         raise BadInput(
             f"permissions: There is no permission {unknown[0]!r}.",
@@ -219,7 +217,7 @@ async def shown(db: AsyncSession, roles: list[Role]) -> list[dict[str, Any]]:
         .order_by(Permission.name)
     )
     names: defaultdict[UUID, list[str]] = defaultdict(list)
-    for role_id, name in rows.tuples():
+    for role_id, name in rows:
         names[role_id].append(name)
     return [
         {**{name: getattr(role, name) for name in ROW}, "permissions": names[role.id]}

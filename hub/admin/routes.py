@@ -36,7 +36,7 @@ LARGEST_BODY = 256 * 1024
 
 @dataclass(frozen=True)
 class Operation:
-    """One route, callable as an aiohttp handler."""
+    """One route; ``serve`` is the aiohttp handler."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class Operation:
     answer: type[Schema] | None = None
     status: int = 200
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.Response:
         await check_permission(request, self.permission)
         if self.query:
             request[QUERY] = load(self.query, dict(request.query))

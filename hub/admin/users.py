@@ -155,7 +155,7 @@ async def set_roles(
     db: AsyncSession, request: web.Request, user_id: UUID, names: list[str]
 ) -> None:
     rows = await db.execute(select(Role.name, Role.id).where(Role.name.in_(names)))
-    known: dict[str, UUID] = dict(rows.tuples().all())
+    known: dict[str, UUID] = dict(rows.all())
     if unknown := sorted(set(names) - set(known)):
         raise BadInput(
             f"roles: There is no role {unknown[0]!r}.",
@@ -201,7 +201,7 @@ async def shown(db: AsyncSession, users: list[User]) -> list[dict[str, Any]]:
         .order_by(Role.name)
     )
     names: defaultdict[UUID, list[str]] = defaultdict(list)
-    for user_id, name in rows.tuples():
+    for user_id, name in rows:
         names[user_id].append(name)
     return [
         {**{name: getattr(user, name) for name in ROW}, "roles": names[user.id]} for user in users
