@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from marshmallow import fields
 
 from hub.ocpi.schemas.credentials import HubPartyId
-from hub.ocpi.schemas.types import (
+from hub.ocpi.schemas.enums import OneOf
+from hub.ocpi.schemas.fields import (
     URL,
     Anything,
     Boolean,
@@ -18,14 +19,12 @@ from hub.ocpi.schemas.types import (
     Latitude,
     Longitude,
     Number,
-    Object,
-    OneOf,
     String,
     TimeOfDay,
     Timestamp,
     Visible,
-    instance,
 )
+from hub.ocpi.schemas.objects import Object, instance
 
 Document = dict[str, Any]
 Values = st.SearchStrategy[Any]

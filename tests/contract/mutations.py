@@ -6,7 +6,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import Boolean, Integer, Number, Object, OneOf, String, instance
+from hub.ocpi.schemas.enums import OneOf
+from hub.ocpi.schemas.fields import Boolean, Integer, Number, String
+from hub.ocpi.schemas.objects import Object, instance
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,10 @@ from marshmallow import fields
 
 from hub.ocpi.schemas.commands import COMMAND_TYPE
 from hub.ocpi.schemas.compiled import SCHEMAS
+from hub.ocpi.schemas.enums import Enum, OneOf
+from hub.ocpi.schemas.fields import Integer, Value
+from hub.ocpi.schemas.objects import Object
 from hub.ocpi.schemas.sessions import CHARGING_PREFERENCES_RESPONSE
-from hub.ocpi.schemas.types import Enum, Integer, Object, OneOf, Value
 from tests.contract import specification
 
 specification.need(specification.TABLES)

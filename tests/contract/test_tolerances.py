@@ -8,7 +8,8 @@ import pytest
 from hub.errors import InvalidRequest
 from hub.ocpi.schemas import timestamps
 from hub.ocpi.schemas.compiled import check, split
-from hub.ocpi.schemas.types import JSON, Object, Value
+from hub.ocpi.schemas.fields import JSON, Value
+from hub.ocpi.schemas.objects import Object
 from hub.ocpi.versions import VERSIONS
 from tests.helpers import documents as own
 

@@ -6,8 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.ocpi.schemas.compiled import SCHEMAS, optional_in_patch, validator
-from hub.ocpi.schemas.tidying import tidied
-from hub.ocpi.schemas.types import (
+from hub.ocpi.schemas.fields import (
     URL,
     CiString,
     Date,
@@ -18,8 +17,9 @@ from hub.ocpi.schemas.types import (
     TimeOfDay,
     Timestamp,
     Visible,
-    instance,
 )
+from hub.ocpi.schemas.objects import instance
+from hub.ocpi.schemas.tidying import tidied
 from tests.contract.generated import JUNK, documents
 from tests.contract.mutations import mutations
 from tests.helpers import documents as own

@@ -1,29 +1,17 @@
 """Charge detail records, and what sessions share with them, as of OCPI 2.3.0."""
 
+from hub.ocpi.schemas.enums import OneOf, closed
+from hub.ocpi.schemas.fields import Boolean, CiString, Integer, Number, String, Text, Timestamp
 from hub.ocpi.schemas.locations import (
     CONNECTOR_FORMAT,
     CONNECTOR_TYPE,
     POWER_TYPE,
     GeoLocation,
 )
+from hub.ocpi.schemas.objects import Object, many, one, some
 from hub.ocpi.schemas.tariffs import Tariff
 from hub.ocpi.schemas.tokens import TOKEN_TYPE
-from hub.ocpi.schemas.types import (
-    Boolean,
-    CiString,
-    Integer,
-    Number,
-    Object,
-    OneOf,
-    Price,
-    String,
-    Text,
-    Timestamp,
-    closed,
-    many,
-    one,
-    some,
-)
+from hub.ocpi.schemas.types import Price
 
 AUTH_METHOD = closed("AuthMethod", "AUTH_REQUEST", "COMMAND", "WHITELIST")
 CDR_DIMENSION_TYPE = closed(

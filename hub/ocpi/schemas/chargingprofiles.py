@@ -1,16 +1,8 @@
 """Charging profiles, as of OCPI 2.3.0. Limits are in the profile's unit, times in seconds."""
 
-from hub.ocpi.schemas.types import (
-    URL,
-    Integer,
-    Number,
-    Object,
-    OneOf,
-    Timestamp,
-    closed,
-    many,
-    one,
-)
+from hub.ocpi.schemas.enums import OneOf, closed
+from hub.ocpi.schemas.fields import URL, Integer, Number, Timestamp
+from hub.ocpi.schemas.objects import Object, many, one
 
 CHARGING_PROFILE_RESPONSE_TYPE = closed(
     "ChargingProfileResponseType",

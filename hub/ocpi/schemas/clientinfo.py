@@ -1,6 +1,9 @@
 """HubClientInfo: how the parties behind a hub are connected. As of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.types import ROLE, CiString, Object, OneOf, Timestamp, closed
+from hub.ocpi.schemas.enums import OneOf, closed
+from hub.ocpi.schemas.fields import CiString, Timestamp
+from hub.ocpi.schemas.objects import Object
+from hub.ocpi.schemas.types import ROLE
 
 CONNECTION_STATUS = closed("ConnectionStatus", "CONNECTED", "OFFLINE", "PLANNED", "SUSPENDED")
 

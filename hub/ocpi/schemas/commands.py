@@ -1,19 +1,10 @@
 """Commands, their immediate answers and their results, as of OCPI 2.3.0."""
 
+from hub.ocpi.schemas.enums import OneOf, closed, open_enum
+from hub.ocpi.schemas.fields import URL, CiString, Integer, Timestamp
+from hub.ocpi.schemas.objects import Object, many, one
 from hub.ocpi.schemas.tokens import Token
-from hub.ocpi.schemas.types import (
-    URL,
-    CiString,
-    DisplayText,
-    Integer,
-    Object,
-    OneOf,
-    Timestamp,
-    closed,
-    many,
-    one,
-    open_enum,
-)
+from hub.ocpi.schemas.types import DisplayText
 
 COMMAND_TYPE = open_enum(
     "CommandType",

@@ -15,8 +15,9 @@ import jsonschema_rs
 
 from hub.errors import InvalidRequest
 from hub.ocpi.schemas import jsonschema, v2_2_1, v2_3_0
+from hub.ocpi.schemas.fields import JSON
+from hub.ocpi.schemas.objects import Object, instance
 from hub.ocpi.schemas.tidying import tidied
-from hub.ocpi.schemas.types import JSON, Object, instance
 
 Document = dict[str, Any]
 

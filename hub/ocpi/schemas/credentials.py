@@ -1,7 +1,10 @@
 """Credentials: who a platform is, and by which token to call it. As of OCPI 2.3.0."""
 
+from hub.ocpi.schemas.enums import OneOf
+from hub.ocpi.schemas.fields import URL, CiString, Visible
 from hub.ocpi.schemas.locations import BusinessDetails
-from hub.ocpi.schemas.types import ROLE, URL, CiString, Object, OneOf, Visible, one, some
+from hub.ocpi.schemas.objects import Object, one, some
+from hub.ocpi.schemas.types import ROLE
 
 
 class HubPartyId(CiString):

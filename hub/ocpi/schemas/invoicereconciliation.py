@@ -1,6 +1,7 @@
 """Invoice reconciliation: which CDRs an invoice covers. As of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.types import CiString, Object, Timestamp, some
+from hub.ocpi.schemas.fields import CiString, Timestamp
+from hub.ocpi.schemas.objects import Object, some
 
 
 class InvoiceReconciliationRecord(Object):

@@ -5,7 +5,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import JSON, Enum, Object, OneOf, Value, instance, nested
+from hub.ocpi.schemas.enums import Enum, OneOf
+from hub.ocpi.schemas.fields import JSON, Value
+from hub.ocpi.schemas.objects import Object, instance, nested
 
 DEFINITIONS = "#/$defs/"
 COMPONENTS = "#/components/schemas/"

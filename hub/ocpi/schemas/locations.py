@@ -1,26 +1,21 @@
 """Locations, their EVSEs, connectors and parking places, as of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.tokens import TOKEN_TYPE
-from hub.ocpi.schemas.types import (
+from hub.ocpi.schemas.enums import OneOf, closed, open_enum
+from hub.ocpi.schemas.fields import (
     URL,
     Boolean,
     CiString,
-    DisplayText,
     Integer,
     Latitude,
     Longitude,
     Number,
-    Object,
-    OneOf,
     String,
     TimeOfDay,
     Timestamp,
-    closed,
-    many,
-    one,
-    open_enum,
-    some,
 )
+from hub.ocpi.schemas.objects import Object, many, one, some
+from hub.ocpi.schemas.tokens import TOKEN_TYPE
+from hub.ocpi.schemas.types import DisplayText
 
 CAPABILITY = open_enum(
     "Capability",

@@ -1,20 +1,11 @@
 """Sessions and charging preferences, as of OCPI 2.3.0."""
 
 from hub.ocpi.schemas.cdrs import AUTH_METHOD, CdrToken, ChargingPeriod
+from hub.ocpi.schemas.enums import OneOf, closed
+from hub.ocpi.schemas.fields import Boolean, CiString, Number, String, Timestamp
+from hub.ocpi.schemas.objects import Object, many, one
 from hub.ocpi.schemas.tokens import PROFILE_TYPE
-from hub.ocpi.schemas.types import (
-    Boolean,
-    CiString,
-    Number,
-    Object,
-    OneOf,
-    Price,
-    String,
-    Timestamp,
-    closed,
-    many,
-    one,
-)
+from hub.ocpi.schemas.types import Price
 
 CHARGING_PREFERENCES_RESPONSE = closed(
     "ChargingPreferencesResponse",

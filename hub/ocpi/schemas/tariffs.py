@@ -1,23 +1,19 @@
 """Tariffs, as of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.locations import EnergyMix
-from hub.ocpi.schemas.types import (
+from hub.ocpi.schemas.enums import OneOf, closed
+from hub.ocpi.schemas.fields import (
     URL,
     CiString,
     Date,
-    DisplayText,
     Integer,
     Number,
-    Object,
-    OneOf,
     String,
     TimeOfDay,
     Timestamp,
-    closed,
-    many,
-    one,
-    some,
 )
+from hub.ocpi.schemas.locations import EnergyMix
+from hub.ocpi.schemas.objects import Object, many, one, some
+from hub.ocpi.schemas.types import DisplayText
 
 DAY_OF_WEEK = closed(
     "DayOfWeek", "MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"

@@ -12,7 +12,8 @@ from typing import Any
 
 from marshmallow import fields
 
-from hub.ocpi.schemas.types import Object, Value, instance, nested
+from hub.ocpi.schemas.fields import Value
+from hub.ocpi.schemas.objects import Object, instance, nested
 
 Document = dict[str, Any]
 Tidy = Callable[[Any], Any]

@@ -1,18 +1,9 @@
 """Tokens and their real-time authorization, as of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.types import (
-    Boolean,
-    CiString,
-    DisplayText,
-    Object,
-    OneOf,
-    String,
-    Timestamp,
-    closed,
-    many,
-    one,
-    open_enum,
-)
+from hub.ocpi.schemas.enums import OneOf, closed, open_enum
+from hub.ocpi.schemas.fields import Boolean, CiString, String, Timestamp
+from hub.ocpi.schemas.objects import Object, many, one
+from hub.ocpi.schemas.types import DisplayText
 
 ALLOWED_TYPE = closed("AllowedType", "ALLOWED", "BLOCKED", "EXPIRED", "NO_CREDIT", "NOT_ALLOWED")
 PROFILE_TYPE = closed("ProfileType", "CHEAP", "FAST", "GREEN", "REGULAR")

@@ -20,7 +20,9 @@ from hub.ocpi.schemas import (
     types,
     v2_3_0,
 )
-from hub.ocpi.schemas.types import Number, Object, OneOf, many, one, some
+from hub.ocpi.schemas.enums import OneOf
+from hub.ocpi.schemas.fields import Number
+from hub.ocpi.schemas.objects import Object, many, one, some
 
 CAPABILITY = locations.CAPABILITY.closed()
 CONNECTOR_TYPE = locations.CONNECTOR_TYPE.closed(without=("MCS", "SAE_J3400"))

@@ -17,7 +17,7 @@ from hub.ocpi.schemas import (
     types,
     versions,
 )
-from hub.ocpi.schemas.types import Object
+from hub.ocpi.schemas.objects import Object
 
 MODULES = (
     types,

@@ -1,17 +1,8 @@
 """Versions, their details and the envelope around every answer, as of OCPI 2.3.0."""
 
-from hub.ocpi.schemas.types import (
-    URL,
-    Anything,
-    Integer,
-    Object,
-    OneOf,
-    String,
-    Timestamp,
-    closed,
-    open_enum,
-    some,
-)
+from hub.ocpi.schemas.enums import OneOf, closed, open_enum
+from hub.ocpi.schemas.fields import URL, Anything, Integer, String, Timestamp
+from hub.ocpi.schemas.objects import Object, some
 
 INTERFACE_ROLE = closed("InterfaceRole", "SENDER", "RECEIVER")
 MODULE_ID = open_enum(

@@ -16,7 +16,7 @@ from typing import Any
 
 from hub.errors import InvalidRequest
 from hub.ocpi.schemas import compiled
-from hub.ocpi.schemas.types import Object
+from hub.ocpi.schemas.objects import Object
 
 Document = dict[str, Any]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from hub.ocpi.schemas.objects import Object, instance
 from hub.ocpi.schemas.tidying import tidy_of
-from hub.ocpi.schemas.types import Object, instance
 from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate
 
 ABSENT: Any = object()
