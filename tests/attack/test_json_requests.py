@@ -36,6 +36,8 @@ async def kept(hub):
             text(
                 "select table_name from information_schema.columns"
                 " where column_name = 'document' and table_schema = current_schema()"
+                # The hub itself tells there who is connected.
+                " and table_name <> 'ocpi_clientinfo'"
             )
         )
         return {

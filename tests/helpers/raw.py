@@ -33,6 +33,8 @@ async def exchange(port: int, request: bytes, *, within: float = 10) -> RawAnswe
                 ),
                 0,
             )
+            if request.startswith(b"HEAD "):
+                length = 0
             return RawAnswer(int(text.split()[1]), text, await reader.readexactly(length))
     finally:
         writer.close()
