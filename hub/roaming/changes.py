@@ -35,7 +35,8 @@ class Change:
 
     ``document`` is canonical JSON text, None for a DELETE; ``path`` comes below the receiver's
     endpoint. ``origin`` is the partner it came from: it does not go back there. ``parent`` is the
-    location of an EVSE; ``after`` what the receiver must have taken before this.
+    location of an EVSE; ``after`` what the receiver must have taken before this. ``only`` are the
+    parties that may have it, where not everybody may.
     """
 
     place: Place
@@ -53,6 +54,7 @@ class Change:
     params: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None
     after: str | None = None
+    only: frozenset[Party] | None = None
     urgent: bool = False
 
     @property

@@ -6,19 +6,20 @@ bare ``offset`` costs a walk over the index alone. Documents come out as text an
 parsed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, cast, false, func, or_, select, true, tuple_
+from sqlalchemy import Select, and_, cast, false, func, or_, select, tuple_
 from sqlalchemy import Text as SQLText
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.objects import EVSE
+from hub.models.objects import EVSE, Location
 from hub.models.values import Party
 from hub.roaming.modules import LOCATIONS, Module
 from hub.roaming.objects import compose
+from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
 
 
@@ -30,17 +31,19 @@ class Kept(NamedTuple):
     same_since: str
     page_seq: int
     object_id: str
-    publish: bool = True
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list is narrowed to: owners, receivers (sessions, CDRs), ``last_updated`` in [from,
-    to).
+    """What a list is narrowed to.
+
+    Owners; receivers of sessions and CDRs; ``last_updated`` in [from, to). ``viewers`` are the
+    parties that look: of unpublished locations they see those that let their tokens in (LOC-05).
     """
 
     owners: Sequence[Party]
     receivers: Sequence[Party] | None = None
+    viewers: Sequence[Party] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
 
@@ -53,6 +56,8 @@ class Filter:
             conditions.append(
                 in_parties(table.receiver_country_code, table.receiver_party_id, self.receivers)
             )
+        if table is Location:
+            conditions.append(open_to(self.viewers))
         if self.date_from is not None:
             conditions.append(table.last_updated >= self.date_from)
         if self.date_to is not None:
@@ -65,6 +70,14 @@ def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:
     if not parties:
         return false()
     return or_(*(and_(country == one.country_code, party == one.party_id) for one in parties))
+
+
+def open_to(viewers: Collection[Party]) -> Any:
+    """Published, their own, or letting one of their tokens in."""
+    return or_(
+        in_parties(Location.country_code, Location.party_id, sorted(viewers)),
+        LISTED.bindparams(viewers=[str(party) for party in viewers]),
+    )
 
 
 async def owners(db: AsyncSession, module: Module) -> list[Party]:
@@ -120,24 +133,31 @@ async def page(
     return await composed(db, module, (await db.execute(found)).all())
 
 
-async def get(db: AsyncSession, module: Module, key: Key, *, deleted: bool = False) -> Kept | None:
-    """One object by its key."""
+async def get(
+    db: AsyncSession, module: Module, key: Key, *, viewers: Collection[Party] | None = None
+) -> Kept | None:
+    """One object by its key; with ``viewers``, only if they may see it should it be unpublished."""
     table: Any = module.table
     found = rows_of(module).where(
         table.country_code == key.country_code,
         table.party_id == key.party_id,
         table.object_key == key.object_key,
+        table.deleted_at.is_(None),
     )
-    if not deleted:
-        found = found.where(table.deleted_at.is_(None))
+    if module is LOCATIONS and viewers is not None:
+        found = found.where(open_to(viewers))
     kept = await composed(db, module, (await db.execute(found)).all())
     return kept[0] if kept else None
 
 
-async def find(db: AsyncSession, module: Module, object_key: str) -> list[Kept]:
+async def find(
+    db: AsyncSession, module: Module, object_key: str, *, viewers: Collection[Party] = ()
+) -> list[Kept]:
     """Every object with that id, whoever owns it: Sender URLs do not name the owner (AMB-18)."""
     table: Any = module.table
     found = rows_of(module).where(table.object_key == object_key, table.deleted_at.is_(None))
+    if module is LOCATIONS:
+        found = found.where(open_to(viewers))
     return await composed(db, module, (await db.execute(found)).all())
 
 
@@ -152,7 +172,6 @@ def rows_of(module: Module) -> Select[Any]:
         table.same_since,
         table.page_seq,
         table.object_id,
-        table.publish if module is LOCATIONS else true(),
     )
     return rows
 
@@ -166,11 +185,10 @@ async def composed(db: AsyncSession, module: Module, found: Sequence[Any]) -> li
         kept.append(
             Kept(
                 key,
-                compose(row[3], row[4], None if parts is None else [text for text, _ in parts]),
+                compose(row[3], row[4], [text for text, _ in parts or []] or None),
                 max([row[5], *(since for _, since in parts or [])]),
                 row[6],
                 row[7],
-                row[8],
             )
         )
     return kept

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.values import Place
+from hub.models.values import Party, Place
 from hub.roaming.audience import Audience
 from hub.roaming.changes import (
     BETWEEN,
@@ -31,17 +31,18 @@ from hub.roaming.changes import (
 )
 from hub.roaming.modules import LOCATIONS
 from hub.roaming.objects import compose
+from hub.roaming.publication import admitted
 
 LocationKey = tuple[str, str, str]
 
 EVSE_PARTS = (*KEY_PARTS, "evses")
 
 READ_LOCATIONS = text(
-    f"select {COLUMNS.format('')} from ocpi_locations"  # noqa: S608 - all of it is ours
+    f"select {COLUMNS.format('')}, publish from ocpi_locations"  # noqa: S608 - all of it is ours
     f" where {BETWEEN.format('')} and deleted_at is null {IN_ORDER.format('')}"
 )
 FIND_LOCATIONS = keyed(
-    f"select {COLUMNS.format('')} from ocpi_locations"  # noqa: S608 - all of it is ours
+    f"select {COLUMNS.format('')}, publish from ocpi_locations"  # noqa: S608 - all of it is ours
     " where (country_code, party_id, object_key) in"
     " (select * from unnest(:countries, :parties, :keys)) and deleted_at is null",
     *KEY_PARTS,
@@ -49,7 +50,7 @@ FIND_LOCATIONS = keyed(
 
 WITH_LOCATION = (
     f"select {COLUMNS.format('evse.')}, evse.location_key,"  # noqa: S608 - all of it is ours
-    " location.object_id as location_id"
+    " location.object_id as location_id, location.publish"
     " from ocpi_evses as evse join ocpi_locations as location"
     " on location.country_code = evse.country_code and location.party_id = evse.party_id"
     " and location.object_key = evse.location_key and location.deleted_at is null"
@@ -113,13 +114,15 @@ async def tell(db: AsyncSession, rows: Sequence[Row[Any]]) -> list[Change]:
         found = await db.execute(FIND_LOCATIONS, columns_of(missing, *KEY_PARTS))
         whole |= {location_key(row): row for row in found}
     evses = await evses_of(db, whole.keys())
+    hidden = {location_key(row) for row in [*rows, *whole.values()] if not row.publish}
+    only = await admitted(db, hidden)
     changes: dict[str, Change] = {}
     for row in rows:
         key = location_key(row)
         if key in whole:
-            change = location_change(whole[key], evses.get(key, []), place_of(row))
+            change = location_change(whole[key], evses.get(key, []), place_of(row), only.get(key))
         else:
-            change = evse_change(row)
+            change = evse_change(row, only.get(key))
         changes.pop(change.ref, None)
         changes[change.ref] = change
     return list(changes.values())
@@ -145,7 +148,9 @@ async def evses_of(
     return found
 
 
-def location_change(row: Row[Any], evses: Sequence[Row[Any]], place: Place) -> Change:
+def location_change(
+    row: Row[Any], evses: Sequence[Row[Any]], place: Place, only: frozenset[Party] | None
+) -> Change:
     texts = [compose(evse.document, evse.last_updated_text) for evse in evses]
     # A location without any EVSE has no such list, unless its owner sent one and all are gone.
     document = compose(row.document, row.last_updated_text, texts or None)
@@ -160,10 +165,11 @@ def location_change(row: Row[Any], evses: Sequence[Row[Any]], place: Place) -> C
         same_since=max([row.same_since, *(evse.same_since for evse in evses)]),
         origin=row.partner_id,
         broadcast=row.broadcast,
+        only=only,
     )
 
 
-def evse_change(row: Row[Any]) -> Change:
+def evse_change(row: Row[Any], only: frozenset[Party] | None) -> Change:
     parent = "/".join(location_key(row))
     return Change(
         place=place_of(row),
@@ -177,8 +183,13 @@ def evse_change(row: Row[Any]) -> Change:
         origin=row.partner_id,
         broadcast=row.broadcast,
         parent=parent,
+        only=only,
     )
 
 
 def addressees(audience: Audience, change: Change) -> Addressees:
-    return audience.receivers(LOCATIONS, change.owner, change.receiver, change.origin)
+    """Unpublished locations go to those whose tokens they let in (LOC-05)."""
+    receivers = audience.receivers(LOCATIONS, change.owner, change.receiver, change.origin)
+    if change.only is None:
+        return receivers
+    return [(connection, party) for connection, party in receivers if party in change.only]

@@ -28,7 +28,7 @@ class Totals:
         if wanted.date_from is not None or wanted.date_to is not None:
             return await listing.count(db, module, wanted)
         receivers = None if wanted.receivers is None else tuple(wanted.receivers)
-        key = (tenant_id, module.name, tuple(wanted.owners), receivers)
+        key = (tenant_id, module.name, tuple(wanted.owners), receivers, tuple(wanted.viewers))
         counted_at, total = self.kept.get(key, (0.0, 0))
         if time.monotonic() - counted_at > MOMENT:
             total = await listing.count(db, module, wanted)

@@ -54,7 +54,9 @@ async def test_an_emsp_pushes_tokens_and_finds_them_by_type_TOK_03(emsp):
 
 
 async def test_unknown_fields_and_stamps_survive_TRANSPORT_17_HUB_42(cpo, emsp):
-    sent = location(version=V, favourite_colour={"name": "blue"}, last_updated="2024-02-03T04:05:06Z")
+    sent = location(
+        version=V, favourite_colour={"name": "blue"}, last_updated="2024-02-03T04:05:06Z"
+    )
     sent["evses"] = [evse(version=V, last_updated="2024-02-03T04:05:06Z", hue=7)]
     sent["evses"][0]["connectors"][0]["last_updated"] = "2024-02-03T04:05:06Z"
 
@@ -84,7 +86,9 @@ async def test_evses_and_connectors_have_urls_of_their_own(cpo, emsp):
 async def test_parts_of_what_is_unknown_are_404_and_2003_LOC_14(cpo):
     answers = [
         await cpo.put("locations/NL/ONE/NO/E1", evse(version=V)),
-        await cpo.patch("locations/NL/ONE/NO", {"name": "x", "last_updated": "2025-01-01T00:00:00Z"}),
+        await cpo.patch(
+            "locations/NL/ONE/NO", {"name": "x", "last_updated": "2025-01-01T00:00:00Z"}
+        ),
         await cpo.get("locations/NL/ONE/NO", side="RECEIVER"),
     ]
 
@@ -295,8 +299,53 @@ async def test_dates_are_from_inclusive_to_exclusive_TRANSPORT_56(cpo, emsp):
     assert answer.headers["X-Total-Count"] == "2"
 
 
-async def test_an_unpublished_location_is_not_in_the_list_LOC_05(cpo, emsp):
-    await cpo.put("locations/NL/ONE/L1", location(version=V, publish=False))
+LET_IN = {
+    "uid": {"uid": token()["uid"].lower(), "type": "RFID"},
+    "visual number": {"visual_number": token()["visual_number"], "issuer": token()["issuer"]},
+    "group": {"group_id": "FLEET-7"},
+}
+KEPT_OUT = {
+    "another uid": {"uid": "0011", "type": "RFID"},
+    "another type": {"uid": token()["uid"], "type": "APP_USER"},
+    "another issuer": {"visual_number": token()["visual_number"], "issuer": "Somebody"},
+    "one of two": {"uid": token()["uid"], "type": "RFID", "group_id": "OTHERS"},
+}
+
+
+@pytest.mark.parametrize("entry", LET_IN.values(), ids=LET_IN)
+async def test_an_unpublished_location_is_for_the_tokens_it_lets_in_LOC_05(
+    hub, cpo, emsp, partners, entry
+):
+    stranger = await partners.enter_async_context(FakePartner("FR*ZZZ EMSP"))
+    await hub.connect(stranger)
+    await emsp.put(f"tokens/DE/TWO/{token()['uid']}", token(group_id="fleet-7"))
+
+    others = {"uid": "X", "type": "RFID"}
+    sent = location(version=V, publish=False, publish_allowed_to=[others, entry])
+    await cpo.put("locations/NL/ONE/L1", sent)
+    await cpo.patch(
+        "locations/NL/ONE/L1/E1", {"status": "CHARGING", "last_updated": "2025-09-01T00:00:00Z"}
+    )
+    await hub.deliver()
+
+    assert [one["id"] for one in (await emsp.get("locations")).data] == ["L1"]
+    assert (await emsp.get("locations/L1")).http_status == 200
+    assert {push.module for push in emsp.received} == {"locations"}
+    listed = await stranger.get("locations")
+    assert (listed.data, listed.headers["X-Total-Count"]) == ([], "0")
+    assert (await stranger.get("locations/L1")).http_status == 404
+    assert stranger.received == []
+    assert (await cpo.get("locations/NL/ONE/L1", side="RECEIVER")).data["id"] == "L1"
+
+
+@pytest.mark.parametrize("entry", KEPT_OUT.values(), ids=KEPT_OUT)
+async def test_an_unpublished_location_is_for_no_other_token_LOC_05(hub, cpo, emsp, entry):
+    await emsp.put(f"tokens/DE/TWO/{token()['uid']}", token(group_id="FLEET-7"))
+
+    await cpo.put(
+        "locations/NL/ONE/L1", location(version=V, publish=False, publish_allowed_to=[entry])
+    )
+    await hub.deliver()
 
     assert (await emsp.get("locations")).data == []
-    assert (await cpo.get("locations/NL/ONE/L1", side="RECEIVER")).http_status == 200
+    assert [push for push in emsp.received if push.module == "locations"] == []

@@ -146,7 +146,9 @@ async def test_the_receivers_refusal_is_relayed_as_its_own_TRANSPORT_85(cpo, ems
     assert parties(answer.headers)["from"] == EMSP
 
 
-async def test_a_get_reaches_the_party_and_its_pages_lead_back_through_the_hub_HUB_41(hub, cpo, emsp):
+async def test_a_get_reaches_the_party_and_its_pages_lead_back_through_the_hub_HUB_41(
+    hub, cpo, emsp
+):
     cpo.own["tariffs"] = [tariff(version=V, id=f"T{n}") for n in range(5)]
     cpo.page_limit = 2
 
@@ -313,14 +315,18 @@ async def test_a_cdr_of_somebody_else_is_refused_T_04(cpo, emsp):
 
 
 async def test_an_emsp_may_not_push_what_a_cpo_owns(emsp):
-    answer = await emsp.put("tariffs/DE/TWO/T1", tariff(version=V, country_code="DE", party_id="TWO"))
+    answer = await emsp.put(
+        "tariffs/DE/TWO/T1", tariff(version=V, country_code="DE", party_id="TWO")
+    )
 
     assert (answer.http_status, answer.status_code) == (404, 2001)
 
 
 @pytest.mark.parametrize("half", ["OCPI-to-party-id", "OCPI-to-country-code"])
 async def test_half_an_address_is_2001_HUB_16(cpo, half):
-    answer = await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), headers={half: "NL"[: len(half)]})
+    answer = await cpo.put(
+        "tariffs/NL/ONE/T1", tariff(version=V), headers={half: "NL"[: len(half)]}
+    )
 
     assert answer.status_code == 2001
 
@@ -338,9 +344,7 @@ async def test_without_sender_the_only_party_is_meant_HUB_15(hub, cpo, partners)
     await hub.connect(both)
 
     alone = await cpo.get("tokens", from_=None)
-    by_url = await both.put(
-        "tariffs/NL/AAA/T1", tariff(version=V, party_id="AAA"), from_=None
-    )
+    by_url = await both.put("tariffs/NL/AAA/T1", tariff(version=V, party_id="AAA"), from_=None)
     unclear = await both.get("tokens", from_=None, to=cpo)
 
     assert parties(alone.headers)["to"] == CPO

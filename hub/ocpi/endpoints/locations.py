@@ -23,7 +23,7 @@ async def find_evse(request: web.Request) -> web.Response:
 
 def part_of(request: web.Request, kept: Kept) -> web.Response:
     """The EVSE or connector of a location, in the caller's version."""
-    location = request[VERSION].downgrade("Location", codec.read(kept.text))
+    location = request[VERSION].downgrade("Location", codec.read_stored(kept.text))
     uid, connector_id = request.match_info["evse_uid"], request.match_info.get("connector_id")
     part = one(location.get("evses") or [], "uid", uid)
     if connector_id is not None:

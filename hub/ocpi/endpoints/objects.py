@@ -34,6 +34,7 @@ async def list_objects(request: web.Request) -> web.Response:
         wanted = Filter(
             owners,
             receivers=sorted(partner.parties) if module.private else None,
+            viewers=sorted(partner.parties),
             date_from=page.date_from,
             date_to=page.date_to,
         )
@@ -53,12 +54,10 @@ async def list_objects(request: web.Request) -> web.Response:
 def written(request: web.Request, module: Module, kept: Kept) -> str | None:
     """An object in the caller's version; None where that version cannot say it."""
     version = request[VERSION]
-    if not kept.publish and module is LOCATIONS:
-        return None  # LOC-05: an unpublished location is read by its id, not found in a list
     if kept.same_since <= version.number:
         return kept.text
     try:
-        return codec.write_text(version.downgrade(module.kind, codec.read(kept.text)))
+        return codec.write_text(version.downgrade(module.kind, codec.read_stored(kept.text)))
     except NotExpressible:
         return None
 
@@ -80,7 +79,7 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
     object_id = request.match_info["id"]
     key = object_key(module, owner, object_id, pushes.token_type(request))
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
-        kept = await listing.get(db, module, key)
+        kept = await listing.get(db, module, key, viewers=partner.parties)
     if kept is None or not may_see(request, module, kept):
         raise module.unknown(f"{module.kind} {object_id} of {owner} is unknown.")
     return kept
@@ -88,8 +87,9 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
 
 async def find_visible(request: web.Request, module: Module) -> Kept:
     object_id = request.match_info["id"]
-    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
-        found = await listing.find(db, module, object_id.upper())
+    partner = request[PARTNER]
+    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+        found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)
     candidates = [kept for kept in found if may_see(request, module, kept)]
     if not candidates:
         raise module.unknown(f"{module.kind} {object_id} is unknown.")
@@ -105,7 +105,7 @@ async def find_visible(request: web.Request, module: Module) -> Kept:
 
 def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
     owner = Party(kept.key.country_code, kept.key.party_id)
-    receiver = pushes.receiver(module, codec.read(kept.text)) if module.private else None
+    receiver = pushes.receiver(module, codec.read_stored(kept.text)) if module.private else None
     return request[AUDIENCE].may_see(request[PARTNER], module, owner, receiver)
 
 
@@ -114,7 +114,7 @@ def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:
     if kept.same_since <= version.number:
         return success(text=kept.text)
     try:
-        return success(version.downgrade(module.kind, codec.read(kept.text)))
+        return success(version.downgrade(module.kind, codec.read_stored(kept.text)))
     except NotExpressible as error:
         raise NotFound(
             f"{module.kind} {kept.object_id} cannot be expressed in OCPI {version.number}: {error}"

@@ -32,7 +32,7 @@ def url_owner(request: web.Request) -> Party:
 
 def token_type(request: web.Request, body: Document | None = None) -> str:
     """The token's type: the query says it, else the body, else it is RFID (TOK-03)."""
-    told = request.query.get("type")
+    told = request.query.get("type") or request.query.get("token_type")
     written = (body or {}).get("type")
     if told and written and told != written:
         raise InvalidRequest(f"type: the URL says {told}, the token {written}.")

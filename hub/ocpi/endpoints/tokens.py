@@ -49,7 +49,7 @@ async def authorize(request: web.Request) -> web.Response:
             raise
         log.warning("issuer did not answer", issuer=str(issuer), reason=str(error))
         request[ANSWERED_BY] = request[PARTNER].hub
-        return success(decided(request, codec.read(kept.text)))
+        return success(decided(request, codec.read_stored(kept.text)))
 
 
 async def find_token(request: web.Request, key: str) -> Kept | None:
