@@ -17,7 +17,7 @@ from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import NotExpressible
 from hub.roaming import listing
 from hub.roaming.listing import Filter, Kept
-from hub.roaming.modules import LOCATIONS, MODULES, SESSIONS, Module
+from hub.roaming.modules import MODULES, SESSIONS, Module
 from hub.roaming.objects import Stored, object_key
 
 
