@@ -25,6 +25,7 @@ from hub.ocpi import forward
 from hub.ocpi.api import make_api
 from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
+from hub.ocpi.issuers import Issuers
 from hub.ocpi.limits import Limits
 from hub.ocpi.outbound import Outbound
 from hub.ocpi.sender import Sender
@@ -35,6 +36,9 @@ from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
 from hub.security import Keyring
 from hub.settings import Settings
+
+# Seconds an issuer has to answer while a driver stands at a station, which itself gives up soon.
+STATION_PATIENCE = 3.0
 
 
 def make_app(settings: Settings, *, database_url: str) -> web.Application:
@@ -56,7 +60,9 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
-    ocpp.mount(app, passing_on(app))
+    budget = min(settings.authorize_timeout, STATION_PATIENCE)
+    issuers = Issuers(app[DATABASE], app[CLIENT], timeout=budget)
+    ocpp.mount(app, passing_on(app), issuers)
     app[health.HEALTH] = health.Health()
     app.add_routes(health.routes)
     return app

@@ -10,6 +10,7 @@ from hub.ocpp.server import WIRE, make_ocpp
 from hub.ocpp.stations import Stations
 from hub.ocpp.upkeep import Upkeep
 from hub.ocpp.wire import OnChange, Wire
+from hub.roaming.ports import Issuers
 
 # Where nobody else can listen in.
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -18,12 +19,13 @@ STATIONS: web.AppKey[Stations] = web.AppKey("stations", Stations)
 UPKEEP: web.AppKey[Upkeep] = web.AppKey("ocpp upkeep", Upkeep)
 
 
-def mount(app: web.Application, on_change: OnChange) -> None:
+def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
     """Serve stations at /ocpp and put ``STATIONS`` in place for whoever has commands for them."""
     settings = app[SETTINGS]
     wire = Wire(
         app[DATABASE],
         app[KEYRING],
+        issuers=issuers,
         on_change=on_change,
         authorize_timeout=min(settings.authorize_timeout, 4.0),
         trusted_network=settings.ocpp_trusted_network or settings.host in LOCAL,

@@ -80,6 +80,8 @@ class Station:
         task = asyncio.create_task(self.guarded(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        # A task that is cancelled before it began never awaits what it was given.
+        task.add_done_callback(lambda _: work.close())
 
     async def guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:

@@ -1,0 +1,97 @@
+"""A station of our own and an eMSP, with the whole hub between them."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import aiohttp
+import pytest
+from ocpp.v16 import call
+
+from hub.keys import KEYRING
+from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.hub import RunningHub
+from tests.helpers.partner import FakePartner
+
+RFID = {
+    "country_code": "DE",
+    "party_id": "TWO",
+    "uid": "CARD1",
+    "type": "RFID",
+    "contract_id": "DE-TWO-C1",
+    "issuer": "Two",
+    "valid": True,
+    "whitelist": "NEVER",
+    "last_updated": "2026-01-01T00:00:00Z",
+}
+
+
+def iso(minutes=0):
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture
+async def hub(postgres, data_dir, tenant):
+    running = RunningHub(postgres.url, data_dir, tenant.id)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def own(csms, hub):
+    """The stations' side of the running hub, in place of the one that ``csms`` serves."""
+    csms.keyring = hub.app[KEYRING]
+    csms.url = lambda path: f"{hub.url}/ocpp/{path}"
+    return csms
+
+
+async def until(found, seconds=20):
+    async with asyncio.timeout(seconds):
+        while not (value := found()):
+            await asyncio.sleep(0.05)
+    return value
+
+
+def pushed(emsp, prefix):
+    return [push for push in emsp.received if push.path.startswith(prefix)]
+
+
+async def test_a_card_of_an_emsp_charges_at_our_station(hub, own):
+    """Authorised by its issuer in real time, seen as a session, billed by one priced CDR."""
+    async with FakePartner("DE*TWO EMSP") as emsp:
+        await hub.connect(emsp)
+        answer = await emsp.put("tokens/DE/TWO/CARD1", RFID)
+        assert answer.ok, answer.text
+        emsp.authorizations["CARD1"] = {
+            "allowed": "ALLOWED",
+            "token": RFID,
+            "authorization_reference": "AR-1",
+        }
+        made = await own.add_station()
+        async with own.connect(made) as station:
+            await station.boot()
+            answer = await station.ask(call.Authorize("CARD1"))
+            assert answer.id_tag_info["status"] == "Accepted"
+            begun = await station.ask(call.StartTransaction(1, "CARD1", 1000, iso(-2)))
+            await until(lambda: pushed(emsp, "sessions/"))
+            await station.ask(call.StopTransaction(2500, iso(), begun.transaction_id))
+            await until(lambda: pushed(emsp, "cdrs"))
+
+    session = pushed(emsp, "sessions/")[-1].body
+    [cdr] = [push.body for push in pushed(emsp, "cdrs")]
+    assert session["authorization_reference"] == "AR-1"
+    assert (cdr["total_energy"], cdr["total_cost"]) == (1.5, {"excl_vat": 0.38})
+    assert made.identity not in str([push.body for push in emsp.received])
+
+
+async def test_the_hub_sends_its_stations_away_when_it_stops(hub, own):
+    made = await own.add_station()
+    async with aiohttp.ClientSession() as session:
+        async with session.ws_connect(
+            own.url(made.identity), protocols=["ocpp1.6"], headers=basic(made.identity, PASSWORD)
+        ) as socket:
+            stopping = asyncio.create_task(hub.stop())
+            while (await socket.receive(10)).type is aiohttp.WSMsgType.TEXT:
+                pass
+            assert socket.close_code == 1001
+        await stopping
