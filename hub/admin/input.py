@@ -88,7 +88,9 @@ def fields_of(holder: Any) -> Mapping[str, Any]:
         holder = holder.inner
     if isinstance(holder, fields.Nested):
         holder = holder.schema
-    return holder.fields if isinstance(holder, Schema) else {}
+    if not isinstance(holder, Schema):
+        return {}
+    return {field.data_key or name: field for name, field in holder.fields.items()}
 
 
 def allowed(field: Any) -> Any:

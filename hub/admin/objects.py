@@ -63,7 +63,10 @@ class Delivery(Schema):
 
 
 class ObjectInFull(ObjectRow):
-    document = fields.Dict(metadata={"description": "The canonical object (OCPI 2.3.0)."})
+    document = fields.Dict(
+        allow_none=True,
+        metadata={"description": "The canonical object (OCPI 2.3.0); null when it is deleted."},
+    )
     deliveries = fields.List(
         fields.Nested(Delivery), metadata={"description": "Everybody who is to have it."}
     )
@@ -114,14 +117,14 @@ async def show_object(request: web.Request) -> Any:
     audience = await request.config_dict[DIRECTORY].audience(request[ACTOR].tenant_id)
     async with transaction(request) as db:
         row = await read_row(db, module, key)
-        kept = await listing.get(db, module, key, deleted=True)
-        assert kept is not None
+        kept = await listing.get(db, module, key)
         source = SOURCES[module.name]
         # None for an object that is gone where OCPI has no way to say so.
         change = next(iter(await source.find(db, [object_ref(key)])), None)
         deliveries = await states(db, source, change, audience) if change else []
     row.module, row.ref = module.name, ref(row)
-    row.document, row.deliveries = codec.read(kept.text, max_nodes=10**6), deliveries
+    row.document = codec.read(kept.text, max_nodes=10**6) if kept else None
+    row.deliveries = deliveries
     return row
 
 

@@ -240,7 +240,7 @@ async def join_again(request: web.Request) -> Any:
         if partner.token_to_send is not None:
             raise Conflict(
                 f"{partner.name} is registered.",
-                next_step=f"For new tokens: hub partner renew {partner_id}",
+                next_step=f"hub partner renew {partner_id}",
             )
     return await register(request, partner_id)
 

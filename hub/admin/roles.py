@@ -15,6 +15,7 @@ from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Conflict, NotAllowed
 from hub.admin.input import Input
+from hub.admin.lockout import nobody_locked_out
 from hub.admin.output import (
     PageQuery,
     Versioned,
@@ -153,7 +154,8 @@ async def change_role(request: web.Request) -> Any:
         [before] = await shown(db, [role])
         if "permissions" in body:
             refuse_gift(request, set(body["permissions"]) - set(before["permissions"]))
-            await set_permissions(db, role.id, body["permissions"])
+            async with nobody_locked_out(db):
+                await set_permissions(db, role.id, body["permissions"])
         role.name = body.get("name", role.name)
         role.description = body.get("description", role.description)
         # A new list of permissions is a change of the role, though another table keeps it.
@@ -181,7 +183,9 @@ async def delete_role(request: web.Request) -> Any:
         expect_version(request, role)
         refuse_system(role)
         [before] = await shown(db, [role])
-        await db.delete(role)
+        async with nobody_locked_out(db):
+            await db.delete(role)
+            await db.flush()
         await audit.record(
             db, AuditAction.DELETE, "role", role.id, before=before, severity="MEDIUM"
         )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from aiohttp import web
 from marshmallow import Schema, fields, validate
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm.attributes import flag_modified
 
@@ -14,6 +14,7 @@ from hub import audit
 from hub.admin.auth import ACTOR, role_permissions, transaction, user_permissions
 from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input
+from hub.admin.lockout import nobody_locked_out
 from hub.admin.output import (
     PageQuery,
     Versioned,
@@ -25,13 +26,11 @@ from hub.admin.output import (
 )
 from hub.admin.roles import refuse_gift
 from hub.admin.routes import BODY, QUERY, Routes
-from hub.models.tenants import Permission, Role, RolePermission, User, UserRole
+from hub.models.tenants import Role, User, UserRole
 from hub.models.values import AuditAction, UserStatus, UserType
 
 routes = Routes("Users")
 NAMED = ("user", "hub user list")
-# Who may change users can undo what was done to others; one such user must remain.
-KEEPS_THE_TENANT = "users.update"
 
 
 class UserShown(Versioned):
@@ -107,18 +106,16 @@ async def change_user(request: web.Request) -> Any:
     async with transaction(request) as db:
         user = await find(db, User, path_id(request), *NAMED)
         expect_version(request, user)
-        kept = await somebody_keeps(db)
         [before] = await shown(db, [user])
         # Whoever is changed must not be able to do more than the one who changes them.
         refuse_gift(request, await user_permissions(db, user.id))
-        for name, value in body.items():
-            setattr(user, name, value.lower() if name == "email" else value)
-        if roles is not None:
-            await set_roles(db, request, user.id, roles)
-            flag_modified(user, "user_type")
-        await db.flush()
-        if kept:
-            await refuse_lockout(db)
+        async with nobody_locked_out(db):
+            for name, value in body.items():
+                setattr(user, name, value.lower() if name == "email" else value)
+            if roles is not None:
+                await set_roles(db, request, user.id, roles)
+                flag_modified(user, "user_type")
+            await db.flush()
         await db.refresh(user)
         [answer] = await shown(db, [user])
         await audit.record(
@@ -142,12 +139,10 @@ async def delete_user(request: web.Request) -> Any:
         if user.id == request[ACTOR].id:
             raise Conflict("You cannot delete yourself.", next_step="Let another user do it.")
         refuse_gift(request, await user_permissions(db, user.id))
-        kept = await somebody_keeps(db)
         [before] = await shown(db, [user])
-        await db.delete(user)
-        await db.flush()
-        if kept:
-            await refuse_lockout(db)
+        async with nobody_locked_out(db):
+            await db.delete(user)
+            await db.flush()
         await audit.record(db, AuditAction.DELETE, "user", user.id, before=before, severity="HIGH")
 
 
@@ -166,30 +161,6 @@ async def set_roles(
     await db.execute(delete(UserRole).where(UserRole.user_id == user_id))
     db.add_all(UserRole(user_id=user_id, role_id=role_id) for role_id in known.values())
     await db.flush()
-
-
-async def somebody_keeps(db: AsyncSession) -> bool:
-    """Whether an active user may change users."""
-    return bool(
-        await db.scalar(
-            select(
-                exists()
-                .where(User.status == UserStatus.ACTIVE)
-                .where(UserRole.user_id == User.id)
-                .where(RolePermission.role_id == UserRole.role_id)
-                .where(Permission.id == RolePermission.permission_id)
-                .where(Permission.name == KEEPS_THE_TENANT)
-            )
-        )
-    )
-
-
-async def refuse_lockout(db: AsyncSession) -> None:
-    if not await somebody_keeps(db):
-        raise Conflict(
-            f"No active user would be left who may change users ({KEEPS_THE_TENANT}).",
-            next_step="Give another user the role Administrator first.",
-        )
 
 
 async def shown(db: AsyncSession, users: list[User]) -> list[dict[str, Any]]:

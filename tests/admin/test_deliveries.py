@@ -1,0 +1,214 @@
+"""Who has received what, what stands in the way, and trying again."""
+
+import pytest
+
+from tests.helpers.documents import location, tariff, token
+from tests.helpers.faults import http, refuse
+
+V = "2.2.1"
+
+
+def row_of(said, module, partner):
+    [row] = [
+        row
+        for row in said.body["items"]
+        if row["module"] == module and row["partner_id"] == partner.id
+    ]
+    return row
+
+
+async def test_an_object_tells_who_has_received_it(hub, operator, cpo, emsp):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    [listed] = (await operator.get("/objects/tariffs", party="NL*ONE")).body["items"]
+    shown = (await operator.get(f"/objects/tariffs/{listed['ref']}")).body
+
+    assert listed["ref"] == "NL/ONE/T1"
+    assert shown["partner_id"] == cpo.id
+    assert shown["document"]["tax_included"] == "NO"
+    [delivery] = shown["deliveries"]
+    assert (delivery["partner"], delivery["party"]) == ("Two", "DE*TWO")
+    assert delivery["state"] == "DELIVERED"
+
+
+async def test_an_object_tells_who_is_still_waiting_for_it_and_why(hub, operator, cpo, emsp):
+    emsp.fail(http(503), on="tariffs")
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    [delivery] = (await operator.get("/objects/tariffs/NL/ONE/T1")).body["deliveries"]
+    status = row_of(await operator.get("/feed"), "tariffs", emsp)
+
+    assert delivery["state"] == "WAITING"
+    assert "503" in delivery["reason"]
+    assert (status["state"], status["failures"]) == ("BACKING_OFF", 1)
+    assert "503" in status["reason"]
+    assert status["behind"] == 1
+    assert status["next_attempt_at"]
+
+
+async def test_a_partner_is_tried_again_at_once_when_an_operator_says_so(hub, operator, cpo, emsp):
+    emsp.fail(http(503), on="tariffs", times=1)
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    await operator.post(f"/feed/{emsp.id}/retry")
+    await hub.deliver()
+
+    status = row_of(await operator.get("/feed", partner_id=emsp.id), "tariffs", emsp)
+    assert (status["state"], status["behind"], status["failures"]) == ("UP_TO_DATE", 0, 0)
+    assert emsp.objects["tariffs/NL/ONE/T1"]
+
+
+async def test_a_partner_that_lost_everything_is_told_again(hub, operator, cpo, emsp):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+    emsp.received.clear()
+
+    await operator.post(f"/feed/{emsp.id}/retry", restart=True)
+    await hub.deliver()
+
+    assert [push.path for push in emsp.received] == ["tariffs/NL/ONE/T1"]
+
+
+async def test_a_refused_object_is_a_setback_that_can_be_replayed(hub, operator, cpo, emsp):
+    emsp.fail(refuse(2001, "No such currency"), on="tariffs", times=1)
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    [setback] = (await operator.get("/setbacks", partner_id=emsp.id)).body["items"]
+    [delivery] = (await operator.get("/objects/tariffs/NL/ONE/T1")).body["deliveries"]
+    assert (setback["object_ref"], setback["status_code"]) == ("NL/ONE/T1", 2001)
+    assert "No such currency" in setback["reason"]
+    assert delivery["state"] == "REFUSED"
+    assert row_of(await operator.get("/feed"), "tariffs", emsp)["setbacks"] == 1
+
+    replayed = await operator.post(f"/setbacks/{setback['id']}/replay")
+    await hub.deliver()
+
+    assert replayed.status == 200
+    assert (await operator.get("/setbacks")).body["items"] == []
+    [settled] = (await operator.get("/setbacks", settled="true")).body["items"]
+    assert settled["settled_at"]
+    assert emsp.objects["tariffs/NL/ONE/T1"]
+    assert (await operator.post(f"/setbacks/{setback['id']}/replay")).status == 409
+    [entry] = (await operator.get("/audit", entity_type="setback")).body["items"]
+    assert "NL/ONE/T1" in entry["description"]
+
+
+async def test_a_partner_whom_nothing_concerned_is_not_behind(hub, operator, cpo, emsp):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    status = row_of(await operator.get("/feed"), "tariffs", cpo)
+
+    # A CPO is told of no tariffs: there is nothing it lacks.
+    assert (status["state"], status["behind"]) == ("UP_TO_DATE", 0)
+
+
+async def test_a_refused_push_is_in_quarantine_with_field_and_rule(operator, cpo):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, currency="EURO"))
+
+    [listed] = (await operator.get("/quarantine", partner_id=cpo.id)).body["items"]
+    shown = (await operator.get(f"/quarantine/{listed['id']}")).body
+
+    assert (listed["kind"], listed["object_ref"]) == ("Tariff", "NL/ONE/T1")
+    assert listed["errors"][0]["field"] == "currency"
+    assert listed["errors"][0]["rule"]
+    assert "EURO" in shown["body"]
+
+
+async def test_what_is_still_wrong_cannot_be_replayed(operator, cpo):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, currency="EURO"))
+    [listed] = (await operator.get("/quarantine")).body["items"]
+
+    said = await operator.post(f"/quarantine/{listed['id']}/replay")
+
+    assert (said.status, said.error["code"]) == (409, "conflict")
+    assert "currency" in said.error["message"]
+    assert len((await operator.get("/quarantine")).body["items"]) == 1
+
+
+async def test_what_was_wrong_for_another_reason_is_replayed_and_delivered(
+    hub, operator, cpo, emsp, tenant
+):
+    """As after an upgrade that knows more: what lies there is a good object by now."""
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, currency="EURO"))
+    [listed] = (await operator.get("/quarantine")).body["items"]
+    await mend(hub, tenant, listed["id"])
+
+    replayed = await operator.post(f"/quarantine/{listed['id']}/replay")
+    await hub.deliver()
+
+    assert replayed.body == {"outcome": "created", "object_ref": "NL/ONE/T1"}
+    assert emsp.objects["tariffs/NL/ONE/T1"]["currency"] == "EUR"
+    assert (await operator.get("/quarantine")).body["items"] == []
+    assert (await operator.post(f"/quarantine/{listed['id']}/replay")).status == 409
+
+
+async def mend(hub, tenant, entry_id):
+    from sqlalchemy import func, update  # noqa: PLC0415
+
+    from hub.models.feed import QuarantinedObject  # noqa: PLC0415
+
+    async with hub.database.transaction(tenant.id) as db:
+        await db.execute(
+            update(QuarantinedObject)
+            .where(QuarantinedObject.id == entry_id)
+            .values(body=func.replace(QuarantinedObject.body, "EURO", "EUR"))
+        )
+
+
+async def test_what_nobody_needs_is_dismissed(operator, cpo):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, currency="EURO"))
+    [listed] = (await operator.get("/quarantine")).body["items"]
+
+    said = await operator.post(f"/quarantine/{listed['id']}/dismiss")
+
+    assert said.status == 204
+    assert (await operator.get("/quarantine")).body["items"] == []
+    [entry] = (await operator.get("/audit", entity_type="quarantined_object")).body["items"]
+    assert "Dismissed" in entry["description"]
+
+
+async def test_tokens_are_named_with_their_type(operator, emsp):
+    await emsp.put("tokens/DE/TWO/T0KEN", token(version=V, uid="T0KEN"), params={"type": "RFID"})
+
+    [listed] = (await operator.get("/objects/tokens")).body["items"]
+    shown = await operator.get(f"/objects/tokens/{listed['ref']}")
+
+    assert listed["ref"] == "DE/TWO/T0KEN/RFID"
+    assert shown.body["document"]["uid"] == "T0KEN"
+    assert (await operator.get("/objects/tokens/de/two/t0ken")).status == 200
+
+
+async def test_objects_are_found_by_owner_and_id(operator, cpo):
+    for number in range(3):
+        await cpo.put(f"locations/NL/ONE/L{number}", location(version=V, id=f"L{number}"))
+
+    first = (await operator.get("/objects/locations", limit=2)).body
+    second = (await operator.get("/objects/locations", limit=2, after=first["next"])).body
+    one = (await operator.get("/objects/locations", id="l1")).body
+    none = (await operator.get("/objects/locations", party="BE*ONE")).body
+
+    assert [row["id"] for row in first["items"] + second["items"]] == ["L2", "L1", "L0"]
+    assert second["next"] is None
+    assert [row["id"] for row in one["items"]] == ["L1"]
+    assert none["items"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/objects/cars", 400),
+        ("/objects/cars/NL/ONE/X", 400),
+        ("/objects/locations/NL/ONE/NOPE", 404),
+        ("/setbacks/not-an-id", 404),
+    ],
+)
+async def test_what_does_not_exist_is_said_to_be_so(operator, path, status):
+    said = await operator.get(path)
+
+    assert said.status == status
+    assert said.error["message"]
