@@ -6,6 +6,7 @@ They are not ours to ship, so tests that need them are skipped where they are ab
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,23 @@ def need(path: Path) -> None:
         )
 
 
+EXTENSIONS = ("2.3.0-bookings", "2.3.0-payments")
+
+
+@cache
 def tables(version: str) -> dict[str, Any]:
+    """Classes and enumerations; those of 2.3.0 with what its extensions add to it."""
     content: dict[str, Any] = json.loads(TABLES.read_text())
-    return content[version]
+    merged = content[version]
+    for extension in EXTENSIONS if version == "2.3.0" else ():
+        for name, table in content[extension]["classes"].items():
+            known = merged["classes"].setdefault(name, table)["fields"]
+            names = {field["name"] for field in known}
+            known += [field for field in table["fields"] if field["name"] not in names]
+        for name, table in content[extension]["enums"].items():
+            known = merged["enums"].setdefault(name, table)["values"]
+            known += [value for value in table["values"] if value not in known]
+    return merged
 
 
 @dataclass(frozen=True)
@@ -46,6 +61,12 @@ class Example:
 
 # What a file holds, by the beginning of its name; the longest beginning counts.
 KINDS = {
+    "booking_example": "Booking",
+    "booking_location_example": "BookingLocation",
+    "booking_location_patch_example_calendar": "Calendar PATCH",
+    "booking_location_patch_example_terms": "BookingLocation PATCH",
+    "booking_patch_example": "Booking PATCH",
+    "booking_request_patch_example": "BookingRequest PATCH",
     "cdr_example": "CDR",
     "credentials_example": "Credentials",
     "location_example": "Location",
@@ -57,6 +78,10 @@ KINDS = {
     "location_put_example_add_evse": "EVSE",
     "location_energymix_example": "EnergyMix in energy_mix",
     "location_regularhours_example": "Hours in opening_times",
+    "payment_financial_advice": "FinancialAdviceConfirmation",
+    "payment_terminal": "Terminal",
+    "payment_terminal_location_assignment": "Terminal PATCH",
+    "payment_terminal_put_update": "Terminal PATCH",
     "session_example": "Session",
     "session_patch_example": "Session PATCH",
     "tariff_": "Tariff",
@@ -75,12 +100,21 @@ KINDS = {
 }
 
 
-def examples(version: str, kinds: dict[str, str] = KINDS) -> Iterator[Example]:
+def files(version: str) -> list[Path]:
+    """The example files of a version; those of 2.3.0 with what its extensions add to it."""
+    found = sorted((EXAMPLES / version).glob("*.json"))
+    if version == "2.3.0":
+        found += sorted((EXAMPLES / "2.3.0-bookings").glob("booking_*.json"))
+        found += sorted((EXAMPLES / "2.3.0-payments").glob("payment_*.json"))
+    return found
+
+
+def examples(version: str) -> Iterator[Example]:
     """Every object of every example file of a version."""
-    for path in sorted((EXAMPLES / version).glob("*.json")):
-        start = max((start for start in kinds if path.name.startswith(start)), key=len)
+    for path in files(version):
+        start = max((start for start in KINDS if path.name.startswith(start)), key=len)
         content = json.loads(path.read_text())
-        kind, _, member = kinds[start].partition(" in ")
+        kind, _, member = KINDS[start].partition(" in ")
         outer, _, inner = kind.partition(" of ")
         kind, partial = outer.removesuffix(" PATCH"), outer.endswith(" PATCH")
         body = content[member] if member else content

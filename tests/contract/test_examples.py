@@ -19,6 +19,44 @@ BROKEN = {
         "physical_reference",
     },
     "tariff_put_example.json": {"last_updated"},
+    "booking_example.json": {
+        "party_id",
+        "booking_tokens/0/party_id",
+        "booking_requests/0/booking_request/party_id",
+        "booking_requests/0/booking_request/booking_location_id",
+        "booking_requests/1/booking_request/party_id",
+        "booking_requests/1/booking_request/booking_location_id",
+    },
+    "booking_location_example.json": {
+        "booking_option/evse_position",
+        "calendars/0/end_before",
+        "calendars/0/available_timeslots/0/end_date_time",
+        "calendars/1/end_before",
+        "calendars/1/available_timeslots/0/end_date_time",
+    },
+    "booking_location_patch_example_calendar.json": {
+        "available_timeslots/0/start_date_time",
+        "available_timeslots/0/end_date_time",
+    },
+    "booking_location_patch_example_terms.json": {
+        "booking_terms/supported_access_methods",
+        "booking_terms/change_until_minutes",
+        "booking_terms/cancel_until_minutes",
+    },
+    "payment_financial_advice_confirmation_create.json": {"total_costs/before_taxes"},
+    "payment_financial_advice_confirmation_example_failure.json": {
+        "total_costs/before_taxes",
+        "eft_data",
+    },
+    "payment_financial_advice_confirmation_example_success.json": {"total_costs/before_taxes"},
+    "payment_terminal_create_minimal.json": {"last_updated"},
+    "payment_terminal_put_update.json": {"invoice_base_url"},
+}
+# PATCH bodies whose only members are unknown to their class: nothing of them can be mutated.
+STRANGE = {
+    "booking_patch_example_evse_uid.json",
+    "booking_request_patch_example_timeslot.json",
+    "booking_request_patch_example_tokens.json",
 }
 ALL = [example for version in VERSIONS for example in specification.examples(version)]
 VALID = [example for example in ALL if example.file not in BROKEN]
@@ -31,11 +69,7 @@ def refusal(example, body):
 
 
 def test_every_example_is_taken_for_what_it_is():
-    files = {
-        (version, path.name)
-        for version in VERSIONS
-        for path in (specification.EXAMPLES / version).glob("*.json")
-    }
+    files = {(version, path.name) for version in VERSIONS for path in specification.files(version)}
 
     assert {(example.version, example.file) for example in ALL} == files
     assert len(VALID) > 120
@@ -63,7 +97,7 @@ def test_an_example_that_breaks_its_own_table_is_refused_naming_every_field(exam
     assert {told["field"] for told in error.data["errors"]} == BROKEN[example.file]
 
 
-@pytest.mark.parametrize("example", VALID, ids=str)
+@pytest.mark.parametrize("example", [e for e in VALID if e.file not in STRANGE], ids=str)
 def test_every_mutation_is_refused_with_2001_naming_field_and_rule(example):
     schema = VERSIONS[example.version].schemas[example.kind]
     count = 0

@@ -21,7 +21,11 @@ VERSIONS = ("2.3.0", "2.2.1")
 FIELD_DEVIATIONS: dict[tuple[str, str, str], dict[str, Any]] = {
     # The ids of credit CDRs have 39 characters (INV-06, AMB-27).
     ("2.3.0", "InvoiceReconciliationRecord", "cdrs"): {"max": 39},
+    # The table says Role, its link says InterfaceRole: both are taken (AMB-33).
+    ("2.3.0", "Cancellation", "who_canceled"): {"type": "WhoCanceled"},
 }
+# Values beyond the table: the Payments extension names a role that it forgot to add (PAY-09).
+MORE_VALUES = {("2.3.0", "Role"): {"PTP"}}
 # Enumerations that are wider than in the table: a platform lists versions and modules that 2.2.1
 # does not know (VER-05, VER-08).
 ENUM_DEVIATIONS = {("2.2.1", "ModuleID"), ("2.2.1", "VersionNumber")}
@@ -117,7 +121,8 @@ def test_an_enumeration_has_the_values_of_the_table_and_is_as_open(version, name
         assert enum.open
         assert not table["open"]
     else:
-        assert (set(enum.values), enum.open) == (set(table["values"]), table["open"])
+        expected = set(table["values"]) | MORE_VALUES.get((version, name), set())
+        assert (set(enum.values), enum.open) == (expected, table["open"])
 
 
 @pytest.mark.parametrize("key", FIELD_DEVIATIONS, ids="-".join)

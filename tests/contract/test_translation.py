@@ -50,9 +50,16 @@ LOSSES = {
         "tax_included",
         "elements/0/price_components/1/price",
         "energy_mix/environ_impact/0",
+        "elements/2",
+        "preauthorize_amount",
     },
     "Session": {"cdr_token/type", "total_cost/taxes"},
-    "CDR": {"tariffs/0", "total_reservation_cost/taxes"},
+    "CDR": {
+        "tariffs/0",
+        "total_reservation_cost/taxes",
+        "booking_id",
+        "charging_periods/0/dimensions/2",
+    },
     "Token": {"type"},
     "Credentials": {"roles", "roles/0/business_details/logo/category"},
 }
@@ -263,6 +270,26 @@ def test_prices_that_include_tax_are_said_without_it():
         "tax_included",
         "elements/0/price_components/2/price",
     ]
+
+
+def test_an_element_for_bookings_is_left_out_whole_and_with_the_last_one_the_tariff():
+    """Without its restriction the element would always apply."""
+    for_bookings = {**components((5, 21))[0], "restrictions": {"booking": "BOOKING"}}
+    always = components((0.4, 21))[0]
+
+    body = OLD.downgrade("Tariff", own.tariff(elements=[for_bookings, always]))
+
+    assert body["elements"] == [always]
+    with pytest.raises(NotExpressible, match="nothing is left of elements"):
+        OLD.downgrade("Tariff", own.tariff(elements=[for_bookings]))
+
+
+def test_a_charging_period_never_loses_its_last_dimension():
+    period = own.charging_period(dimensions=[{"type": "RESERVATION_EXPIRES", "volume": 1}])
+
+    [older] = OLD.downgrade("Session", own.session(charging_periods=[period]))["charging_periods"]
+
+    assert older["dimensions"] == [{"type": "TIME", "volume": 0}]
 
 
 @pytest.mark.parametrize("vat", [None, -100, -250])

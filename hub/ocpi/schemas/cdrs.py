@@ -29,6 +29,9 @@ CDR_DIMENSION_TYPE = closed(
     "RESERVATION_TIME",
     "STATE_OF_CHARGE",
     "TIME",
+    # Of the Bookings extension: reserved and not used, and used after the booked time (BOOK-10).
+    "RESERVATION_EXPIRES",
+    "RESERVATION_OVERTIME",
 )
 
 
@@ -87,7 +90,10 @@ class SignedData(Object):
 
 
 class CDR(Object):
-    """Energies are in kWh, times in hours. A credit CDR names the one it takes back (CDR-06)."""
+    """Energies are in kWh, times in hours. A credit CDR names the one it takes back (CDR-06).
+
+    ``booking_id`` is of the Bookings extension.
+    """
 
     needs = {"credit": "credit_reference_id"}
 
@@ -97,6 +103,7 @@ class CDR(Object):
     start_date_time = Timestamp(required=True)
     end_date_time = Timestamp(required=True)
     session_id = CiString(36)
+    booking_id = CiString(36)
     cdr_token = one(CdrToken, required=True)
     auth_method = OneOf(AUTH_METHOD, required=True)
     authorization_reference = CiString(36)

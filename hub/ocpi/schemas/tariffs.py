@@ -28,6 +28,16 @@ TARIFF_TYPE = closed(
 TAX_INCLUDED = closed("TaxIncluded", "YES", "NO", "N/A")
 
 
+# Of the Bookings extension.
+BOOKING_RESTRICTION_TYPE = closed(
+    "BookingRestrictionType",
+    "BOOKING",
+    "BOOKING_EXPIRES",
+    "BOOKING_CANCELLATION_FEES",
+    "BOOKING_OVERTIME",
+)
+
+
 class PriceLimit(Object):
     before_taxes = Number(required=True)
     after_taxes = Number()
@@ -57,6 +67,7 @@ class TariffRestrictions(Object):
     max_duration = Integer()
     day_of_week = many(OneOf(DAY_OF_WEEK))
     reservation = OneOf(RESERVATION_RESTRICTION_TYPE)
+    booking = OneOf(BOOKING_RESTRICTION_TYPE)
 
 
 class TariffElement(Object):
@@ -65,7 +76,10 @@ class TariffElement(Object):
 
 
 class Tariff(Object):
-    """``tax_included`` is required, but the specification's own examples lack it (AMB-30)."""
+    """``tax_included`` is required, but the specification's own examples lack it (AMB-30).
+
+    ``preauthorize_amount`` is of the Payments extension.
+    """
 
     country_code = CiString(2, key=True, required=True)
     party_id = CiString(3, key=True, required=True)
@@ -81,4 +95,5 @@ class Tariff(Object):
     start_date_time = Timestamp()
     end_date_time = Timestamp()
     energy_mix = one(EnergyMix)
+    preauthorize_amount = Number()
     last_updated = Timestamp(required=True)

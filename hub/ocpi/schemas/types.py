@@ -4,7 +4,8 @@ from hub.ocpi.schemas.enums import closed
 from hub.ocpi.schemas.fields import Number, String, Text
 from hub.ocpi.schemas.objects import Object, many
 
-ROLE = closed("Role", "CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP")
+# PTP is of the Payments extension, which forgot to add it (PAY-09).
+ROLE = closed("Role", "CPO", "EMSP", "NAP", "NSP", "OTHER", "SCSP", "PTP")
 
 
 class DisplayText(Object):

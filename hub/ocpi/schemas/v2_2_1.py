@@ -9,11 +9,13 @@ modules of its own (VER-05).
 from collections.abc import Mapping
 
 from hub.ocpi.schemas import (
+    bookings,
     cdrs,
     clientinfo,
     commands,
     credentials,
     locations,
+    payments,
     sessions,
     tariffs,
     tokens,
@@ -25,6 +27,9 @@ from hub.ocpi.schemas.fields import Number
 from hub.ocpi.schemas.objects import Object, many, one, some
 
 CAPABILITY = locations.CAPABILITY.closed()
+CDR_DIMENSION_TYPE = cdrs.CDR_DIMENSION_TYPE.closed(
+    without=("RESERVATION_EXPIRES", "RESERVATION_OVERTIME")
+)
 CONNECTOR_TYPE = locations.CONNECTOR_TYPE.closed(without=("MCS", "SAE_J3400"))
 ENVIRONMENTAL_IMPACT_CATEGORY = locations.ENVIRONMENTAL_IMPACT_CATEGORY.closed()
 FACILITY = locations.FACILITY.closed()
@@ -33,7 +38,7 @@ PARKING_RESTRICTION = locations.PARKING_RESTRICTION.closed(
     without=("EMPLOYEES", "TAXIS", "TENANTS")
 )
 PARKING_TYPE = locations.PARKING_TYPE.closed()
-ROLE = types.ROLE.closed(plus=("HUB",))
+ROLE = types.ROLE.closed(without=("PTP",), plus=("HUB",))
 TOKEN_TYPE = tokens.TOKEN_TYPE.closed(without=("EMAID",))
 
 
@@ -94,10 +99,20 @@ class Location(locations.Location):
     energy_mix = one(EnergyMix)
 
 
+class TariffRestrictions(tariffs.TariffRestrictions):
+    class Meta(tariffs.TariffRestrictions.Meta):
+        exclude = ("booking",)
+
+
+class TariffElement(tariffs.TariffElement):
+    restrictions = one(TariffRestrictions)
+
+
 class Tariff(tariffs.Tariff):
     class Meta(tariffs.Tariff.Meta):
-        exclude = ("tax_included",)
+        exclude = ("tax_included", "preauthorize_amount")
 
+    elements = some(TariffElement)
     min_price = one(Price)
     max_price = one(Price)
     energy_mix = one(EnergyMix)
@@ -119,15 +134,28 @@ class CdrLocation(cdrs.CdrLocation):
     connector_standard = OneOf(CONNECTOR_TYPE, required=True)
 
 
+class CdrDimension(cdrs.CdrDimension):
+    type = OneOf(CDR_DIMENSION_TYPE, required=True)
+
+
+class ChargingPeriod(cdrs.ChargingPeriod):
+    dimensions = some(CdrDimension)
+
+
 class Session(sessions.Session):
     cdr_token = one(CdrToken, required=True)
+    charging_periods = many(ChargingPeriod)
     total_cost = one(Price)
 
 
 class CDR(cdrs.CDR):
+    class Meta(cdrs.CDR.Meta):
+        exclude = ("booking_id",)
+
     cdr_token = one(CdrToken, required=True)
     cdr_location = one(CdrLocation, required=True)
     tariffs = many(Tariff)
+    charging_periods = some(ChargingPeriod)
     total_cost = one(Price, required=True)
     total_fixed_cost = one(Price)
     total_energy_cost = one(Price)
@@ -166,6 +194,7 @@ ADDED_IN_2_3_0 = {
     "Parking",
     "PriceLimit",
     "TaxAmount",
+    *v2_3_0.classes(bookings, payments),
 }
 DIFFERENT = {
     name: value

@@ -1,9 +1,10 @@
-"""The classes of OCPI 2.3.0 by name: the canonical form of everything the hub keeps."""
+"""The classes of OCPI 2.3.0 and its extensions: the canonical form of all that the hub keeps."""
 
 from collections.abc import Mapping
 from types import ModuleType
 
 from hub.ocpi.schemas import (
+    bookings,
     cdrs,
     chargingprofiles,
     clientinfo,
@@ -11,6 +12,7 @@ from hub.ocpi.schemas import (
     credentials,
     invoicereconciliation,
     locations,
+    payments,
     sessions,
     tariffs,
     tokens,
@@ -32,6 +34,8 @@ MODULES = (
     chargingprofiles,
     clientinfo,
     invoicereconciliation,
+    bookings,
+    payments,
 )
 
 

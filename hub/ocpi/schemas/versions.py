@@ -7,6 +7,7 @@ from hub.ocpi.schemas.objects import Object, some
 INTERFACE_ROLE = closed("InterfaceRole", "SENDER", "RECEIVER")
 MODULE_ID = open_enum(
     "ModuleID",
+    "Booking",
     "cdrs",
     "chargingprofiles",
     "commands",
@@ -14,6 +15,7 @@ MODULE_ID = open_enum(
     "hubclientinfo",
     "invoicereconciliation",
     "locations",
+    "payments",
     "sessions",
     "tariffs",
     "tokens",

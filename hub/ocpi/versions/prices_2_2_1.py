@@ -13,11 +13,12 @@ whole: without its restriction it would always apply.
 from decimal import Context, Decimal
 from typing import Any
 
-from hub.ocpi.schemas import v2_2_1
+from hub.ocpi.schemas import tariffs, v2_2_1
 from hub.ocpi.versions.base import Document, NotExpressible, Trail
 from hub.ocpi.versions.rewriting import (
     ABSENT,
     each,
+    early,
     in_turn,
     put,
     renamed,
@@ -152,7 +153,15 @@ ENERGY_MIX = within(
     ),
 )
 
-upgrade_tariff = in_turn(within(*LIMITS, change=renamed(NEWER_LIMIT)), say_tax_excluded)
+upgrade_tariff = in_turn(
+    within(*LIMITS, change=renamed(NEWER_LIMIT)),
+    say_tax_excluded,
+    each(
+        "elements",
+        change=within("restrictions", change=early(tariffs.TariffRestrictions, "booking")),
+    ),
+    early(tariffs.Tariff, "preauthorize_amount"),
+)
 
 downgrade_tariff = in_turn(
     some("elements", change=without_booking),

@@ -108,12 +108,14 @@ def some_dimension(period: Document, trail: Trail) -> Document:
 
 
 token_type = known("type", v2_2_1.TOKEN_TYPE.values, instead="OTHER")
+role = known("role", v2_2_1.ROLE.values, instead="OTHER")
 token = within("token", change=token_type)
 image = known("category", v2_2_1.IMAGE_CATEGORY.values, instead="OTHER")
 logo = within("logo", change=image)
 
 downgrade_credentials = in_turn(
-    name_hub_as_role, each("roles", change=within("business_details", change=logo))
+    name_hub_as_role,
+    each("roles", change=in_turn(role, within("business_details", change=logo))),
 )
 downgrade_connector = in_turn(required("standard", STANDARDS), without("capabilities"))
 
@@ -135,7 +137,7 @@ downgrade_location = in_turn(
     without("parking_places", "help_phone"),
 )
 downgrade_period = in_turn(
-    each("dimensions", change=required("type", cdrs.CDR_DIMENSION_TYPE.values)), some_dimension
+    each("dimensions", change=required("type", v2_2_1.CDR_DIMENSION_TYPE.values)), some_dimension
 )
 downgrade_session = in_turn(
     within("cdr_token", change=token_type),
@@ -171,7 +173,9 @@ V2_2_1 = Version(
         "Tariff": upgrade_tariff,
         "Session": within("total_cost", change=upgrade_price),
         "CDR": in_turn(
-            each("tariffs", change=upgrade_tariff), within(*COSTS, change=upgrade_price)
+            each("tariffs", change=upgrade_tariff),
+            within(*COSTS, change=upgrade_price),
+            early(cdrs.CDR, "booking_id"),
         ),
         "Credentials": in_turn(early(credentials.Credentials, "hub_party_id"), name_hub_as_party),
     },
@@ -187,5 +191,6 @@ V2_2_1 = Version(
         "ReserveNow": token,
         "StartSession": token,
         "Credentials": downgrade_credentials,
+        "ClientInfo": role,
     },
 )
