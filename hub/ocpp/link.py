@@ -44,6 +44,9 @@ CLOSE_DEADLINE = 5.0
 BROKEN_FRAMES = 20
 STRAY_ANSWERS = 100
 
+# Answered without waiting for anything: the reader may do it itself.
+AT_ONCE = frozenset({"Heartbeat"})
+
 Answer = Callable[[str, Payload], Awaitable[Payload]]
 Trace = Callable[[str, str], None]
 
@@ -179,8 +182,11 @@ class Link:
             await self.finish(WSCloseCode.PROTOCOL_ERROR)
 
     async def receive_call(self, call: frames.Call) -> None:
+        if call.action in AT_ONCE and self.worker is None and not self.closing:
+            await self.write(await self.answer_call(call))
+            return
         digest = fingerprint(call)
-        if call.id in self.answered and call.action != "Heartbeat":
+        if call.id in self.answered and call.action not in AT_ONCE:
             known, answer = self.answered[call.id]
             if known != digest:
                 await self.write_error(call, ErrorCode.RPC, "The message id was used before.")
@@ -212,14 +218,10 @@ class Link:
     async def answer_call(self, call: frames.Call) -> str:
         """The frame that answers a CALL. Whatever goes wrong, there is one."""
         try:
+            if call.action in AT_ONCE:
+                return frames.write_result(call.id, await self.payload_for(call))
             async with asyncio.timeout(ANSWER_DEADLINE):
-                if call.action not in messages.actions(self.version):
-                    raise CallRefused(ErrorCode.NOT_IMPLEMENTED)  # noqa: TRY301
-                mended = messages.check(self.version, call.action, call.payload, strict=self.strict)
-                if mended:
-                    log.info("message mended", action=call.action, faults=mended)
-                payload = await self.answer(call.action, call.payload)
-                return frames.write_result(call.id, payload)
+                return frames.write_result(call.id, await self.payload_for(call))
         except CallRefused as refusal:
             code = ErrorCode(refusal.code)
             log.info(
@@ -231,6 +233,14 @@ class Link:
         except Exception:
             log.exception("call failed", action=call.action)
         return frames.write_error(call.id, ErrorCode.INTERNAL, self.version)
+
+    async def payload_for(self, call: frames.Call) -> Payload:
+        if call.action not in messages.actions(self.version):
+            raise CallRefused(ErrorCode.NOT_IMPLEMENTED)
+        mended = messages.check(self.version, call.action, call.payload, strict=self.strict)
+        if mended:
+            log.info("message mended", action=call.action, faults=mended)
+        return await self.answer(call.action, call.payload)
 
     def remember(self, call: frames.Call, answer: str) -> None:
         self.answered[call.id] = (self.answered[call.id][0], answer)
@@ -294,6 +304,9 @@ class Link:
     async def write_control(self, sending: Awaitable[None]) -> None:
         """A station that does not read is let go; a connection that is gone is no error here."""
         try:
+            if self.transport is not None and not self.transport.get_write_buffer_size():
+                await sending  # the station has read everything: this cannot block
+                return
             async with asyncio.timeout(WRITE_DEADLINE):
                 await sending
         except TimeoutError:
