@@ -6,35 +6,38 @@ verdict is only given on what is known: where the price depends on something the
 difference is no proof, and the verdict is "cannot tell".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from hub.roaming.pricing import engine, faults
 from hub.roaming.pricing.choosing import Note
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.faults import Context, Fault
-from hub.roaming.pricing.money import Amount, Part, Tax
+from hub.roaming.pricing.money import NOTHING, Amount, Part, Ratio
+from hub.roaming.pricing.pieces import SNAP
 from hub.roaming.pricing.quantities import (
     CannotPrice,
     Exact,
     coarse,
+    decimal,
     energy,
-    fraction,
     rounded,
     seconds,
 )
 from hub.roaming.pricing.records import Record
-from hub.roaming.pricing.stretches import SNAP
-from hub.roaming.pricing.tariffs import SESSION_PHASES, Document, Tariff
+from hub.roaming.pricing.tariffs import Document, Tariff, Tax
 from hub.roaming.pricing.wire import TOTAL, decimals
 
 CENT = Fraction(1, 100)
-ZERO = Fraction(0)
+FREE = Amount(NOTHING, NOTHING)
+# As plain text: members of an enumeration are slow to iterate over.
+PARTS = tuple((str(part), part) for part in Part)
 
 # Without these the price is that of something else, however well the sums agree.
 FATAL = frozenset({"unknown_tariff", "currency_mismatch"})
@@ -122,14 +125,14 @@ def judge(
 ) -> Verdict:
     """The verdict on a CDR that has been priced. Raises Unreadable for totals without a number."""
     allowed = usual_tolerance(priced.currency) if tolerance is None else Fraction(tolerance)
-    claims = Claims(priced.record)
-    quantities = tuple(different_quantities(priced, claims))
-    costs = tuple(different_costs(priced, claims, allowed))
+    total = total_claim(priced.record)
+    quantities = tuple(different_quantities(priced))
+    costs = tuple(different_costs(priced, total, allowed))
     doubts = tuple(
         note.text for note in priced.notes if note.doubtful and (costs or note.code in FATAL)
     )
-    missing = () if claims.total is not None else ("The CDR claims no total cost.",)
-    reasons = doubts + missing + tuple(untold(priced, claims))
+    missing = () if total is not None else ("The CDR claims no total cost.",)
+    reasons = doubts + missing + tuple(untold(priced, total))
     if quantities or (costs and not doubts):
         outcome = Outcome.DIFFERS
     else:
@@ -138,107 +141,117 @@ def judge(
     return Verdict(outcome, costs + quantities, problems, reasons, priced.notes, priced)
 
 
+@lru_cache(maxsize=256)
 def usual_tolerance(currency: str) -> Fraction:
     """A cent, or one smallest unit where a currency has no cents (PRICE-45)."""
     return max(CENT, Fraction(1, 10 ** decimals(currency)))
 
 
-class Claims:
-    """The totals of a CDR as it states them, in whatever form of a price its version has."""
+class Claim(NamedTuple):
+    """An amount as a CDR states it, before and after taxes; None where it says nothing."""
 
-    def __init__(self, record: Record) -> None:
-        self.document = record.document
-        self.is_credit = record.is_credit
-        self.total = claimed(self.document.get(TOTAL), TOTAL)
-        if self.total is not None and self.is_credit:
-            self.total = Amount(negated(self.total.before), negated(self.total.after))
-
-    def part(self, name: Part) -> Amount | None:
-        """A partial cost. In a credit CDR it may have kept its sign or not (AMB-26)."""
-        amount = claimed(self.document.get(name), name)
-        if amount is not None and self.is_credit:
-            return Amount(magnitude(amount.before), magnitude(amount.after))
-        return amount
+    before: Decimal
+    after: Decimal | None
 
 
-def claimed(body: Any, where: str) -> Amount | None:
+def claimed(document: Document, name: str) -> Claim | None:
     """A Price of 2.2.1 or 2.3.0, or the number of 2.1.1. Raises Unreadable."""
+    body = document.get(name)
     if body is None:
         return None
-    if not isinstance(body, Mapping):
-        return Amount(fraction(body, where), None)
+    if not isinstance(body, dict):
+        return Claim(decimal(body, name), None)
     before = body.get("before_taxes", body.get("excl_vat"))
     if before is None:
         return None
-    amount = fraction(before, where)
+    amount = decimal(before, name)
     if body.get("incl_vat") is not None:
-        return Amount(amount, fraction(body["incl_vat"], where))
+        return Claim(amount, decimal(body["incl_vat"], name))
     taxes = body.get("taxes")
     if not isinstance(taxes, list):
-        return Amount(amount, None)
-    due = sum((tax_amount(tax, where) for tax in taxes), ZERO)
-    return Amount(amount, amount + due)
+        return Claim(amount, None)
+    return Claim(amount, sum((tax_amount(tax, name) for tax in taxes), amount))
 
 
-def tax_amount(body: Any, where: str) -> Fraction:
-    return fraction(body.get("amount") if isinstance(body, Mapping) else None, f"{where} taxes")
+def tax_amount(body: Any, where: str) -> Decimal:
+    return decimal(body.get("amount") if isinstance(body, dict) else None, f"{where} taxes")
 
 
-def negated(value: Fraction | None) -> Fraction | None:
-    return None if value is None else -value
+def total_claim(record: Record) -> Claim | None:
+    """What the total cost is said to be; a credit CDR takes it back (CDR-06)."""
+    claim = claimed(record.document, TOTAL)
+    if claim is None or not record.is_credit:
+        return claim
+    return Claim(-claim.before, None if claim.after is None else -claim.after)
 
 
-def magnitude(value: Fraction | None) -> Fraction | None:
-    return None if value is None else abs(value)
+def part_claim(record: Record, name: str) -> Claim | None:
+    """A partial cost. In a credit CDR it may have kept its sign or not (AMB-26)."""
+    claim = claimed(record.document, name)
+    if claim is None or not record.is_credit:
+        return claim
+    return Claim(abs(claim.before), None if claim.after is None else abs(claim.after))
 
 
-def different_costs(priced: Priced, claims: Claims, allowed: Fraction) -> Iterator[Mismatch]:
-    if claims.total is not None:
-        yield from compared(TOTAL, claims.total, priced.total, allowed)
-    nothing = Amount(ZERO, ZERO)
-    for part in Part:
-        claim = claims.part(part)
+def different_costs(priced: Priced, total: Claim | None, allowed: Fraction) -> Iterator[Mismatch]:
+    if total is not None:
+        yield from compared(TOTAL, total, priced.total, allowed)
+    for name, part in PARTS:
+        claim = part_claim(priced.record, name)
         if claim is not None:
-            yield from compared(part, claim, priced.parts.get(part, nothing), allowed)
+            yield from compared(name, claim, priced.parts.get(part, FREE), allowed)
 
 
-def compared(name: str, claim: Amount, computed: Amount, allowed: Fraction) -> Iterator[Mismatch]:
+def compared(name: str, claim: Claim, computed: Amount, allowed: Fraction) -> Iterator[Mismatch]:
     """Compare each side that both know."""
-    sides = (
-        ("excl_vat", claim.before, computed.before),
-        ("incl_vat", claim.after, computed.after),
-    )
-    for side, said, expected in sides:
-        if said is not None and expected is not None and abs(said - expected) > allowed:
-            yield Mismatch(str(name), side, said, expected)
+    if computed.net is not None and is_apart(claim.before, computed.net, allowed):
+        yield mismatch(name, "excl_vat", claim.before, computed.net)
+    if claim.after is None or computed.gross is None:
+        return
+    if is_apart(claim.after, computed.gross, allowed):
+        yield mismatch(name, "incl_vat", claim.after, computed.gross)
 
 
-def untold(priced: Priced, claims: Claims) -> Iterator[str]:
+def mismatch(name: str, side: str, said: Decimal, expected: Ratio) -> Mismatch:
+    return Mismatch(name, side, Fraction(said), Fraction(*expected))
+
+
+def is_apart(said: Decimal, expected: Ratio, allowed: Fraction) -> bool:
+    """``|said - expected| > allowed``, in whole numbers, which is exact and fast."""
+    above, below = said.as_integer_ratio()
+    top, bottom = expected
+    difference = abs(above * bottom - top * below)
+    return difference * allowed.denominator > allowed.numerator * below * bottom
+
+
+def untold(priced: Priced, total: Claim | None) -> Iterator[str]:
     """A gross price can only be held against a claim that tells its taxes."""
-    if claims.total is not None and priced.total.before is None and claims.total.after is None:
+    if total is not None and priced.total.net is None and total.after is None:
         yield "The tariff includes taxes it does not tell, and the CDR states none."
 
 
-def different_quantities(priced: Priced, claims: Claims) -> Iterator[Mismatch]:
+def different_quantities(priced: Priced) -> Iterator[Mismatch]:
     """Energy and times against the sums of the periods (CDR-18)."""
-    document = claims.document
+    document = priced.record.document
     name = "total_energy" if document.get("total_energy") is not None else "kwh"
     if document.get(name) is not None and states_energy(priced):
         said = energy(document[name], name)
         if said != priced.energy:
             yield Mismatch(name, "kWh", in_units(said, 10**9), in_units(priced.energy, 10**9))
-    times = {
-        "total_time": total_times(priced),
-        "total_parking_time": [priced.parking] if states_time(priced) else [],
-    }
-    for name, possible in times.items():
-        value = document.get(name)
-        if value is None or not possible:
-            continue
-        said = seconds(value, name)
-        slack = SNAP if coarse(value) else 0
-        if all(abs(said - rounded(expected)) > slack for expected in possible):
-            yield Mismatch(name, "h", in_units(said, 3600), in_units(possible[0], 3600))
+    if document.get("total_time") is not None:
+        yield from different_time(document, "total_time", total_times(priced))
+    if document.get("total_parking_time") is not None and states_time(priced):
+        yield from different_time(document, "total_parking_time", [priced.parking])
+
+
+def different_time(document: Document, name: str, possible: Sequence[Exact]) -> Iterator[Mismatch]:
+    """Hours that are none of the possible ones; with few decimals they need only be near."""
+    said = seconds(document[name], name)
+    if said in possible:
+        return
+    slack = SNAP if coarse(document[name]) else 0
+    if all(abs(said - rounded(expected)) > slack for expected in possible):
+        yield Mismatch(name, "h", in_units(said, 3600), in_units(possible[0], 3600))
 
 
 def in_units(value: Exact, unit: int) -> Fraction:
@@ -260,8 +273,8 @@ def total_times(priced: Priced) -> list[Exact]:
     before belongs to it the text does not say.
     """
     total = sum(
-        stretch.length if stretch.seconds is None else stretch.seconds
-        for stretch in priced.stretches
-        if stretch.phase in SESSION_PHASES
+        piece.length if piece.seconds is None else piece.seconds
+        for piece in priced.pieces
+        if piece.in_session
     )
     return [total, total + priced.reserved] if priced.reserved else [total]

@@ -48,10 +48,9 @@ def choose(
     notes: list[Note] = []
     start = record.start if record.start is not None else record.periods[0].start
     if any(period.tariff_id for period in record.periods):
-        chosen = [
-            None if period.tariff_id is None else named(period.tariff_id, given, carried, start)
-            for period in record.periods
-        ]
+        names = {period.tariff_id for period in record.periods if period.tariff_id}
+        by_name = {name: named(name, given, carried, start) for name in names}
+        chosen = [by_name.get(period.tariff_id or "") for period in record.periods]
         notes += unknown(record, chosen)
     else:
         candidates = default(record, given or carried, start, tariff_type or expected_type(record))
@@ -140,7 +139,7 @@ def remarks(record: Record, tariff: Tariff, start: Exact) -> list[Note]:
                 doubtful=True,
             )
         )
-    for element in tariff.elements:
+    for element in tariff.elements if tariff.is_strange else ():
         if element.restrictions.unknown:
             names = ", ".join(name[:40] for name in element.restrictions.unknown)
             notes.append(

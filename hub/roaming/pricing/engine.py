@@ -1,7 +1,7 @@
 """What a session costs: ``price``.
 
 The order of work: read (tariffs, records), choose the tariff of each period (choosing), lay the
-periods out in time and cut them (stretches, timeline), round up (stepping), then add, tax and limit
+periods out in time and cut them (pieces, timeline), round up (stepping), then add, tax and limit
 (money). Nothing is rounded on the way.
 """
 
@@ -11,13 +11,19 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from hub.roaming.pricing import money, quantities, records, stretches
+from hub.roaming.pricing import money, quantities, records
 from hub.roaming.pricing.choosing import Note, choose, same_currency
-from hub.roaming.pricing.money import Amount, Charge, Part, Rules, Tax
+from hub.roaming.pricing.money import Amount, Charge, Part, Rules
+from hub.roaming.pricing.pieces import (
+    Piece,
+    assume_average,
+    follow,
+    lay_out,
+    spread_energy,
+)
 from hub.roaming.pricing.quantities import CannotPrice, Exact
 from hub.roaming.pricing.records import V2_1_1, Record
 from hub.roaming.pricing.stepping import step_up
-from hub.roaming.pricing.stretches import Stretch
 from hub.roaming.pricing.tariffs import (
     SESSION_PHASES,
     Component,
@@ -25,10 +31,15 @@ from hub.roaming.pricing.tariffs import (
     Document,
     Phase,
     Tariff,
+    Tax,
 )
-from hub.roaming.pricing.timeline import Piece, walk
+from hub.roaming.pricing.timeline import walk
 
-TIME_PARTS = {Phase.CHARGING: Part.TIME, Phase.PARKING: Part.PARKING}
+PARTS = {
+    Dimension.ENERGY: Part.ENERGY,
+    Dimension.TIME: Part.TIME,
+    Dimension.PARKING_TIME: Part.PARKING,
+}
 
 # What became of a reservation that no charging followed.
 OUTCOMES = {
@@ -55,7 +66,6 @@ class Priced:
     parts: dict[Part, Amount]
     charges: tuple[Charge, ...]
     pieces: tuple[Piece, ...]
-    stretches: tuple[Stretch, ...]
     record: Record
     notes: tuple[Note, ...]
     rules: Rules
@@ -101,8 +111,8 @@ def price(
     used = [tariff for tariff in dict.fromkeys(choice.tariffs) if tariff is not None]
     currency = same_currency(used) if used else record.currency or ""
     zone = time_zone or record.time_zone
-    laid_out = stretches.lay_out(record, outcome(record, reservation))
-    was_spread = stretches.spread_energy(record, laid_out)
+    laid_out = lay_out(record, outcome(record, reservation))
+    was_spread = spread_energy(record, laid_out)
     laid_out = refined(laid_out, readings, average_power=average_power)
     pieces = walk(record, laid_out, choice.tariffs, zone)
     step_up(pieces)
@@ -116,14 +126,13 @@ def price(
         parts=partial(charges, rules),
         charges=tuple(charges),
         pieces=tuple(pieces),
-        stretches=tuple(laid_out),
         record=record,
         notes=choice.notes + remarks(pieces, was_spread=was_spread),
         rules=rules,
-        energy=sum(stretch.energy or 0 for stretch in laid_out),
-        charging=spent(laid_out, {Phase.CHARGING}),
-        parking=spent(laid_out, {Phase.PARKING}),
-        reserved=spent(laid_out, {Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),
+        energy=sum(piece.energy or 0 for piece in pieces),
+        charging=spent(pieces, {Phase.CHARGING}),
+        parking=spent(pieces, {Phase.PARKING}),
+        reserved=spent(pieces, {Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),
     )
 
 
@@ -143,56 +152,58 @@ def outcome(record: Record, told: str | None) -> Phase:
 
 
 def refined(
-    laid_out: list[Stretch],
+    laid_out: list[Piece],
     readings: Sequence[tuple[datetime, Decimal | int]],
     *,
     average_power: bool,
-) -> list[Stretch]:
-    """The stretches with what the meter tells about the time inside them."""
+) -> list[Piece]:
+    """The pieces with what the meter tells about the time inside them."""
     if readings:
         register = sorted(
             (quantities.at(moment), Fraction(wh) * quantities.WATT_HOUR) for moment, wh in readings
         )
-        laid_out = [part for stretch in laid_out for part in stretches.follow(stretch, register)]
+        laid_out = [part for piece in laid_out for part in follow(piece, register)]
     if average_power:
-        for stretch in laid_out:
-            stretches.assume_average(stretch)
+        for piece in laid_out:
+            assume_average(piece)
     return laid_out
 
 
 def charged(pieces: Sequence[Piece], rules: Rules) -> list[Charge]:
     """What is billed, by component. A component has one part, so quantities can be added first."""
     sums: dict[Component, Exact] = {}
-    places: dict[Component, tuple[Tariff, Part]] = {}
+    first: dict[Component, Piece] = {}
     for piece in pieces:
-        if piece.tariff is None:
-            continue
-        if (flat := piece.flat) is not None:
-            sums[flat] = 1
-            places[flat] = piece.tariff, flat_part(piece, flat)
+        if (component := piece.flat) is not None:
+            sums[component] = 1
+            first[component] = piece
         if (component := piece.energy_price) is not None:
             used = (piece.energy or 0) + piece.extra_energy
             sums[component] = sums.get(component, 0) + used
-            places[component] = piece.tariff, Part.ENERGY
+            first.setdefault(component, piece)
         if (component := piece.time_price) is not None:
             used = (piece.seconds or 0) + piece.extra_seconds
             sums[component] = sums.get(component, 0) + used
-            places[component] = piece.tariff, TIME_PARTS.get(piece.phase, Part.RESERVATION)
+            first.setdefault(component, piece)
     return [
-        money.charge(*places[component], component, quantity, rules)
-        for component, quantity in sums.items()
+        money.charge(piece.tariff, part_of(component, piece), component, sums[component], rules)
+        for component, piece in first.items()
+        if piece.tariff is not None
     ]
 
 
-def flat_part(piece: Piece, flat: Component) -> Part:
-    """Fees of reservations and of parking are not fixed costs, but part of those (CDR-15).
+def part_of(component: Component, piece: Piece) -> Part:
+    """The partial total that a component counts towards, seen from a piece it prices.
 
-    A fee is one of parking when it falls due while parking and its element prices nothing else.
+    Fees of reservations and of parking are not fixed costs, but part of those (CDR-15). A fee is
+    one of parking when it falls due while parking and its element prices nothing else.
     """
     if piece.phase not in SESSION_PHASES:
         return Part.RESERVATION
+    if component.dimension is not Dimension.FLAT:
+        return PARTS[component.dimension]
     assert piece.tariff is not None
-    element = piece.tariff.elements[flat.element - 1]
+    element = piece.tariff.elements[component.element - 1]
     if piece.phase is Phase.PARKING and element.for_parking:
         return Part.PARKING
     return Part.FIXED
@@ -200,12 +211,13 @@ def flat_part(piece: Piece, flat: Component) -> Part:
 
 def partial(charges: Sequence[Charge], rules: Rules) -> dict[Part, Amount]:
     """The partial totals of those parts that had a component, before limits."""
-    found: dict[Part, Amount] = {}
-    for part in Part:
-        mine = [charge for charge in charges if charge.part is part]
-        if mine:
-            found[part] = money.total(mine, rules, known=money.tells_taxes(mine))
-    return found
+    grouped: dict[Part, list[Charge]] = {}
+    for charge in charges:
+        grouped.setdefault(charge.part, []).append(charge)
+    return {
+        part: money.total(mine, rules, known=money.tells_taxes(mine))
+        for part, mine in grouped.items()
+    }
 
 
 def total(
@@ -230,8 +242,8 @@ def has_session(pieces: Sequence[Piece]) -> bool:
     return any(piece.phase in SESSION_PHASES for piece in pieces)
 
 
-def spent(laid_out: Sequence[Stretch], phases: set[Phase]) -> Exact:
-    return sum(stretch.seconds or 0 for stretch in laid_out if stretch.phase in phases)
+def spent(pieces: Sequence[Piece], phases: set[Phase]) -> Exact:
+    return sum(piece.seconds or 0 for piece in pieces if piece.phase in phases)
 
 
 def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
@@ -265,8 +277,8 @@ def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
 
 def unmeasured(piece: Piece, tariff: Tariff) -> list[str]:
     names = []
-    if tariff.needs_current and piece.moment.current.is_unknown:
+    if tariff.needs_current and piece.current.is_unknown:
         names.append("current")
-    if tariff.needs_power and piece.moment.power.is_unknown:
+    if tariff.needs_power and piece.power.is_unknown:
         names.append("power")
     return names

@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import Any
 
 from hub.roaming.pricing import money
-from hub.roaming.pricing.engine import Priced, flat_part
-from hub.roaming.pricing.money import Amount, Charge, Part
+from hub.roaming.pricing.engine import Priced, part_of
+from hub.roaming.pricing.money import Amount, Charge
+from hub.roaming.pricing.pieces import Piece
 from hub.roaming.pricing.quantities import HOUR, Exact, date_time, in_hours, in_kwh, to_places
 from hub.roaming.pricing.tariffs import Component, Dimension, Element, Phase
-from hub.roaming.pricing.timeline import Piece
+from hub.roaming.pricing.timeline import Walk
 from hub.roaming.pricing.wire import digits, expected, number
 
 UNITS = {
@@ -78,9 +79,9 @@ def line(
     dimension, volume, extra = used
     charge = None
     if component is not None and piece.tariff is not None:
-        part = flat_part(piece, component) if dimension is Dimension.FLAT else Part.TIME
+        part = part_of(component, piece)
         charge = money.charge(piece.tariff, part, component, volume + extra, priced.rules)
-    reason = why(piece, dimension, component)
+    reason = why(piece, dimension, component, priced.time_zone)
     if extra and component is not None:
         reason += f"; rounded up to steps of {step(component)}"
     return Line(piece, dimension, volume, volume + extra, component, charge, reason)
@@ -90,18 +91,21 @@ def step(component: Component) -> str:
     return f"{component.step} {'Wh' if component.dimension is Dimension.ENERGY else 's'}"
 
 
-def why(piece: Piece, dimension: Dimension, component: Component | None) -> str:
+def why(
+    piece: Piece, dimension: Dimension, component: Component | None, time_zone: str | None
+) -> str:
     """Why this element and not one before it."""
     if piece.tariff is None:
         return "no tariff is relevant to this period"
     candidates = piece.tariff.candidates[piece.phase][dimension]
     if not candidates:
         return f"the tariff has no price for {dimension}"
+    moment = Walk(time_zone).moment(piece, piece.tariff)
     passed: list[str] = []
     for candidate, element, _ in candidates:
         if candidate is component:
             return "; ".join([f"element {element.number}: {grounds(element)}", *passed])
-        failed = [label(name) for name, test in element.tests if not test(piece.moment)]
+        failed = [label(name) for name, test in element.tests if not test(moment)]
         reason = f" ({', '.join(failed)})" if failed else ""
         passed.append(f"not element {element.number}{reason}")
     return "; ".join(["no element applies", *passed])

@@ -4,22 +4,23 @@ A fault never changes the price. It is something to ask the partner about: time 
 counted twice, a period that should have been split, energy that cannot have flowed.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+from operator import attrgetter
 
 from hub.roaming.pricing import records
 from hub.roaming.pricing.connectors import power_limit
 from hub.roaming.pricing.engine import Priced
+from hub.roaming.pricing.pieces import Piece
 from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, Exact
 from hub.roaming.pricing.records import Period, Record, mapping, upper
 from hub.roaming.pricing.tariffs import Component, Document, Phase
-from hub.roaming.pricing.timeline import Piece
 
 # Seconds of difference that are not worth a question.
 SLACK = 60
 # Meters and nameplates are not that exact.
-POWER_MARGIN = Fraction(105, 100)
+POWER_MARGIN = 105  # percent
 ENERGY_MARGIN = KILOWATT_HOUR // 20
 
 
@@ -56,18 +57,21 @@ def find(priced: Priced, context: Context) -> Iterator[Fault]:
         yield Fault("unknown_token", "The token is not known.")
     yield from unsplit(priced)
     yield from misplaced(record)
-    yield from uncovered(record)
-    yield from falling(record, context.session)
+    if context.session is not None:
+        yield from fallen(record, context.session)
     yield from beyond_power(priced, context.connector)
-    yield from duplicates(record, context.others)
+    if context.others:
+        yield from duplicates(record, context.others)
 
 
 def unsplit(priced: Priced) -> Iterator[Fault]:
     """Periods in which another component became active, so there should have been two (CDR-09)."""
-    periods: dict[int, list[Piece]] = {}
-    for piece in priced.pieces:
-        periods.setdefault(piece.period, []).append(piece)
-    for number, pieces in periods.items():
+    used = dict.fromkeys(piece.tariff for piece in priced.pieces)
+    is_measured = any(tariff and (tariff.needs_current or tariff.needs_power) for tariff in used)
+    if len(priced.pieces) == len(priced.record.periods) and not is_measured:
+        return
+    for number, group in itertools.groupby(priced.pieces, key=attrgetter("period")):
+        pieces = list(group)
         if (len(pieces) > 1 and changes(pieces)) or straddles(pieces[0]):
             yield Fault(
                 "unsplit_period",
@@ -93,29 +97,41 @@ def straddles(piece: Piece) -> bool:
     for element in piece.tariff.elements:
         rules = element.restrictions
         for limit in (rules.min_current, rules.max_current):
-            if limit is not None and piece.moment.current.straddles(limit):
+            if limit is not None and piece.current.straddles(limit):
                 return True
         for limit in (rules.min_power, rules.max_power):
-            if limit is not None and piece.moment.power.straddles(limit):
+            if limit is not None and piece.power.straddles(limit):
                 return True
     return False
 
 
 def misplaced(record: Record) -> Iterator[Fault]:
-    """Periods that begin before the session or after its end."""
-    for number, period in enumerate(record.periods, 1):
-        is_early = record.start is not None and period.start < record.start
-        is_late = record.end is not None and (
-            period.start > record.end or (period.start == record.end and has_content(period))
-        )
-        if is_early or (is_late and record.start != record.end):
-            yield Fault(
-                "period_outside_session", f"Period {number} lies outside the session.", number
-            )
+    """Periods and times that do not fit into the session, or not together."""
+    first = record.periods[0].start
+    if record.start is not None and first - record.start > SLACK:
+        yield Fault("gap", f"Nothing is stated before period 1, for {span(first - record.start)}.")
+    ends = [*(period.start for period in record.periods[1:]), record.end]
+    for number, (period, end) in enumerate(zip(record.periods, ends, strict=True), 1):
+        if is_outside(period, record):
+            text = f"Period {number} lies outside the session."
+            yield Fault("period_outside_session", text, number)
+        if (period.energy or 0) < 0 or min(period.charging or 0, period.parking or 0) < 0:
+            yield Fault("falling_totals", f"Period {number} has a negative volume.", number)
+        if end is None or period.hours is None or end < period.start:
+            continue
+        missing = end - period.start - stated(period)
+        if missing > SLACK or missing < -SLACK:
+            yield uncovered(number, missing, is_last=number == len(record.periods))
 
 
-def has_content(period: Period) -> bool:
-    return bool(stated(period) or period.energy)
+def is_outside(period: Period, record: Record) -> bool:
+    """Does it begin before the session, or at its end or later with something in it?"""
+    start, end = record.start, record.end
+    if start is not None and period.start < start:
+        return True
+    if end is None or period.start < end or start == end:
+        return False
+    return period.start > end or bool(stated(period) or period.energy)
 
 
 def stated(period: Period) -> int:
@@ -123,44 +139,24 @@ def stated(period: Period) -> int:
     return period.used + (period.reserved or 0) + (period.expired or 0)
 
 
-def uncovered(record: Record) -> Iterator[Fault]:
-    """Time that no period covers, and time that two of them do."""
-    first = record.periods[0].start
-    if record.start is not None and first - record.start > SLACK:
-        yield Fault("gap", f"Nothing is stated before period 1, for {span(first - record.start)}.")
-    ends = [*(period.start for period in record.periods[1:]), record.end]
-    for number, (period, end) in enumerate(zip(record.periods, ends, strict=True), 1):
-        if end is None or not period.states_time or end < period.start:
-            continue
-        missing = end - period.start - stated(period)
-        if missing > SLACK:
-            yield Fault("gap", f"Period {number} leaves {span(missing)} open.", number)
-        elif missing < -SLACK and number < len(record.periods):
-            yield Fault(
-                "overlap", f"Period {number} goes {span(-missing)} into the next one.", number
-            )
-        elif missing < -SLACK:
-            yield Fault(
-                "period_outside_session",
-                f"Period {number} goes {span(-missing)} beyond the end of the session.",
-                number,
-            )
+def uncovered(number: int, missing: Exact, *, is_last: bool) -> Fault:
+    """Time of a period that nothing is said about, or more than it lasts."""
+    if missing > 0:
+        return Fault("gap", f"Period {number} leaves {span(missing)} open.", number)
+    if is_last:
+        text = f"Period {number} goes {span(-missing)} beyond the end of the session."
+        return Fault("period_outside_session", text, number)
+    return Fault("overlap", f"Period {number} goes {span(-missing)} into the next one.", number)
 
 
 def span(seconds: Exact) -> str:
     return f"{int(seconds) // HOUR}:{int(seconds) % HOUR // 60:02d}:{int(seconds) % 60:02d}"
 
 
-def falling(record: Record, session: Document | None) -> Iterator[Fault]:
-    """Totals that went down: negative volumes, or less energy than the session already had."""
-    for number, period in enumerate(record.periods, 1):
-        times = (period.charging, period.parking, period.reserved, period.expired)
-        if (period.energy or 0) < 0 or any((time or 0) < 0 for time in times):
-            yield Fault("falling_totals", f"Period {number} has a negative volume.", number)
-    if session is None or record.energy is None:
-        return
+def fallen(record: Record, session: Document) -> Iterator[Fault]:
+    """Less energy than the session already had."""
     before = records.total_energy(session)
-    if before is not None and record.energy < before:
+    if before is not None and record.energy is not None and record.energy < before:
         yield Fault("falling_totals", "The session had more energy than the CDR.")
 
 
@@ -169,15 +165,20 @@ def beyond_power(priced: Priced, connector: Document | None) -> Iterator[Fault]:
     limit = power_limit(priced.record, connector)
     if limit is None:
         return
-    for stretch in priced.stretches:
-        energy = abs(Fraction(stretch.energy or 0))
-        length = max(Fraction(stretch.length), Fraction(stretch.seconds or 0))
-        possible = limit * KILOWATT_HOUR * length / HOUR * POWER_MARGIN + ENERGY_MARGIN
-        if length and energy > possible:
+    # Whole millionths of a Wh per second: a fraction of one does not matter here.
+    scale = KILOWATT_HOUR * POWER_MARGIN // 100 // HOUR
+    per_second = limit.numerator * scale // limit.denominator + 1
+    for piece in priced.pieces:
+        length: Exact = piece.length
+        if piece.seconds is not None and piece.seconds > length:
+            length = piece.seconds
+        energy: Exact = piece.energy or 0
+        possible: Exact = per_second * length + ENERGY_MARGIN
+        if length and (energy > possible or -energy > possible):
             yield Fault(
                 "energy_beyond_power",
-                f"Period {stretch.period + 1} has more energy than {float(limit):g} kW deliver.",
-                stretch.period + 1,
+                f"Period {piece.period + 1} has more energy than {float(limit):g} kW deliver.",
+                piece.period + 1,
             )
 
 

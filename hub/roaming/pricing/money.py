@@ -7,23 +7,21 @@ all, and what is unknown there is never zero. A gross price whose tax is unknown
 taxes; the gross amount must not pass for one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from math import lcm
+from typing import NamedTuple
 
-from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, Exact
-from hub.roaming.pricing.tariffs import Component, Dimension, Limit, Tariff, TaxIncluded
+from hub.roaming.pricing.quantities import Exact
+from hub.roaming.pricing.tariffs import VAT, Component, Limit, Tariff, Tax, TaxIncluded
 
-VAT = "VAT"
+ZERO, ONE = Fraction(0), Fraction(1)
+
+Ratio = tuple[int, int]
+NOTHING: Ratio = (0, 1)
 UNLIMITED = Limit(None, None)
-UNITS: Mapping[Dimension, int] = {
-    Dimension.FLAT: 1,
-    Dimension.ENERGY: KILOWATT_HOUR,
-    Dimension.TIME: HOUR,
-    Dimension.PARKING_TIME: HOUR,
-}
 
 
 class Part(StrEnum):
@@ -35,36 +33,12 @@ class Part(StrEnum):
     PARKING = "total_parking_cost"
     RESERVATION = "total_reservation_cost"
 
-
-@dataclass(frozen=True, slots=True)
-class Tax:
-    """A tax and its rate in percent, as configured for a location where tariffs do not tell."""
-
-    name: str
-    percentage: Fraction
-    account_number: str | None = None
-    share: Fraction = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "share", self.percentage / 100)
+    __hash__ = str.__hash__  # Enum's own is a call into Python
 
 
-@dataclass(frozen=True, slots=True)
-class TaxAmount:
+class TaxAmount(NamedTuple):
     tax: Tax
     amount: Fraction
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Money before and after taxes; None is unknown. ``taxes`` is None when they are not known.
-
-    A tax may be among them several times; ``merged`` adds them up.
-    """
-
-    before: Fraction | None
-    after: Fraction | None
-    taxes: tuple[TaxAmount, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,84 +52,143 @@ class Rules:
     table: tuple[Tax, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """So much of a dimension at the price of a component. ``tells`` is whether its tax is known."""
+class Charge(NamedTuple):
+    """So much of a dimension at the price of a component. ``tells`` is whether its tax is known.
+
+    ``net`` and ``gross`` are what it costs before and after taxes, as quotients that are not
+    reduced: most charges are only ever added up.
+    """
 
     tariff: Tariff
     component: Component
     part: Part
     quantity: Exact
-    before: Fraction | None
-    after: Fraction
-    taxes: tuple[TaxAmount, ...]
+    net: Ratio | None
+    gross: Ratio
+    rates: tuple[Tax, ...]
     tells: bool
+
+    @property
+    def before(self) -> Fraction | None:
+        return None if self.net is None else Fraction(*self.net)
+
+    @property
+    def after(self) -> Fraction:
+        return Fraction(*self.gross)
+
+    @property
+    def taxes(self) -> tuple[TaxAmount, ...]:
+        before = self.before or ZERO
+        return tuple(TaxAmount(tax, before * tax.share) for tax in self.rates)
+
+
+class Amount(NamedTuple):
+    """Money before and after taxes; None is unknown.
+
+    ``charges`` are what it consists of, ``amounts`` those of several tariffs: both tell the taxes.
+    """
+
+    net: Ratio | None
+    gross: Ratio | None
+    charges: tuple[Charge, ...] = ()
+    amounts: tuple["Amount", ...] = ()
+
+    @property
+    def before(self) -> Fraction | None:
+        return None if self.net is None else Fraction(*self.net)
+
+    @property
+    def after(self) -> Fraction | None:
+        return None if self.gross is None else Fraction(*self.gross)
+
+    @property
+    def taxes(self) -> tuple[TaxAmount, ...] | None:
+        """One amount per distinct tax and rate, highest rate first (PRICE-42); None if unknown.
+
+        Where a limit changed the amount, they are in the same proportion as before.
+        """
+        before, after = self.before, self.after
+        if before is None or after is None:
+            return None
+        if self.amounts:
+            return merged(tax for amount in self.amounts for tax in amount.taxes or ())
+        taxes = merged(tax for charge in self.charges for tax in charge.taxes)
+        due = sum((item.amount for item in taxes), ZERO)
+        wanted = after - before
+        if due == wanted:
+            return taxes
+        if due:
+            return tuple(TaxAmount(item.tax, item.amount * wanted / due) for item in taxes)
+        rates = [item.tax for item in taxes] or [Tax(VAT, ZERO)]
+        return (TaxAmount(rates[0], wanted),)
 
 
 def charge(
     tariff: Tariff, part: Part, component: Component, quantity: Exact, rules: Rules
 ) -> Charge:
     """Price a quantity and split off its taxes."""
-    cost = Fraction(
-        component.price.numerator * quantity,
-        component.price.denominator * UNITS[component.dimension],
-    )
-    kind = tariff.tax_included
-    taxes = taxes_of(component, kind, rules)
+    price = component.price
+    top = price.numerator * quantity.numerator
+    bottom = price.denominator * quantity.denominator * component.unit
+    cost, kind = (top, bottom), tariff.tax_included
     if kind is TaxIncluded.NOT_APPLICABLE:
         return Charge(tariff, component, part, quantity, cost, cost, (), tells=True)
+    taxes = (component.taxes or rules.table) if rules.taxed else ()
     if not taxes:
         # A gross price without a rate has no price before taxes that anybody knows.
-        gross = kind is TaxIncluded.YES and component.price != 0
-        before = None if gross else cost
-        return Charge(tariff, component, part, quantity, before, cost, (), tells=gross)
+        hidden = kind is TaxIncluded.YES and price != 0
+        net = None if hidden else cost
+        return Charge(tariff, component, part, quantity, net, cost, (), tells=hidden)
+    factor = taxes[0].factor if len(taxes) == 1 else sum((tax.share for tax in taxes), ONE)
     if kind is TaxIncluded.NO:
-        amounts = tuple(TaxAmount(tax, cost * tax.share) for tax in taxes)
-        after = sum((item.amount for item in amounts), cost)
-        return Charge(tariff, component, part, quantity, cost, after, amounts, tells=True)
-    before = cost / sum((tax.share for tax in taxes), Fraction(1))
-    amounts = tuple(TaxAmount(tax, before * tax.share) for tax in taxes)
-    return Charge(tariff, component, part, quantity, before, cost, amounts, tells=True)
-
-
-def taxes_of(component: Component, kind: TaxIncluded, rules: Rules) -> tuple[Tax, ...]:
-    if kind is TaxIncluded.NOT_APPLICABLE or not rules.taxed:
-        return ()
-    if component.vat is not None:
-        return vat(component.vat)
-    return rules.table
-
-
-@lru_cache(maxsize=256)
-def vat(percentage: Fraction) -> tuple[Tax, ...]:
-    return (Tax(VAT, percentage),)
+        gross = (top * factor.numerator, bottom * factor.denominator)
+        return Charge(tariff, component, part, quantity, cost, gross, taxes, tells=True)
+    net = (top * factor.denominator, bottom * factor.numerator)
+    return Charge(tariff, component, part, quantity, net, cost, taxes, tells=True)
 
 
 def tells_taxes(charges: Sequence[Charge]) -> bool:
     """Is the tax on these charges known? A price of zero needs no rate for that."""
-    return any(item.tells for item in charges) or not any(item.component.price for item in charges)
+    is_free = True
+    for item in charges:
+        if item.tells:
+            return True
+        is_free = is_free and not item.component.price
+    return is_free
 
 
 def total(charges: Sequence[Charge], rules: Rules, *, known: bool) -> Amount:
     """The sum of charges. ``known`` is whether the taxes of the whole are told at all."""
+    tells = rules.taxed and known
     if not charges:
-        zero = Fraction(0)
-        return Amount(zero, zero if rules.taxed and known else None, ())
-    before, after, taxes = charges[0].before, charges[0].after, charges[0].taxes
-    for item in charges[1:]:
-        before = None if before is None or item.before is None else before + item.before
-        after += item.after
-        taxes += item.taxes
-    if not (rules.taxed and known):
-        return Amount(before, None)
-    return Amount(before, after, None if before is None else taxes)
+        return Amount(NOTHING, NOTHING if tells else None)
+    nets = [item.net for item in charges if item.net is not None]
+    net = added_up(nets) if len(nets) == len(charges) else None
+    gross = added_up([item.gross for item in charges]) if tells else None
+    return Amount(net, gross, tuple(charges))
+
+
+def added_up(ratios: Sequence[Ratio]) -> Ratio:
+    """The exact sum."""
+    if len(ratios) == 1:
+        return ratios[0]
+    bottom = lcm(*[ratio[1] for ratio in ratios])
+    return sum([top * (bottom // part) for top, part in ratios]), bottom
+
+
+def amount_of(
+    before: Fraction | None, after: Fraction | None, charges: tuple[Charge, ...] = ()
+) -> Amount:
+    net = None if before is None else (before.numerator, before.denominator)
+    gross = None if after is None else (after.numerator, after.denominator)
+    return Amount(net, gross, charges)
 
 
 def merged(amounts: Iterable[TaxAmount]) -> tuple[TaxAmount, ...]:
-    """One amount per distinct tax and rate, the highest rate first (PRICE-42)."""
+    """One amount per distinct tax and rate, the highest rate first."""
     sums: dict[Tax, Fraction] = {}
     for item in amounts:
-        sums[item.tax] = sums.get(item.tax, Fraction(0)) + item.amount
+        sums[item.tax] = sums.get(item.tax, ZERO) + item.amount
     ordered = sorted(sums.items(), key=lambda pair: (-pair[0].percentage, pair[0].name))
     return tuple(TaxAmount(tax, amount) for tax, amount in ordered)
 
@@ -169,16 +202,15 @@ def limited(amount: Amount, tariff: Tariff) -> Amount:
     if tariff.min_price is None and tariff.max_price is None:
         return amount
     low, high = tariff.min_price or UNLIMITED, tariff.max_price or UNLIMITED
-    before = held(amount.before, low.before, high.before)
-    after = amount.after
+    unlimited, after = amount.before, amount.after
+    before = held(unlimited, low.before, high.before)
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE:
-        return Amount(before, None if after is None else before, amount.taxes)
-    if before is not None and amount.before is not None and before != amount.before:
-        binding = low if before > amount.before else high
+        return amount_of(before, None if after is None else before, amount.charges)
+    if before is not None and unlimited is not None and before != unlimited:
+        binding = low if before > unlimited else high
         if binding.after is None and after is not None:
             after = in_proportion(amount, before, tariff)
-    after = held(after, low.after, high.after)
-    return retaxed(amount, before, after, tariff)
+    return amount_of(before, held(after, low.after, high.after), amount.charges)
 
 
 def held(value: Fraction | None, low: Fraction | None, high: Fraction | None) -> Fraction | None:
@@ -191,47 +223,20 @@ def held(value: Fraction | None, low: Fraction | None, high: Fraction | None) ->
 
 def in_proportion(amount: Amount, before: Fraction, tariff: Tariff) -> Fraction | None:
     """The price after taxes when the one before becomes ``before``."""
-    if amount.before and amount.after is not None:
-        return amount.after * before / amount.before
+    unlimited, taxed = amount.before, amount.after
+    if unlimited and taxed is not None:
+        return taxed * before / unlimited
     rates = tariff.rates
     rate = next(iter(rates)) if len(rates) == 1 else None
     return None if rate is None else before * (1 + rate / 100)
 
 
-def retaxed(
-    amount: Amount, before: Fraction | None, after: Fraction | None, tariff: Tariff
-) -> Amount:
-    """The limited amount with taxes that add up to its difference."""
-    if before is None or after is None or amount.taxes is None:
-        return Amount(before, after)
-    if (before, after) == (amount.before, amount.after):
-        return amount
-    due = sum((item.amount for item in amount.taxes), Fraction(0))
-    difference = after - before
-    if due:
-        scaled = tuple(TaxAmount(item.tax, item.amount * difference / due) for item in amount.taxes)
-        return Amount(before, after, scaled)
-    rates = [rate for rate in tariff.rates if rate is not None]
-    if len(rates) == 1:
-        return Amount(before, after, (TaxAmount(vat(rates[0])[0], difference),))
-    return Amount(before, after) if difference else Amount(before, after, ())
-
-
 def added(amounts: Sequence[Amount]) -> Amount:
     """The sum of what the tariffs of one session come to."""
-    taxes = [item.taxes for item in amounts]
+    nets = [item.net for item in amounts if item.net is not None]
+    grosses = [item.gross for item in amounts if item.gross is not None]
     return Amount(
-        summed(item.before for item in amounts),
-        summed(item.after for item in amounts),
-        None if None in taxes else tuple(tax for item in taxes for tax in item or ()),
+        added_up(nets) if len(nets) == len(amounts) else None,
+        added_up(grosses) if len(grosses) == len(amounts) else None,
+        amounts=tuple(amounts),
     )
-
-
-def summed(values: Iterable[Fraction | None]) -> Fraction | None:
-    """The sum, unknown if any of them is."""
-    result = Fraction(0)
-    for value in values:
-        if value is None:
-            return None
-        result += value
-    return result

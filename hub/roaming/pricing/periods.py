@@ -12,7 +12,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from hub.roaming.pricing import choosing, stretches, timeline
+from hub.roaming.pricing import choosing, timeline
+from hub.roaming.pricing.pieces import Piece, lay_out
 from hub.roaming.pricing.quantities import (
     WATT_HOUR,
     CannotPrice,
@@ -26,9 +27,8 @@ from hub.roaming.pricing.quantities import (
     tidy,
 )
 from hub.roaming.pricing.records import V2_3_0, Period, Record
-from hub.roaming.pricing.restrictions import UNKNOWN, Span
+from hub.roaming.pricing.restrictions import Span
 from hub.roaming.pricing.tariffs import Document, Phase, Tariff, read
-from hub.roaming.pricing.timeline import Piece
 
 TIMES = {
     Phase.CHARGING: "TIME",
@@ -73,7 +73,7 @@ def charging_periods(
     chosen: list[Tariff | None] = [None] * len(usage)
     if known:
         chosen = list(choosing.choose(record, known, tariff_type=tariff_type).tariffs)
-    laid_out = stretches.lay_out(record, Phase.RESERVATION)
+    laid_out = lay_out(record, Phase.RESERVATION)
     pieces = timeline.walk(record, laid_out, chosen, time_zone)
     groups = list(grouped(pieces))
     return [*written(groups)]
@@ -86,9 +86,10 @@ def recorded(usage: Sequence[Usage]) -> Record:
         seconds = at(item.end) - at(item.start)
         if seconds < 0:
             raise CannotPrice("A part of the session ends before it starts.")
-        power = UNKNOWN if item.power is None else Span(item.power, item.power)
-        current = UNKNOWN if item.current is None else Span(item.current, item.current)
-        period = Period(at(item.start), current=current, power=power)
+        period = Period(
+            at(item.start),
+            bounds={**steady("POWER", item.power), **steady("CURRENT", item.current)},
+        )
         period.energy = rounded(Fraction(decimal(item.energy, "energy")) * WATT_HOUR)
         setattr(period, FIELDS[item.phase], rounded(seconds))
         periods.append(period)
@@ -114,6 +115,10 @@ FIELDS = {
     Phase.RESERVATION: "reserved",
     Phase.EXPIRED: "reserved",
 }
+
+
+def steady(name: str, value: Decimal | None) -> dict[str, Decimal]:
+    return {} if value is None else {f"MIN_{name}": value, f"MAX_{name}": value}
 
 
 def grouped(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -148,10 +153,10 @@ def same_side(one: Piece, two: Piece) -> bool:
     for element in one.tariff.elements:
         rules = element.restrictions
         for limit in (rules.min_current, rules.max_current):
-            if limit is not None and differ(one.moment.current, two.moment.current, limit):
+            if limit is not None and differ(one.current, two.current, limit):
                 return False
         for limit in (rules.min_power, rules.max_power):
-            if limit is not None and differ(one.moment.power, two.moment.power, limit):
+            if limit is not None and differ(one.power, two.power, limit):
                 return False
     return True
 
@@ -184,8 +189,8 @@ def written(groups: Sequence[Sequence[Piece]]) -> Iterator[dict[str, Any]]:
 def measured(group: Sequence[Piece]) -> Iterator[dict[str, Any]]:
     """The bounds of current and power, where they were measured all along."""
     for name, spans in (
-        ("CURRENT", [piece.moment.current for piece in group]),
-        ("POWER", [piece.moment.power for piece in group]),
+        ("CURRENT", [piece.current for piece in group]),
+        ("POWER", [piece.power for piece in group]),
     ):
         lows = [span.low for span in spans if span.low is not None]
         highs = [span.high for span in spans if span.high is not None]

@@ -3,20 +3,18 @@
 Only quantities are read here. What the document claims they cost is for ``check`` to read.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hub.roaming.pricing.quantities import (
     CannotPrice,
     Exact,
     Unreadable,
-    decimal,
     energy,
     instant,
     seconds,
 )
-from hub.roaming.pricing.restrictions import UNKNOWN, Span
 from hub.roaming.pricing.tariffs import Document
 
 V2_1_1, V2_2_1, V2_3_0 = "2.1.1", "2.2.1", "2.3.0"
@@ -24,24 +22,19 @@ VERSIONS = (V2_1_1, V2_2_1, V2_3_0)
 # Accepted for another name of a version whose prices it shares.
 ALIASES = {"2.1": V2_1_1, "2.2": V2_2_1, "2.3": V2_3_0}
 
-# Which dimension of a period fills which field of it; the others do not take part in a price.
-TIMES = {
-    "TIME": "charging",
-    "PARKING_TIME": "parking",
-    "RESERVATION_TIME": "reserved",
-    "RESERVATION_EXPIRES": "expired",
-    "RESERVATION_OVERTIME": "overtime",
+# Which quantity of a Period a dimension is, and how to read it.
+QUANTITIES: Mapping[str, tuple[str, Callable[[Any, str], int]]] = {
+    "ENERGY": ("energy", energy),
+    "TIME": ("charging", seconds),
+    "PARKING_TIME": ("parking", seconds),
+    "RESERVATION_TIME": ("reserved", seconds),
+    "RESERVATION_EXPIRES": ("expired", seconds),
+    "RESERVATION_OVERTIME": ("overtime", seconds),
+    "ENERGY_IMPORT": ("imported", energy),
+    "ENERGY_EXPORT": ("exported", energy),
 }
-BOUNDS = {
-    "MIN_CURRENT": ("current", "low"),
-    "MAX_CURRENT": ("current", "high"),
-    "CURRENT": ("current", "average"),
-    "MIN_POWER": ("power", "low"),
-    "MAX_POWER": ("power", "high"),
-    "POWER": ("power", "average"),
-}
-# Sessions may tell the two directions apart; together they are the energy, if that is not stated.
-EXCHANGES = {"ENERGY_IMPORT": 1, "ENERGY_EXPORT": -1}
+BOUNDS = frozenset({"CURRENT", "MIN_CURRENT", "MAX_CURRENT", "POWER", "MIN_POWER", "MAX_POWER"})
+Bounds = Mapping[str, Any]
 
 START_NAMES = ("start_date_time", "start_datetime")
 END_NAMES = ("end_date_time", "stop_date_time", "end_datetime")
@@ -51,7 +44,8 @@ END_NAMES = ("end_date_time", "stop_date_time", "end_datetime")
 class Period:
     """A ChargingPeriod. None means that the period does not state the quantity.
 
-    Times are in seconds; ``hours`` is the time as it was written, when exactly one was.
+    Times are in seconds; ``hours`` is the last of them as it was written. ``bounds`` hold the
+    stated current and power under the names of their dimensions.
     """
 
     start: Exact
@@ -62,15 +56,14 @@ class Period:
     reserved: int | None = None
     expired: int | None = None
     overtime: int | None = None
-    exchanged: int | None = None
+    imported: int | None = None
+    exported: int | None = None
     hours: Any = None
-    current: Span = UNKNOWN
-    power: Span = UNKNOWN
+    bounds: Bounds | None = None
 
     @property
     def states_time(self) -> bool:
-        times = self.charging, self.parking, self.reserved, self.expired
-        return any(time is not None for time in times)
+        return self.hours is not None
 
     @property
     def used(self) -> int:
@@ -114,7 +107,7 @@ def read(document: Any, *, ocpi_version: str | None = None, until: Exact | None 
 
     Raises Unreadable.
     """
-    if not isinstance(document, Mapping):
+    if not isinstance(document, dict):
         raise Unreadable("The CDR is not an object.")
     is_session = "status" in document or "kwh" in document
     version = version_of(document, ocpi_version)
@@ -149,7 +142,7 @@ def version_of(document: Document, given: str | None) -> str:
             raise Unreadable(f"OCPI version {str(given)[:20]!r} is not known.")
         return version
     cost = document.get("total_cost")
-    if isinstance(cost, Mapping):
+    if isinstance(cost, dict):
         return V2_2_1 if "excl_vat" in cost else V2_3_0
     if cost is not None or "auth_id" in document or "stop_date_time" in document:
         return V2_1_1
@@ -190,36 +183,39 @@ def start_of(item: Period) -> Exact:
 
 
 def period(body: Any, where: str) -> Period:
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise Unreadable(f"{where} is not an object.")
     start = instant(body.get("start_date_time"), where)
     if start is None:
         raise Unreadable(f"{where} does not say when it starts.")
     found = Period(start, upper(body.get("tariff_id")))
     for item in listed(body.get("dimensions"), where):
-        if not isinstance(item, Mapping):
+        if not isinstance(item, dict):
             raise Unreadable(f"{where} has a dimension that is not an object.")
-        if item.get("volume") is not None:
-            state(found, item.get("type"), item["volume"], where)
-    if found.energy is None:
-        found.energy = found.exchanged
+        kind, volume = item.get("type"), item.get("volume")
+        if volume is not None and isinstance(kind, str):
+            enter(found, kind, volume, where)
+    if found.energy is None and (found.imported is not None or found.exported is not None):
+        # Sessions may tell the two directions apart; together they are the energy.
+        found.energy = (found.imported or 0) - (found.exported or 0)
     return found
 
 
-def state(found: Period, kind: Any, volume: Any, where: str) -> None:
-    """Enter one dimension. Those that take no part in a price are passed over."""
-    if kind == "ENERGY":
-        found.energy = (found.energy or 0) + energy(volume, where)
-    elif kind in TIMES:
-        name = TIMES[kind]
-        setattr(found, name, (getattr(found, name) or 0) + seconds(volume, where))
-        found.hours = volume if found.hours is None else ""
+def enter(found: Period, kind: str, volume: Any, where: str) -> None:
+    """Enter one dimension; those that take no part in a price are passed over.
+
+    A quantity stated twice counts twice; of two maxima the last one holds. What was measured is
+    left as it came, since few tariffs ask for it.
+    """
+    if kind in QUANTITIES:
+        name, reader = QUANTITIES[kind]
+        value = reader(volume, where)
+        before = getattr(found, name)
+        setattr(found, name, value if before is None else before + value)
+        if reader is seconds and kind != "RESERVATION_OVERTIME":
+            found.hours = volume
     elif kind in BOUNDS:
-        name, bound = BOUNDS[kind]
-        stated = {bound: decimal(volume, where)}
-        setattr(found, name, replace(getattr(found, name), **stated))
-    elif kind in EXCHANGES:
-        found.exchanged = (found.exchanged or 0) + EXCHANGES[kind] * energy(volume, where)
+        found.bounds = {kind: volume} if found.bounds is None else {**found.bounds, kind: volume}
 
 
 def total_energy(document: Document) -> int | None:
@@ -243,13 +239,13 @@ def first(document: Document, names: tuple[str, ...]) -> Any:
 def listed(value: Any, where: str) -> list[Any]:
     if value is None:
         return []
-    if not isinstance(value, list | tuple):
+    if not isinstance(value, list):
         raise Unreadable(f"{where} is not a list.")
-    return list(value)
+    return value
 
 
 def mapping(value: Any) -> Document | None:
-    return value if isinstance(value, Mapping) else None
+    return value if isinstance(value, dict) else None
 
 
 def text(value: Any) -> str | None:

@@ -12,9 +12,9 @@ Reserved time is rounded by itself (PRICE-35), and so is time beyond a booked sl
 
 from collections.abc import Iterable
 
+from hub.roaming.pricing.pieces import Piece
 from hub.roaming.pricing.quantities import WATT_HOUR, Exact, tidy
 from hub.roaming.pricing.tariffs import Phase
-from hub.roaming.pricing.timeline import Piece
 
 TIME_GROUPS = (
     frozenset({Phase.CHARGING, Phase.PARKING}),

@@ -9,18 +9,20 @@ A tariff is read once: CDRs carry their tariffs along, and the same one comes ag
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from hub.roaming.pricing import restrictions
 from hub.roaming.pricing.quantities import (
     DAY,
+    HOUR,
+    KILOWATT_HOUR,
     Exact,
     Unreadable,
     fraction,
@@ -40,6 +42,8 @@ class Dimension(StrEnum):
     TIME = "TIME"
     PARKING_TIME = "PARKING_TIME"
 
+    __hash__ = str.__hash__  # Enum's own is a call into Python
+
 
 class Phase(StrEnum):
     """What happens at an instant. Reservations are priced by elements of their own (PRICE-20)."""
@@ -51,14 +55,26 @@ class Phase(StrEnum):
     CANCELLED = "CANCELLED"
     OVERTIME = "OVERTIME"
 
+    __hash__ = str.__hash__  # Enum's own is a call into Python
+
 
 class TaxIncluded(StrEnum):
     YES = "YES"
     NO = "NO"
     NOT_APPLICABLE = "N/A"
 
+    __hash__ = str.__hash__  # Enum's own is a call into Python
+
 
 SESSION_PHASES = frozenset({Phase.CHARGING, Phase.PARKING})
+
+# What a price is per: a kWh, an hour, a session.
+UNITS: Mapping[Dimension, int] = {
+    Dimension.FLAT: 1,
+    Dimension.ENERGY: KILOWATT_HOUR,
+    Dimension.TIME: HOUR,
+    Dimension.PARKING_TIME: HOUR,
+}
 
 # Which reservation elements price which phase.
 PURPOSES: Mapping[Phase, frozenset[str | None]] = {
@@ -69,15 +85,33 @@ PURPOSES: Mapping[Phase, frozenset[str | None]] = {
     Phase.CANCELLED: frozenset({"RESERVATION", "BOOKING", "BOOKING_CANCELLATION_FEES"}),
     Phase.OVERTIME: frozenset({"BOOKING_OVERTIME"}),
 }
+HUNDRED = 100
+VAT = "VAT"
 EXPIRES = frozenset({"RESERVATION_EXPIRES", "BOOKING_EXPIRES"})
 RESERVABLE = frozenset({Dimension.FLAT, Dimension.TIME})
+
+
+@dataclass(frozen=True, slots=True)
+class Tax:
+    """A tax and its rate in percent, as configured for a location where tariffs do not tell."""
+
+    name: str
+    percentage: Fraction
+    account_number: str | None = None
+    share: Fraction = field(init=False, compare=False)
+    factor: Fraction = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "share", self.percentage / 100)
+        object.__setattr__(self, "factor", 1 + self.percentage / 100)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Component:
     """A price component; ``element`` is the place of its element in the tariff, from 1.
 
-    ``price`` is per kWh, hour or session, ``vat`` a percentage, ``step`` in Wh or seconds.
+    ``price`` is per kWh, hour or session, ``vat`` a percentage, ``step`` in Wh or seconds;
+    ``unit`` is how many of the quantities counted here make a kWh or an hour.
     """
 
     element: int
@@ -85,6 +119,8 @@ class Component:
     price: Fraction
     vat: Fraction | None
     step: int
+    unit: int
+    taxes: tuple[Tax, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,12 +151,21 @@ class Limit:
 Candidate = tuple[Component, Element, tuple[Test, ...]]
 
 
+class Plan(NamedTuple):
+    """What may price a phase: fees, energy, and its time."""
+
+    flat: tuple[Candidate, ...]
+    energy: tuple[Candidate, ...]
+    time: tuple[Candidate, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tariff:
     """A tariff and, derived from it once, where its prices may change.
 
     ``marks`` are the seconds of the local day at which a restriction changes its answer,
-    ``durations`` and ``energies`` the limits in seconds and millionths of a Wh.
+    ``durations`` and ``energies`` the limits in seconds and millionths of a Wh. ``is_strange`` is
+    whether some restriction is not known here.
     """
 
     id: str
@@ -134,10 +179,14 @@ class Tariff:
     max_price: Limit | None
     elements: tuple[Element, ...]
     candidates: Mapping[Phase, Mapping[Dimension, tuple[Candidate, ...]]]
+    charging: Plan
+    parking: Plan
+    plans: Mapping[Phase, Plan]
     marks: tuple[int, ...]
     durations: tuple[int, ...]
     energies: tuple[int, ...]
     is_local: bool
+    is_strange: bool
     needs_current: bool
     needs_power: bool
 
@@ -145,6 +194,12 @@ class Tariff:
     def rates(self) -> frozenset[Fraction | None]:
         """The VAT rates its components name; None stands for those that name none."""
         return frozenset(part.vat for element in self.elements for part in element.components)
+
+    def plan(self, phase: Phase) -> Plan:
+        """The candidates of a phase; the two that matter are not looked up by hash."""
+        if phase is Phase.CHARGING:
+            return self.charging
+        return self.parking if phase is Phase.PARKING else self.plans[phase]
 
     def in_force(self, moment: Exact) -> bool:
         """The end is exclusive (PRICE-01)."""
@@ -174,6 +229,11 @@ def read_text(text: bytes) -> Tariff:
         for number, item in enumerate(elements(body, where), 1)
     )
     restricted = [part.restrictions for part in parts]
+    found = {
+        phase: {dimension: tuple(candidates(parts, phase, dimension)) for dimension in Dimension}
+        for phase in Phase
+    }
+    plans = {phase: plan(found[phase], phase) for phase in Phase}
     return Tariff(
         id=str(body.get("id", "")),
         party=(str(body.get("country_code", "")).upper(), str(body.get("party_id", "")).upper()),
@@ -185,16 +245,15 @@ def read_text(text: bytes) -> Tariff:
         min_price=limit(body.get("min_price"), f"{where} min_price"),
         max_price=limit(body.get("max_price"), f"{where} max_price"),
         elements=parts,
-        candidates={
-            phase: {
-                dimension: tuple(candidates(parts, phase, dimension)) for dimension in Dimension
-            }
-            for phase in Phase
-        },
+        candidates=found,
+        charging=plans[Phase.CHARGING],
+        parking=plans[Phase.PARKING],
+        plans=plans,
         marks=marks(restricted),
         durations=thresholds(restricted, "min_duration", "max_duration"),
         energies=thresholds(restricted, "min_kwh", "max_kwh"),
         is_local=any(item.is_local for item in restricted),
+        is_strange=any(item.unknown for item in restricted),
         needs_current=bool(thresholds(restricted, "min_current", "max_current")),
         needs_power=bool(thresholds(restricted, "min_power", "max_power")),
     )
@@ -260,7 +319,9 @@ def component(number: int, body: Any, where: str) -> Component:
         raise Unreadable(f"{where} has a price component of unknown type.") from None
     where = f"{where} {dimension}"
     step = body.get("step_size")
-    vat = body.get("vat")
+    vat = None if body.get("vat") is None else fraction(body["vat"], f"{where} vat")
+    if vat is not None and vat <= -HUNDRED:
+        raise Unreadable(f"{where} vat is out of range.")
     size = 1 if step is None else whole(step, f"{where} step_size")
     if size < 0:
         raise Unreadable(f"{where} step_size is negative.")
@@ -268,10 +329,17 @@ def component(number: int, body: Any, where: str) -> Component:
         number,
         dimension,
         fraction(body.get("price"), f"{where} price"),
-        None if vat is None else fraction(vat, f"{where} vat"),
+        vat,
         # 0 is what free tariffs say; it means no rounding beyond the unit (PRICE-30).
         size or 1,
+        UNITS[dimension],
+        () if vat is None else (Tax(VAT, vat),),
     )
+
+
+def plan(found: Mapping[Dimension, tuple[Candidate, ...]], phase: Phase) -> Plan:
+    time = Dimension.PARKING_TIME if phase is Phase.PARKING else Dimension.TIME
+    return Plan(found[Dimension.FLAT], found[Dimension.ENERGY], found[time])
 
 
 def marks(items: Sequence[Restrictions]) -> tuple[int, ...]:

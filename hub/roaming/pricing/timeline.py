@@ -1,113 +1,132 @@
-"""Stretches cut wherever another price component may become active (PRICE-17).
+"""Pieces cut wherever another price component may become active (PRICE-17).
 
-A stretch is cut at every local time, date, duration and amount of energy at which its tariff
-changes. For each piece the active component is looked up per dimension: that of the first element
-which has one and whose restrictions all hold (PRICE-04). Inside a stretch energy is spread evenly
-over time.
+A piece is cut at every local time, date, duration and amount of energy at which its tariff changes.
+For each part the active component is looked up per dimension: that of the first element which has
+one and whose restrictions all hold (PRICE-04). Inside a piece energy is spread evenly over time.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from hub.roaming.pricing import zones
+from hub.roaming.pricing.pieces import Piece, part
 from hub.roaming.pricing.quantities import DAY, CannotPrice, Exact, tidy
 from hub.roaming.pricing.records import Record
-from hub.roaming.pricing.restrictions import Moment, Span
-from hub.roaming.pricing.stretches import Stretch, mean_power
-from hub.roaming.pricing.tariffs import (
-    SESSION_PHASES,
-    Candidate,
-    Component,
-    Dimension,
-    Phase,
-    Tariff,
-)
+from hub.roaming.pricing.restrictions import Moment
+from hub.roaming.pricing.tariffs import Candidate, Component, Phase, Tariff
 
 # Local time is looked up day by day; nobody charges for longer than this.
 LONGEST = 400 * DAY
+FOREVER = 10**24
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
-    """A part of a stretch in which the same components are active throughout.
+class Calm:
+    """Until this instant and this energy no restriction of the tariff changes its answer.
 
-    ``flat`` is only set where the fee is charged. The two ``extra`` are what rounding up to the
-    step size adds to what was consumed (PRICE-33).
+    ``active`` remembers what was looked up meanwhile: fee, energy and time, by phase.
     """
 
-    period: int
-    phase: Phase
-    start: Exact
-    length: Exact
-    seconds: Exact | None
-    energy: Exact | None
-    moment: Moment
-    tariff: Tariff | None
-    flat: Component | None = None
-    energy_price: Component | None = None
-    time_price: Component | None = None
-    extra_energy: Exact = 0
-    extra_seconds: Exact = 0
+    tariff: Tariff
+    until: Exact
+    energy: Exact
+    active: dict[Phase, tuple[Component | None, ...]] = field(default_factory=dict)
+
+    def lasts(self, piece: Piece) -> bool:
+        """Does it cover all of a piece, from its first moment on?"""
+        start, energy, left = piece.start, piece.energy or 0, self.energy - piece.consumed
+        return (
+            start < self.until
+            and start + piece.length <= self.until
+            and left > 0
+            and 0 <= energy <= left
+        )
 
 
 @dataclass(slots=True, eq=False)
 class Walk:
-    """A walk through a session, which remembers what was consumed and which fees were charged."""
+    """A walk through a session, which remembers what was consumed and which fees were charged.
+
+    ``shift`` is the offset of local time when it is the same for the whole session, as it nearly
+    always is; the zone is then not asked again.
+    """
 
     time_zone: str | None
+    shift: int | None = None
     consumed: Exact = 0
     charged: set[Component] = field(default_factory=set)
+    calm: Calm | None = None
 
-    def pieces(self, stretch: Stretch, tariff: Tariff | None, elapsed: Exact) -> Iterator[Piece]:
-        """The pieces of one stretch, which starts after so many seconds of the session."""
-        borders = [] if tariff is None else self.cuts(stretch, tariff, elapsed)
+    def pieces(self, piece: Piece, tariff: Tariff | None) -> Sequence[Piece]:
+        """A piece, or what it has to be cut into, with the components active there."""
+        calm, in_session = self.calm, piece.in_session
+        piece.consumed = self.consumed
+        if in_session and piece.energy:
+            self.consumed += piece.energy
+        if tariff is None:
+            return (piece,)
+        if calm is None or calm.tariff is not tariff or not in_session or not calm.lasts(piece):
+            return self.cut(piece, tariff)
+        active = calm.active.get(piece.phase)
+        if active is None:
+            active = looked_up(piece, tariff, self.moment(piece, tariff))
+            calm.active[piece.phase] = active
+        self.activate(piece, tariff, active)
+        return (piece,)
+
+    def cut(self, whole: Piece, tariff: Tariff) -> list[Piece]:
+        """The parts of a piece in which something may change."""
+        found = []
         begin: Exact = 0
-        for border in (*borders, stretch.length or 1):
-            piece = self.piece(stretch, begin, border, elapsed)
-            if tariff is not None:
-                piece.tariff = tariff
-                self.place(piece, stretch, tariff)
-                self.activate(piece, tariff)
-            yield piece
+        cuts = self.cuts(whole, tariff)
+        for border in (*cuts, whole.length or 1):
+            piece = part(whole, begin, border) if cuts else whole
+            moment = self.moment(piece, tariff)
+            self.activate(piece, tariff, looked_up(piece, tariff, moment))
+            found.append(piece)
             begin = border
-        if stretch.energy and stretch.phase in SESSION_PHASES:
-            self.consumed += stretch.energy
+        if whole.in_session:
+            self.calm = self.calm_after(piece, tariff, moment)
+        return found
 
-    def piece(self, stretch: Stretch, begin: Exact, until: Exact, elapsed: Exact) -> Piece:
-        """The part of a stretch between two offsets from its start.
+    def calm_after(self, piece: Piece, tariff: Tariff, moment: Moment) -> Calm | None:
+        """Until when nothing changes any more. None where that is not known beforehand."""
+        if tariff.needs_power or tariff.needs_current or (piece.energy or 0) < 0:
+            return None
+        if tariff.is_local and self.shift is None:
+            return None
+        until: Exact = FOREVER
+        if tariff.marks:
+            until = piece.start + following(tariff.marks, moment.clock) - moment.clock
+        for duration in tariff.durations:
+            if duration > moment.elapsed:
+                until = min(until, piece.start + duration - moment.elapsed)
+                break
+        energy = next((limit for limit in tariff.energies if limit > moment.energy), FOREVER)
+        return Calm(tariff, until, energy)
 
-        A stretch without length can still be cut by energy; its offsets are then shares.
-        """
-        energy, seconds, length = stretch.energy, stretch.seconds, stretch.length
-        start, before, span = stretch.start, self.consumed, length or 1
-        if begin or until != span:
-            share = Fraction(until - begin) / span
-            if energy:
-                before = tidy(before + energy * Fraction(begin) / span)
-                energy = tidy(energy * share)
-            seconds = None if seconds is None else tidy(seconds * share)
-            if length:
-                start, elapsed, length = start + begin, elapsed + begin, until - begin
-        moment = Moment(elapsed, before, current=stretch.current, power=stretch.power)
-        return Piece(stretch.period, stretch.phase, start, length, seconds, energy, moment, None)
+    def moment(self, piece: Piece, tariff: Tariff) -> Moment:
+        """What the restrictions of a tariff may ask about a piece.
 
-    def place(self, piece: Piece, stretch: Stretch, tariff: Tariff) -> None:
-        """Tell the moment its local time, and which energy to compare with the limits.
-
-        That is the one the piece starts with; but while energy is fed back the amount has only just
+        The energy is the one it starts with; but while energy is fed back the amount has only just
         reached a limit from above, and lies below it all along: there it is the one at the end.
         """
-        moment = piece.moment
+        moment = Moment(piece.elapsed, piece.consumed)
         if piece.energy is not None and piece.energy < 0:
             moment.energy += piece.energy
         if tariff.is_local:
-            local = piece.start + zones.offset_at(self.zone, piece.start)
-            moment.day = int(local // DAY)
-            moment.clock = local - moment.day * DAY
+            day, moment.clock = divmod(piece.start + self.offset(piece.start), DAY)
+            moment.day = int(day)
         if tariff.needs_power:
-            moment.power = with_estimate(stretch)
+            moment.power = piece.power
+        if tariff.needs_current:
+            moment.current = piece.current
+        return moment
+
+    def offset(self, moment: Exact) -> int:
+        return zones.offset_at(self.zone, moment) if self.shift is None else self.shift
 
     @property
     def zone(self) -> str:
@@ -115,112 +134,100 @@ class Walk:
             raise CannotPrice("The tariff depends on local time, and the time zone is not known.")
         return self.time_zone
 
-    def cuts(self, stretch: Stretch, tariff: Tariff, elapsed: Exact) -> list[Exact]:
-        """Offsets inside a stretch at which a restriction of the tariff may change its answer."""
+    def cuts(self, piece: Piece, tariff: Tariff) -> list[Exact]:
+        """Offsets inside a piece at which a restriction of the tariff may change its answer."""
         if not (tariff.marks or tariff.durations or tariff.energies):
             return []
         found: set[Exact] = set()
-        length = stretch.length
+        length, elapsed = piece.length, piece.elapsed
         if length:
-            found.update(
-                duration - elapsed
-                for duration in tariff.durations
-                if 0 < duration - elapsed < length
-            )
-            if tariff.marks and crosses(stretch, tariff, self.zone):
-                end = stretch.start + length
-                found.update(
-                    moment - stretch.start
-                    for moment in zones.cuts(self.zone, stretch.start, end, tariff.marks)
-                )
-        if stretch.energy and stretch.phase in SESSION_PHASES:
-            found.update(self.energy_cuts(stretch, tariff))
+            for duration in tariff.durations:
+                if 0 < duration - elapsed < length:
+                    found.add(duration - elapsed)
+            if tariff.marks and self.crosses(piece, tariff):
+                end = piece.start + length
+                for moment in zones.cuts(self.zone, piece.start, end, tariff.marks):
+                    found.add(moment - piece.start)
+        if tariff.energies and piece.energy and piece.in_session:
+            for limit in tariff.energies:
+                missing = limit - piece.consumed
+                if 0 < missing < piece.energy or piece.energy < missing < 0:
+                    found.add(tidy(Fraction(missing) / piece.energy * (length or 1)))
         return sorted(found)
 
-    def energy_cuts(self, stretch: Stretch, tariff: Tariff) -> Iterator[Exact]:
-        energy = stretch.energy or 0
-        for limit in tariff.energies:
-            missing = limit - self.consumed
-            if 0 < missing < energy or energy < missing < 0:
-                yield tidy(Fraction(missing) / energy * (stretch.length or 1))
+    def crosses(self, piece: Piece, tariff: Tariff) -> bool:
+        """Is there a mark of the local day, or a change of the clocks, inside the piece?"""
+        start, length = piece.start, piece.length
+        if length >= DAY:
+            return True
+        if self.shift is None and not zones.is_steady(self.zone, start, start + length):
+            return True
+        clock = (start + self.offset(start)) % DAY
+        return clock + length > following(tariff.marks, clock)
 
-    def activate(self, piece: Piece, tariff: Tariff) -> None:
-        """Find the active component of each dimension; a flat fee is charged once (PRICE-19)."""
-        candidates = tariff.candidates[piece.phase]
-        moment = piece.moment
-        flat = matching(candidates[Dimension.FLAT], moment)
+    def activate(self, piece: Piece, tariff: Tariff, active: tuple[Component | None, ...]) -> None:
+        """Enter what prices a piece; a flat fee is charged once (PRICE-19)."""
+        piece.tariff = tariff
+        flat, energy, time = active
         if flat is not None and flat not in self.charged:
             self.charged.add(flat)
             piece.flat = flat
         if piece.energy is not None:
-            piece.energy_price = matching(candidates[Dimension.ENERGY], moment)
+            piece.energy_price = energy
         if piece.seconds is not None:
-            is_parking = piece.phase is Phase.PARKING
-            dimension = Dimension.PARKING_TIME if is_parking else Dimension.TIME
-            piece.time_price = matching(candidates[dimension], moment)
+            piece.time_price = time
+
+
+def looked_up(piece: Piece, tariff: Tariff, moment: Moment) -> tuple[Component | None, ...]:
+    """The active component for fees, energy and time (PRICE-04)."""
+    return tuple(matching(found, moment) for found in tariff.plan(piece.phase))
 
 
 def walk(
     record: Record,
-    stretches: Sequence[Stretch],
+    laid_out: Sequence[Piece],
     tariffs: Sequence[Tariff | None],
     time_zone: str | None,
 ) -> list[Piece]:
-    """All pieces of a session in the order of time; ``tariffs`` holds one per period.
+    """All pieces of a session, cut and priced, in the order of time.
 
-    Raises CannotPrice when local time matters and the zone is unknown, or for a session of years.
+    ``tariffs`` holds one per period. Raises CannotPrice when local time matters and the zone is
+    unknown, or for a session of years.
     """
-    first, last = stretches[0], stretches[-1]
-    if last.start + last.length - first.start > LONGEST and any(
-        tariff is not None and tariff.is_local for tariff in tariffs
-    ):
+    start, end = laid_out[0].start, laid_out[-1].start + laid_out[-1].length
+    is_local = any(tariff is not None and tariff.is_local for tariff in dict.fromkeys(tariffs))
+    if is_local and end - start > LONGEST:
         raise CannotPrice("The session lasts longer than a year.")
-    origin = session_start(record, stretches)
     steps = Walk(time_zone)
-    return [
-        piece
-        for stretch in stretches
-        for piece in steps.pieces(
-            stretch,
-            tariffs[stretch.period],
-            stretch.start - (origin if stretch.phase in SESSION_PHASES else first.start),
-        )
-    ]
+    if is_local and end - start < DAY and zones.is_steady(steps.zone, start, end):
+        steps.shift = zones.offset_at(steps.zone, start)
+    origin = session_start(record, laid_out)
+    found: list[Piece] = []
+    for piece in laid_out:
+        piece.elapsed = piece.start - (origin if piece.in_session else start)
+        found += steps.pieces(piece, tariffs[piece.period])
+    return found
 
 
-def session_start(record: Record, stretches: Sequence[Stretch]) -> Exact:
+def session_start(record: Record, laid_out: Sequence[Piece]) -> Exact:
     """Where the duration of the session starts to count: after a reservation (PRICE-13)."""
-    first = stretches[0].start
-    start = next((stretch.start for stretch in stretches if stretch.phase in SESSION_PHASES), first)
+    first = laid_out[0].start
+    start = next((piece.start for piece in laid_out if piece.in_session), first)
     if start == first and record.start is not None:
         return min(record.start, first)
     return start
 
 
-def with_estimate(stretch: Stretch) -> Span:
-    """The power, where the average decides what the stated bounds leave open."""
-    power = stretch.power
-    is_open = power.low is not None and power.high is not None and power.average is None
-    if is_open and stretch.energy is not None and stretch.length:
-        return replace(power, estimate=mean_power(stretch.energy, stretch.length))
-    return power
-
-
-def crosses(stretch: Stretch, tariff: Tariff, time_zone: str) -> bool:
-    """Is there a mark of the local day, or a change of the clocks, inside the stretch?"""
-    start, length = stretch.start, stretch.length
-    shift = zones.offset_at(time_zone, start)
-    if length >= DAY or zones.offset_at(time_zone, start + length) != shift:
-        return True
-    clock = (start + shift) % DAY
-    place = bisect_right(tariff.marks, clock)
-    following = tariff.marks[place] if place < len(tariff.marks) else tariff.marks[0] + DAY
-    return clock + length > following
+def following(marks: Sequence[int], clock: Exact) -> int:
+    """The next mark of the local day after a time of day, in seconds since its midnight."""
+    place = bisect_right(marks, clock)
+    return marks[place] if place < len(marks) else marks[0] + DAY
 
 
 def matching(candidates: Sequence[Candidate], moment: Moment) -> Component | None:
+    """The component of the first element whose restrictions all hold."""
     for component, _, tests in candidates:
-        if all_hold(tests, moment):
+        if not tests or all_hold(tests, moment):
             return component
     return None
 

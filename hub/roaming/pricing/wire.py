@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from hub.roaming.pricing.engine import Priced
-from hub.roaming.pricing.money import Amount, Part, merged
+from hub.roaming.pricing.money import Amount, Part
 from hub.roaming.pricing.quantities import in_hours, in_kwh, to_places
 from hub.roaming.pricing.records import V2_1_1, V2_2_1
 
@@ -41,25 +41,26 @@ def price(amount: Amount, version: str, places: int = PLACES) -> Any:
     A gross amount whose taxes nobody knows has no form: every version asks for the one before
     taxes.
     """
-    if amount.before is None:
+    net, gross = amount.before, amount.after
+    if net is None:
         return None
-    before = to_places(amount.before, places)
+    before = to_places(net, places)
     if version == V2_1_1:
         return before
     if version == V2_2_1:
         body = {"excl_vat": before}
-        if amount.after is not None:
-            body["incl_vat"] = to_places(amount.after, places)
+        if gross is not None:
+            body["incl_vat"] = to_places(gross, places)
         return body
-    if amount.after is None or amount.taxes is None:
+    if gross is None:
         return {"before_taxes": before}
-    due = to_places(amount.after, places) - before
+    due = to_places(gross, places) - before
     return {"before_taxes": before, "taxes": tax_amounts(amount, due, places)}
 
 
 def tax_amounts(amount: Amount, due: Decimal, places: int) -> list[dict[str, Any]]:
     """The taxes, one entry per rate. Together they are exactly what is due after rounding."""
-    taxes = merged(amount.taxes or ())
+    taxes = amount.taxes or ()
     rounded = [to_places(item.amount, places) for item in taxes]
     if rounded:
         largest = max(range(len(rounded)), key=lambda place: abs(rounded[place]))

@@ -58,6 +58,18 @@ def offset_at(name: str, moment: Exact) -> int:
     return stretches[0][1]
 
 
+def is_steady(name: str, start: Exact, end: Exact) -> bool:
+    """Is the offset the same all along, as seen from both ends? For less than a day."""
+    first, last = int(start // DAY), int(end // DAY)
+    stretches = offsets(name, first)
+    if first == last:
+        return len(stretches) == 1
+    return (
+        len(stretches) == len(offsets(name, last)) == 1
+        and stretches[0][1] == (offsets(name, last)[0][1])
+    )
+
+
 def cuts(name: str, start: Exact, end: Exact, marks: tuple[int, ...]) -> Iterator[Exact]:
     """Instants between start and end at which a restriction by local time may change its answer.
 
