@@ -182,7 +182,7 @@ class CSMS:
     async def shown(self, made, number, status):
         """Wait until OCPI shows this status of the EVSE; flapping ones are merged for a while."""
         async with asyncio.timeout(10):
-            while await self.status_of(made, number) != status:
+            while await self.status_of(made, number) != status:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
 
     async def status_of(self, made, number):

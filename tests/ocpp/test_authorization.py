@@ -45,7 +45,7 @@ async def answer_to(csms, made, tag):
         ("ALLOWED_OFFLINE", False, False, False, "Blocked"),
     ],
 )
-async def test_the_whitelist_decides_who_is_asked(csms, whitelist, valid, silent, asked, status):
+async def test_the_whitelist_decides_who_is_asked(csms, whitelist, valid, silent, asked, status):  # noqa: PLR0917
     csms.wire.issuers = issuer = Issuer(silent=silent)
     made = await csms.add_station()
     await csms.add_token("TAG1", whitelist=whitelist, valid=valid)

@@ -201,7 +201,7 @@ async def test_a_second_living_socket_is_the_new_target_and_the_first_stays_read
 
 async def gone(csms, made):
     async with asyncio.timeout(5):
-        while csms.wire.registry.get(made.ref.id) is not None:
+        while csms.wire.registry.get(made.ref.id) is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     return True
 
@@ -275,7 +275,7 @@ async def test_provisioning_asks_one_thing_at_a_time_after_the_boot(csms):
     async with csms.connect(made) as station:
         await station.boot()
         async with asyncio.timeout(10):
-            while station.asked[-1:] != [
+            while station.asked[-1:] != [  # noqa: ASYNC110
                 ("TriggerMessage", {"requested_message": "StatusNotification"})
             ]:
                 await asyncio.sleep(0.02)

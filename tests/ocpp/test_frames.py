@@ -49,8 +49,11 @@ def test_an_unknown_type_is_ignored_or_refused_as_the_version_says():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{", "null", "[]", '"text"', "[NaN]", "[[2]]", '[true,"1","A",{}]', '[2.0,"1","A",{}]']
-    + ["[" * 5000 + "]" * 5000, "[" + "9" * 5000 + "]", '[2,"\\u0000"', '[2,"\\ud800","A",{}]'],
+    [
+        *("", "{", "null", "[]", '"text"', "[NaN]", "[[2]]"),
+        *('[true,"1","A",{}]', '[2.0,"1","A",{}]', '[2,"\\u0000"', '[2,"\\ud800","A",{}]'),
+        *("[" * 5000 + "]" * 5000, "[" + "9" * 5000 + "]"),
+    ],
 )
 def test_what_has_no_readable_id_is_answered_by_2_x_and_dropped_by_1_6(text):
     assert answer_to(text, V201) == [4, "-1", "RpcFrameworkError", "", {}]
@@ -59,8 +62,10 @@ def test_what_has_no_readable_id_is_answered_by_2_x_and_dropped_by_1_6(text):
 
 @pytest.mark.parametrize(
     "text",
-    ['[2,"7"]', '[2,"7","A"]', '[2,"7",[],{}]', '[2,"7",{},{}]', '[2,"7","A",{},1]']
-    + [f'[2,"7","{"a" * 65}",{{}}]', '[2,"7","",{}]'],
+    [
+        *('[2,"7"]', '[2,"7","A"]', '[2,"7",[],{}]', '[2,"7",{},{}]', '[2,"7","A",{},1]'),
+        *(f'[2,"7","{"a" * 65}",{{}}]', '[2,"7","",{}]'),
+    ],
 )
 def test_a_call_of_the_wrong_shape_is_answered_with_its_id(text):
     assert answer_to(text, V201)[:3] == [4, "7", "RpcFrameworkError"]

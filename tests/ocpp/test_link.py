@@ -7,6 +7,7 @@ import random
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -295,7 +296,7 @@ async def test_a_living_connection_answers_a_ping_and_a_dead_one_does_not(side):
 
 async def until(condition, seconds=5):
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -341,8 +342,8 @@ async def last_answer(socket, message_id):
 
 
 def resident():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def test_an_innocent_station_is_answered_while_twenty_flood(side):

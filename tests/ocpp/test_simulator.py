@@ -42,24 +42,27 @@ async def test_a_session_begun_and_ended_from_outside(csms, version):
     made = await csms.add_station(RECORDS[version])
     able = Stations(csms.wire, Relay(csms.wire))
     token = {
-        "country_code": "BE", "party_id": "MSP", "uid": "an-app-user-of-the-emsp", "type": "APP_USER",
+        "country_code": "BE",
+        "party_id": "MSP",
+        "uid": "an-app-user-of-the-emsp",
+        "type": "APP_USER",
         "contract_id": "C1",
-    }  # fmt: skip
+    }
     station = simulated(csms, made, version)
     running = asyncio.create_task(SCENARIOS["remote"](station))
     async with asyncio.timeout(30):
-        while csms.wire.registry.get(made.ref.id) is None:
+        while csms.wire.registry.get(made.ref.id) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         request = {"location_id": "LOC1", "evse_uid": made.evse_uids[1], "token": token}
         order = await local.start_session(csms.database, able, csms.tenant.id, request)
         assert (await order.carry_out()).accepted
-        while not (sessions := await csms.sessions()) or not sessions[0]["kwh"]:
+        while not (sessions := await csms.sessions()) or not sessions[0]["kwh"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         order = await local.stop_session(
             csms.database, able, csms.tenant.id, {"session_id": sessions[0]["id"]}
         )
         assert (await order.carry_out()).accepted
-        while not (cdrs := await csms.cdrs()):
+        while not (cdrs := await csms.cdrs()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -47,7 +47,7 @@ async def own(csms, hub):
 
 async def until(found, seconds=20):
     async with asyncio.timeout(seconds):
-        while not (value := found()):
+        while not (value := found()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     return value
 
