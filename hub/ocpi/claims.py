@@ -5,7 +5,7 @@ CRED-24), and its address must be neither the hub's own nor another partner's (T
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -38,6 +38,11 @@ class Theirs:
     url: str
     declared: Mapping[Grant, dict[str, Any] | None]
     hub_party_id: str | None = None
+
+    def only(self, allowed: frozenset[Grant]) -> "Theirs":
+        """The same without the roles that are not allowed."""
+        granted = {grant: said for grant, said in self.declared.items() if grant in allowed}
+        return replace(self, declared=granted)
 
 
 def read_credentials(version: Version, body: Any, *, own: Party) -> Theirs:

@@ -108,7 +108,8 @@ class Answer:
     @property
     def reason(self) -> str:
         """Why it failed, in words. Errors that are no OCPI envelopes are read as well."""
-        said = self.status_message if self.envelope else plain_words(self.json, self.content)
+        body = self.status_message if self.envelope else self.json
+        said = plain_words(body, self.content)
         status = f"HTTP {self.http_status}"
         if self.status_code is not None:
             status += f", OCPI {self.status_code}"
@@ -266,8 +267,13 @@ def routing_headers(direction: str, party: Party | None) -> dict[str, str]:
 def join_url(endpoint_url: str, *segments: str) -> str:
     """An endpoint's URL and what comes behind it: exactly one slash between (TRANSPORT-22)."""
     parts = urlsplit(endpoint_url)
-    path = "/".join([parts.path.rstrip("/"), *(quote(segment, safe="") for segment in segments)])
+    path = "/".join([parts.path.rstrip("/"), *map(encoded, segments)])
     return urlunsplit(parts._replace(path=path if segments else parts.path))
+
+
+def encoded(segment: str) -> str:
+    """Dots alone would lead somewhere else in the partner's paths, so they are encoded too."""
+    return segment.replace(".", "%2E") if segment in {".", ".."} else quote(segment, safe="")
 
 
 def with_query(url: str, params: Mapping[str, str]) -> str:

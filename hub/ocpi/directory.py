@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import Forbidden, Unauthorized
 from hub.models.partners import Agreement, Partner, PartnerToken
-from hub.models.values import ConnectionStatus, PartnerStatus
+from hub.models.values import ConnectionStatus
 from hub.roaming import agreements, feed, partners, registration
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection
@@ -243,7 +243,7 @@ async def read_stamp(db: AsyncSession) -> tuple[Any, ...]:
 
 def admit(connection: Connection, token: PartnerToken, form: str) -> Connection:
     """The connection of one request, unless the operator has shut the partner out."""
-    if connection.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+    if connection.shut_out:
         raise Forbidden("This platform is suspended; ask the operator of the hub.")
     return replace(
         connection,

@@ -9,8 +9,7 @@ to work: a token that a renewal replaces stays valid until the new one is used (
 so whenever the hub or a partner dies in between, one token still works each way (T-17).
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -22,15 +21,23 @@ from hub.keys import CLIENT, DATABASE, DIRECTORY, KEYRING, SETTINGS
 from hub.models.values import ConnectionStatus, InterfaceRole
 from hub.ocpi import introduction
 from hub.ocpi.claims import Theirs, check_roles, judge_roles, read_credentials, vouched_origins
-from hub.ocpi.client import Answer, Client, Refused, Unreachable, origins_of
+from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
 from hub.ocpi.discovery import Found, Visit, discover, token_forms
+from hub.ocpi.exchange import (
+    Unsent,
+    deliver,
+    goodbye,
+    open_visit,
+    read_answer,
+    replace_token,
+)
 from hub.ocpi.trace import Trace, traced
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import partners, registration
 from hub.roaming.partners import Connection, token_place
 from hub.roaming.registration import Registration
-from hub.security import TOKEN_CHARACTERS, Keyring, Undecipherable
+from hub.security import TOKEN_CHARACTERS, Keyring
 from hub.settings import Settings
 
 # How long a token is good that we sent with our own POST, should we die before the answer.
@@ -128,6 +135,7 @@ async def join(
     if not TOKEN_CHARACTERS.fullmatch(token):
         raise InvalidRequest("token: must be 1 to 64 printable ASCII characters without blanks.")
     partner = await known(parts, tenant_id, partner_id)
+    check_not_shut_out(partner)
     async with traced(parts.database, partner, "join") as trace:
         trace.hide(token)
         origins = await vouched_origins(
@@ -170,7 +178,7 @@ async def register(
             "None of the roles they declare is approved for this partner, so the registration was "
             "undone. Approve one, then join with a new token."
         )
-    return only(theirs, allowed)
+    return theirs.only(allowed)
 
 
 async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
@@ -180,8 +188,9 @@ async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
     old and the new token are valid until the new one is used.
     """
     partner = await known(parts, tenant_id, partner_id)
+    check_not_shut_out(partner)
     async with traced(parts.database, partner, "renew") as trace:
-        visit, versions_url = open_visit(parts, trace, partner)
+        visit, versions_url = open_visit(parts.client, parts.keyring, trace, partner)
         found = await discover(
             visit, versions_url, version=None, required=partner.settings.required_modules
         )
@@ -197,7 +206,7 @@ async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
             raise UnusableClient(f"PUT credentials was refused: {answer.reason}.")
         theirs = read_answer(trace, partner, found.version, answer)
         allowed, _ = await judge_roles(parts.database, trace, partner, theirs.declared)
-        theirs = only(theirs, allowed)
+        theirs = theirs.only(allowed)
         await adopt(parts, partner, found, theirs, token_id=token_id, overlap=parts.overlap)
 
 
@@ -209,34 +218,13 @@ async def leave(parts: Parts, tenant_id: UUID, partner_id: UUID) -> bool:
         told = False
         if partner.registered and endpoint is not None:
             try:
-                visit, _ = open_visit(parts, trace, partner)
+                visit, _ = open_visit(parts.client, parts.keyring, trace, partner)
                 told = await goodbye(visit, endpoint.url)
             except UnusableClient as error:
                 trace.note("goodbye", str(error))
         await forget(parts, partner, "The hub unregistered")
         trace.note("unregistered here")
     return told
-
-
-class Unsent(UnusableClient):
-    """The request never reached the other side."""
-
-
-async def deliver(visit: Visit, method: str, url: str, body: Document) -> Answer:
-    try:
-        return await visit.send("credentials", method, url, body)
-    except Refused as error:
-        raise Unsent(f"The hub does not call {url}: {error.reason}.") from None
-    except Unreachable as error:
-        kind = UnusableClient if error.sent else Unsent
-        raise kind(f"{method} credentials failed: {error.reason}.") from None
-
-
-async def goodbye(visit: Visit, url: str) -> bool:
-    try:
-        return (await visit.send("goodbye", "DELETE", url)).ok
-    except (Refused, Unreachable):
-        return False
 
 
 async def known(parts: Parts, tenant_id: UUID, partner_id: UUID) -> Connection:
@@ -247,27 +235,9 @@ async def known(parts: Parts, tenant_id: UUID, partner_id: UUID) -> Connection:
     return partner
 
 
-def open_visit(parts: Parts, trace: Trace, partner: Connection) -> tuple[Visit, str]:
-    """Call a registered partner with the token it gave us, or the one before (CRED-21)."""
-    if not partner.registered or partner.versions_url is None:
-        raise UnusableClient(f"{partner.name} is not registered.")
-    tokens = []
-    for data in filter(None, (partner.token_to_send, partner.previous_token)):
-        try:
-            tokens.append(parts.keyring.decrypt(data, context=token_place(partner.id)))
-        except Undecipherable as error:
-            trace.note("token", f"cannot be read: {error}")
-    if not tokens:
-        raise UnusableClient(f"The token for {partner.name} cannot be read with the hub's keys.")
-    for token in tokens:
-        trace.hide(token)
-    attempts = [(t, form) for form in token_forms(partner, known=True) for t in tokens]
-    origins = origins_of(partner)
-    return Visit(parts.client, trace, partner.id, origins, attempts), partner.versions_url
-
-
-def replace_token(visit: Visit, token: str) -> Visit:
-    return replace(visit, attempts=[(token, visit.form)])
+def check_not_shut_out(partner: Connection) -> None:
+    if partner.shut_out:
+        raise InvalidRequest(f"{partner.name} is suspended: resume it first.")
 
 
 async def introduce(
@@ -336,23 +306,3 @@ def agreed(parts: Parts, partner: Connection, found: Found, theirs: Theirs) -> R
         token_form_sent=found.form,
         hub_party_id=theirs.hub_party_id,
     )
-
-
-def read_answer(trace: Trace, partner: Connection, version: Version, answer: Answer) -> Theirs:
-    """The credentials in an answer, also when they are wrapped in a list (tolerance 5)."""
-    data = answer.data
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    try:
-        theirs = read_credentials(version, data, own=partner.hub)
-    except InvalidRequest as error:
-        raise UnusableClient(
-            f"They answered with credentials that are not valid: {error}"
-        ) from None
-    trace.hide(theirs.token)
-    return theirs
-
-
-def only(theirs: Theirs, allowed: Collection[registration.Grant]) -> Theirs:
-    granted = {grant: said for grant, said in theirs.declared.items() if grant in allowed}
-    return replace(theirs, declared=granted)

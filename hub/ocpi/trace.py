@@ -46,6 +46,9 @@ class Trace:
     def note(self, step: str, message: str = "", **facts: Any) -> None:
         """One step. ``facts``: method, url, http_status, status_code, ms, detail."""
         detail = facts.pop("detail", None)
+        if "url" in facts:
+            # What a URL says behind its question mark is nobody's business.
+            facts["url"] = str(facts["url"]).partition("?")[0]
         self.steps.append(
             {
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -64,7 +67,7 @@ class Trace:
             step,
             "ok" if answer.ok else answer.reason,
             method=method,
-            url=url.partition("?")[0],
+            url=url,
             http_status=answer.http_status,
             status_code=answer.status_code,
             ms=round((time.monotonic() - began) * 1000),

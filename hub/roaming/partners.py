@@ -55,9 +55,11 @@ class Configuration:
     def of(cls, stored: Mapping[str, Any]) -> "Configuration":
         """Read what is stored; members that are missing or unknown do no harm."""
         known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
-        for name in ("supported_modules", "required_modules", "allowed_origins"):
+        for name in ("supported_modules", "required_modules"):
             if known.get(name) is not None:
                 known[name] = frozenset(known[name])
+        origins = known.get("allowed_origins") or ()
+        known["allowed_origins"] = frozenset(place.rstrip("/").lower() for place in origins)
         return cls(**known)
 
 
@@ -101,6 +103,10 @@ class Connection:
     def invited(self) -> bool:
         """Whether the request came with token A, which opens versions and credentials only."""
         return self.token_kind == "A"  # noqa: S105 - the kind, not the token
+
+    @property
+    def shut_out(self) -> bool:
+        return self.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}
 
     @property
     def registered(self) -> bool:

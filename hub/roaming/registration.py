@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.errors import NotFound
+from hub.errors import Forbidden, NotFound
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.values import AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming import feed
@@ -135,6 +135,8 @@ async def connected(
     how long tokens remain that were minted for earlier renewals and never used.
     """
     partner = await lock(db, partner_id)
+    if partner.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+        raise Forbidden("This platform was suspended meanwhile; ask the operator of the hub.")
     before = summary(partner)
     first = overlap is None
     moved = partner.ocpi_version != registration.version

@@ -7,12 +7,20 @@ from datetime import timedelta
 
 import pytest
 
+from hub.errors import HubError
 from hub.keys import DIRECTORY, KEYRING
 from hub.models.values import Party, Role
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import invitations, partners
 from tests.helpers import faults
-from tests.helpers.handshakes import assert_both_can_call, connection, hub_can_call, rows, traces
+from tests.helpers.handshakes import (
+    assert_both_can_call,
+    connection,
+    hub_can_call,
+    renew,
+    rows,
+    traces,
+)
 from tests.helpers.hub import RunningHub
 from tests.helpers.partner import FakePartner, HandshakeError
 from tests.helpers.wire import Answer
@@ -662,3 +670,23 @@ async def test_the_hub_is_not_locked_out_by_a_restart(hub, cpo):
 
     await assert_both_can_call(hub, cpo, partner_id)
     assert await hub_can_call(hub, cpo, partner_id)
+
+
+async def test_a_partner_that_is_suspended_while_it_registers_stays_suspended(hub, platform):
+    """The operator's word is not undone by a handshake that was under way."""
+    invitation = await hub.invite(platform)
+    answering = asyncio.Event()
+    platform.fail(faults.hold(answering), on="GET versions", times=1)
+    registering = asyncio.create_task(platform.register(invitation.versions_url, invitation.token))
+    await platform.until(lambda p: p.handshakes)
+    async with hub.database.transaction(hub.tenant_id) as db:
+        await invitations.suspend(db, invitation.partner_id)
+
+    answering.set()
+    answer = await registering
+
+    assert (answer.http_status, answer.status_code) == (403, 2001)
+    there = await connection(hub, invitation.partner_id)
+    assert (there.status, there.registered) == ("SUSPENDED", False)
+    with pytest.raises(HubError, match="resume it first"):
+        await renew(hub, invitation.partner_id)
