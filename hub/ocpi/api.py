@@ -7,6 +7,7 @@ forward_to_receiver   a request addressed to another party never reaches an endp
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -51,12 +52,25 @@ ENDPOINTS: Mapping[str, Handler] = {
 def make_api() -> web.Application:
     """The sub-application that is mounted at /ocpi."""
     api = web.Application(middlewares=[answer_errors, identify, forward.forward_to_receiver])
-    api.router.add_routes(versions.routes)
-    api.router.add_routes(credentials.routes)
-    api.router.add_routes(forward.routes)
-    for operation in OPERATIONS:
-        api.router.add_route(operation.method, route_path(operation), ENDPOINTS[operation.endpoint])
+    served: list[tuple[str, str, Any]] = [
+        (route.method, route.path, route.handler)
+        for table in (versions.routes, credentials.routes, forward.routes)
+        for route in table
+        if isinstance(route, web.RouteDef)
+    ]
+    served += [(one.method, route_path(one), ENDPOINTS[one.endpoint]) for one in OPERATIONS]
+    for method, path, handler in served:
+        api.router.add_route(method, path, handler, expect_handler=expect)
     return api
+
+
+async def expect(request: web.Request) -> None:
+    """``Expect: 100-continue`` is answered, anything else in that header is no business of ours.
+
+    aiohttp's own answer to an unknown expectation fails on odd bytes, before any middleware runs.
+    """
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def route_path(operation: Operation) -> str:

@@ -138,6 +138,7 @@ VALUES = [
     b"9" * 100,
 ]
 NAMES = [
+    "Expect",
     "X-Request-ID",
     "X-Correlation-ID",
     "OCPI-to-country-code",

@@ -20,6 +20,7 @@ from hub.roaming.modules import TOKENS
 
 log = structlog.get_logger()
 
+NOT_FOUND = UnknownToken.http_status
 # Whitelists under which a token may charge although its issuer cannot be asked (TOK-05).
 OFFLINE = frozenset({"ALWAYS", "ALLOWED", "ALLOWED_OFFLINE"})
 
@@ -39,11 +40,14 @@ async def authorize(request: web.Request) -> web.Response:
     issuer = (
         Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
     )
-    limits.authorized(asker, known=issuer is not None)
     if issuer is None:
+        limits.authorized(asker, known=False)
         raise UnknownToken(f"Nobody here issued token {type_}.")
     try:
-        return await forward.forward(request, issuer)
+        response = await forward.forward(request, issuer)
+        # A contract id leads to an issuer whether it exists or not: the answer tells (T-06).
+        limits.authorized(asker, known=kept is not None or response.status != NOT_FOUND)
+        return response
     except (ReceiverTimeout, ReceiverUnreachable, UnknownReceiver) as error:
         if kept is None:
             raise
