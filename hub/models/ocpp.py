@@ -28,7 +28,7 @@ from hub.models.base import Base, DocumentText, TenantOwned
 from hub.models.stations import belongs_to_station
 
 # Ids that OCPP wants as integers. They are never started again: a station may come back after years
-# with a transaction it could not report (ocpp.md 2.5).
+# with a transaction it could not report.
 TRANSACTION_SEQUENCE = Sequence("ocpp_transaction_seq", metadata=Base.metadata)
 RESERVATION_SEQUENCE = Sequence("ocpp_reservation_seq", metadata=Base.metadata)
 PROFILE_SEQUENCE = Sequence("ocpp_profile_seq", metadata=Base.metadata)

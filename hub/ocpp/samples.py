@@ -37,7 +37,7 @@ def sample_16(sample: dict[str, Any]) -> Sample:
 
 
 def signed_16(value: str) -> Signed:
-    """JSON text with a signedMeterData member, or the signed text itself (ocpp.md 2.7)."""
+    """JSON text with a signedMeterData member, or the signed text itself."""
     if value.lstrip().startswith("{"):
         try:
             told = codec.read(value)

@@ -126,7 +126,7 @@ class Station:
         return reckon(told, datetime.now(UTC), live=live)
 
     def show_soon(self) -> None:
-        """Tell OCPI of the EVSEs' states, merging those that flap (ocpp.md 2.1)."""
+        """Tell OCPI of the EVSEs' states, merging those that flap."""
         if self.showing is not None:
             return
         wait = self.shown_at + SETTLING - time.monotonic()

@@ -1,6 +1,6 @@
 """What the hub may ask of a station, in the words of whatever version the station speaks.
 
-Implements ``ports.Stations``. Results are OCPI's (ocpp.md 2.5); ACCEPTED says only that the station
+Implements ``ports.Stations``. Results are OCPI's; ACCEPTED says only that the station
 took the command: that charging began is said by the session.
 """
 

@@ -24,7 +24,7 @@ from hub.roaming.stations import Boot, StatusReport
 
 log = structlog.get_logger()
 
-# What a driver sees as in use is in use (ocpp.md 2.1).
+# What a driver sees as in use is in use.
 CONNECTOR_STATUS = {
     "Available": "AVAILABLE",
     "Preparing": "OCCUPIED",
@@ -43,7 +43,7 @@ ID_TAG_STATUS = {
     "EXPIRED": "Expired",
 }
 
-# What makes CDRs worth reading (ocpp.md 1.5), most important first.
+# What makes CDRs worth reading, most important first.
 MEASURANDS = ("Energy.Active.Import.Register", "Power.Active.Import", "SoC", "Current.Import")
 SETTINGS = (
     ("MeterValueSampleInterval", "60"),

@@ -56,7 +56,7 @@ CONNECTOR_TYPES = {
 ASKING = (CallRefused, NoAnswer, BrokenAnswer, Disconnected)
 
 MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,SoC,Current.Import"
-# Component, variable, value: what makes CDRs worth reading (ocpp.md 1.5).
+# Component, variable, value: what makes CDRs worth reading.
 SETTINGS = (
     ("SampledDataCtrlr", "TxStartedMeasurands", "Energy.Active.Import.Register"),
     ("SampledDataCtrlr", "TxUpdatedMeasurands", MEASURANDS),

@@ -1,4 +1,4 @@
-"""May this token charge here? (TOK-05, TOK-16, ocpp.md 2.4)
+"""May this token charge here? (TOK-05, TOK-16)
 
 In this order: an alias that a command left behind, a token of our own with its restrictions, one
 of a partner by its whitelist, its issuer in real time. No transaction is open while an issuer is

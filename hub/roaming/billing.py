@@ -39,7 +39,7 @@ log = structlog.get_logger()
 # ``total_cost`` and its parts. Pure.
 Price = Callable[[Document, str], Mapping[str, Any]]
 
-# Ends that mean nothing was sold, when no energy flowed (ocpp.md 2.6).
+# Ends that mean nothing was sold, when no energy flowed.
 NOTHING_SOLD = frozenset({"Timeout", "DeAuthorized"})
 
 
@@ -113,7 +113,7 @@ async def circumstances(
 
 
 def only_connector(evse: Document, number: int | None) -> str:
-    """The connector in use; never guessed where there are several (ocpp.md 2.2)."""
+    """The connector in use; never guessed where there are several."""
     if number is not None:
         return str(number)
     connectors = evse["connectors"]

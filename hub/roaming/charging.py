@@ -47,7 +47,7 @@ from hub.roaming.readings import Reading, Sample, figures
 
 log = structlog.get_logger()
 
-# What the vehicle is doing, in either version's words, and what OCPI counts it as (ocpp.md 2.3).
+# What the vehicle is doing, in either version's words, and what OCPI counts it as.
 STATES = {
     "Charging": CHARGING,
     "SuspendedEV": PARKING,
@@ -73,7 +73,7 @@ METHODS = {
     "ISO15118_CONTRACT": ChargingAuthMethod.ISO15118,
     "AUTOCHARGE_VIN": ChargingAuthMethod.AUTOCHARGE,
 }
-# Ends that mean nothing was sold, when no energy flowed (ocpp.md 2.6).
+# Ends that mean nothing was sold, when no energy flowed.
 NOTHING_SOLD = frozenset({"Timeout", "DeAuthorized"})
 
 MEASURANDS = {name.replace("_", "").upper(): name for name in Measurand}
@@ -804,7 +804,7 @@ async def orphan(db: AsyncSession, ref: StationRef, told: Stop, transaction_id: 
 
 
 def matching(candidates: Sequence[StationTransaction], told: Stop) -> StationTransaction | None:
-    """The one open transaction that a stop without a usable id can only mean (ocpp.md 1.4)."""
+    """The one open transaction that a stop without a usable id can only mean."""
     fitting_ = []
     for transaction in candidates:
         progress = progress_of(transaction)

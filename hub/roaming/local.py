@@ -1,4 +1,4 @@
-"""Commands of eMSPs for our own stations (ocpp.md 2.5).
+"""Commands of eMSPs for our own stations.
 
 Each is checked first, which gives the CommandResponse, and then carried out, which gives the result
 that goes to the caller later. In between no transaction is open; the station is asked once.

@@ -71,7 +71,7 @@ class EVSEFacts:
 
 
 def shown_status(facts: EVSEFacts) -> str:
-    """One status out of several sources, the strongest first (ocpp.md 2.1, LOC-25)."""
+    """One status out of several sources, the strongest first (LOC-25)."""
     found = {connector.status for connector in facts.connectors}
     ladder = (
         (facts.shown_as is not None, facts.shown_as),

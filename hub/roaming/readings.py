@@ -96,7 +96,7 @@ def figures(reading: Reading) -> Figures:
 
 
 def total(samples: Iterable[Sample], measurand: str) -> Decimal | None:
-    """The value without a phase if there is one, else the sum of the phases (ocpp.md 2.3)."""
+    """The value without a phase if there is one, else the sum of the phases."""
     values = [sample for sample in samples if sample.measurand == measurand]
     for sample in values:
         if sample.phase is None:

@@ -483,7 +483,7 @@ async def gone_quiet(db: AsyncSession, grace: timedelta) -> list[StationRef]:
 
 
 async def offline(db: AsyncSession, ref: StationRef, grace: timedelta) -> list[Stored]:
-    """Show the station's EVSEs as UNKNOWN; its sessions stay what they are (ocpp.md 2.1)."""
+    """Show the station's EVSEs as UNKNOWN; its sessions stay what they are."""
     since = datetime.now(UTC) - grace
     found = await db.execute(
         update(ChargingStation)

@@ -1,4 +1,4 @@
-"""Readings and what they add up to: anomalies, interpolation, periods (ocpp.md 1.4, 2.3)."""
+"""Readings and what they add up to: anomalies, interpolation, periods (2.3)."""
 
 import json
 from datetime import UTC, datetime, timedelta

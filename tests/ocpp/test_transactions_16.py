@@ -1,4 +1,4 @@
-"""Transactions of OCPP 1.6 stations, row by row of ocpp.md 1.4; real stations, real database."""
+"""Transactions of OCPP 1.6 stations, row by row of; real stations, real database."""
 
 import base64
 import json
