@@ -17,10 +17,12 @@ from hub.cli import (
     objects,
     openapi,
     partners,
+    price,
     quarantine,
     roles,
     serve,
     setbacks,
+    tariff,
     tenants,
     users,
     whoami,
@@ -78,6 +80,8 @@ GROUPS = (
     keys,
     audit,
     whoami,
+    price,
+    tariff,
 )
 
 
@@ -87,6 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"hub {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)

@@ -107,7 +107,7 @@ class Hub:
     ) -> Any:
         """One request; None where there is nothing to answer."""
         answer = self.send(method, f"/admin/v1{path}", query=query, body=body)
-        if answer.ok:
+        if answer.ok and not answer.is_redirect:
             return answer.json() if answer.content else None
         raise failure(answer)
 

@@ -38,6 +38,8 @@ def command(
         help=about,
         description=f"{about}\n\n{more}" if more else about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        # An abbreviation that works today means something else when an option is added.
+        allow_abbrev=False,
     )
     parser.set_defaults(run=run)
     parser.add_argument("--json", action="store_true", help="answer with JSON")

@@ -1,0 +1,351 @@
+"""What commands send, show and end with, whatever the hub may answer."""
+
+import json
+
+import pytest
+import requests
+import responses
+
+from tests.cli.conftest import URL
+
+PARTNER = {
+    "id": "6f0f7a3e-1d37-4a53-b5fd-8f2c2d0a7a11",
+    "name": "Acme",
+    "status": "ACTIVE",
+    "connection_status": "CONNECTED",
+    "roles": [{"party": "NL*ACM", "role": "CPO", "approved": True, "declared": True}],
+    "ocpi_version": "2.2.1",
+    "versions_url": "https://acme.example/versions",
+    "hub_party_id": None,
+    "endpoints": [],
+    "tokens": [],
+    "configuration": {},
+    "last_seen_at": None,
+}
+
+
+@pytest.fixture
+def hub():
+    with responses.RequestsMock() as mocked:
+        yield mocked
+
+
+def answers(hub, method, path, body=None, status=200, **options):
+    return hub.add(method, f"{URL}/admin/v1{path}", json=body, status=status, **options)
+
+
+def error(code, message, **said):
+    return {"error": {"code": code, "message": message} | said}
+
+
+def test_the_key_goes_with_every_request_and_nowhere_else(run, hub):
+    asked = answers(hub, "GET", "/partners", {"items": [], "next": None})
+
+    ended = run("partner", "list")
+
+    assert asked.calls[0].request.headers["Authorization"] == "Bearer hubk_test"
+    assert "hubk_test" not in ended.out + ended.err + asked.calls[0].request.url
+
+
+def test_the_key_is_found_where_the_first_start_left_it(run, hub, monkeypatch, tmp_path):
+    monkeypatch.delenv("HUB_API_KEY")
+    (tmp_path / "hub-data").mkdir()
+    (tmp_path / "hub-data" / "admin.key").write_text("hubk_kept\n")
+    asked = answers(hub, "GET", "/partners", {"items": [], "next": None})
+
+    run("partner", "list")
+
+    assert asked.calls[0].request.headers["Authorization"] == "Bearer hubk_kept"
+
+
+def test_the_key_is_read_from_a_file_that_is_named(run, hub, monkeypatch, tmp_path):
+    monkeypatch.delenv("HUB_API_KEY")
+    monkeypatch.setenv("HUB_API_KEY_FILE", str(tmp_path / "key"))
+    (tmp_path / "key").write_text("hubk_file\n")
+    asked = answers(hub, "GET", "/partners", {"items": [], "next": None})
+
+    run("partner", "list")
+
+    assert asked.calls[0].request.headers["Authorization"] == "Bearer hubk_file"
+
+
+def test_without_a_key_it_says_where_one_would_be(run, monkeypatch):
+    monkeypatch.delenv("HUB_API_KEY")
+
+    ended = run("partner", "list")
+
+    assert ended.code == 4
+    assert "hub-data/admin.key" in ended.err
+    assert "HUB_API_KEY" in ended.err
+
+
+def test_another_tenant_is_named_in_a_header(run, hub, monkeypatch):
+    asked = answers(hub, "GET", "/partners", {"items": [], "next": None})
+
+    run("partner", "list", "--tenant", "north.example")
+    monkeypatch.setenv("HUB_TENANT", "south.example")
+    run("partner", "list")
+
+    named = [call.request.headers["Hub-Tenant"] for call in asked.calls]
+    assert named == ["north.example", "south.example"]
+
+
+def test_a_redirect_is_not_followed_with_the_key(run, hub):
+    answers(hub, "GET", "/partners", status=302, headers={"Location": "https://evil.example/"})
+
+    ended = run("partner", "list")
+
+    assert ended.code == 1
+    assert "302" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (400, error("bad_input", "name: Too long.", field="name"), 2),
+        (401, error("not_authenticated", "The API key is not known."), 4),
+        (403, error("not_allowed", "This needs partners.read."), 4),
+        (404, error("not_found", "There is no partner."), 3),
+        (409, error("conflict", "It is suspended."), 4),
+        (412, error("changed_meanwhile", "Somebody was faster."), 4),
+        (429, error("too_many_requests", "Too many."), 5),
+        (500, error("failed", "The hub failed."), 1),
+        (502, error("partner_failed", "GET versions: HTTP 500."), 1),
+        (503, error("unavailable", "No database."), 5),
+    ],
+)
+def test_every_kind_of_failure_has_its_exit_code(run, hub, status, body, code):
+    answers(hub, "GET", f"/partners/{PARTNER['id']}", body, status)
+
+    plain = run("partner", "show", PARTNER["id"])
+    as_json = run("partner", "show", PARTNER["id"], "--json")
+
+    assert plain.code == as_json.code == code
+    assert body["error"]["message"] in plain.err
+    assert plain.out == ""
+    assert as_json.json["error"]["code"] == body["error"]["code"]
+
+
+def test_an_error_says_what_is_allowed_and_what_to_do_next(run, hub):
+    body = error(
+        "bad_input",
+        "roles.0.role: Must be one of.",
+        field="roles.0.role",
+        allowed=["CPO", "EMSP"],
+        next="hub partner invite --help",
+    )
+    answers(hub, "POST", "/partners/invite", body, 400)
+
+    ended = run("partner", "invite", "Acme", "--role", "NL*ACM:HUB")
+
+    assert ended.code == 2
+    assert "allowed: CPO, EMSP" in ended.err
+    assert "next: hub partner invite --help" in ended.err
+
+
+def test_what_answers_but_is_no_hub_is_told_from_one(run, hub):
+    hub.add("GET", f"{URL}/admin/v1/partners", body="<h1>nginx</h1>", status=404)
+
+    ended = run("partner", "list")
+
+    assert ended.code == 3
+    assert "not like a hub" in ended.err
+
+
+@pytest.mark.parametrize("fault", [requests.ConnectionError(), requests.Timeout()])
+def test_a_hub_that_is_away_is_exit_code_5(run, hub, fault):
+    hub.add("GET", f"{URL}/admin/v1/partners", body=fault)
+
+    ended = run("partner", "list", "--json")
+
+    assert ended.code == 5
+    assert ended.json["error"]["code"] == "unavailable"
+
+
+def test_an_invitation_shows_the_token_once_and_what_to_do_with_it(run, hub):
+    made = {
+        "partner": PARTNER,
+        "versions_url": "https://hub.example/ocpi/versions",
+        "token": "the-token-a",
+        "expires_at": "2025-01-08T00:00:00+00:00",
+    }
+    asked = answers(hub, "POST", "/partners/invite", made, 201)
+
+    ended = run("partner", "invite", "Acme", "--role", "NL*ACM:cpo", "--role", "NL*ACX:EMSP")
+
+    assert json.loads(asked.calls[0].request.body) == {
+        "name": "Acme",
+        "roles": [{"party": "NL*ACM", "role": "CPO"}, {"party": "NL*ACX", "role": "EMSP"}],
+        "valid_days": 7,
+    }
+    assert ended.code == 0
+    assert "the-token-a" in ended.out
+    assert f"hub partner trace {PARTNER['id']}" in ended.err
+
+
+@pytest.mark.parametrize("roles", [(), ("--role", "NLACM"), ("--role", "CPO"), ("--role", ":CPO")])
+def test_a_role_that_is_none_is_refused_before_the_hub_is_asked(run, roles):
+    ended = run("partner", "invite", "Acme", *roles)
+
+    assert ended.code == 2
+    assert "NL*ACM:CPO" in ended.err
+
+
+def test_the_token_of_a_platform_comes_from_a_file(run, hub, tmp_path):
+    (tmp_path / "token").write_text("their-token\n")
+    asked = answers(hub, "POST", "/partners/join", PARTNER, 201)
+
+    ended = run(
+        *("partner", "join", "Acme", "https://acme.example/versions"),
+        *("--role", "NL*ACM:CPO", "--token-file", str(tmp_path / "token")),
+    )
+
+    assert ended.code == 0
+    assert json.loads(asked.calls[0].request.body)["token"] == "their-token"
+    assert "their-token" not in ended.out + ended.err
+
+
+def test_the_token_of_a_platform_comes_from_standard_input(run, hub, monkeypatch):
+    import io  # noqa: PLC0415
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("piped-token\n"))
+    asked = answers(hub, "POST", "/partners/join", PARTNER, 201)
+
+    run("partner", "join", "Acme", "https://acme.example/versions", "--role", "NL*ACM:CPO")
+
+    assert json.loads(asked.calls[0].request.body)["token"] == "piped-token"
+
+
+def test_there_is_no_option_that_takes_a_secret(run):
+    ended = run("partner", "join", "Acme", "https://acme.example/", "--token", "secret")
+
+    assert ended.code == 2
+    assert "unrecognized arguments: --token" in ended.err
+
+
+@pytest.mark.parametrize("content", ["", "\n"])
+def test_an_empty_token_file_is_refused(run, tmp_path, content):
+    (tmp_path / "token").write_text(content)
+
+    ended = run(
+        *("partner", "join", "Acme", "https://acme.example/"),
+        *("--role", "NL*ACM:CPO", "--token-file", str(tmp_path / "token")),
+    )
+
+    assert (ended.code, "--token-file" in ended.err) == (2, True)
+
+
+def test_a_partner_can_be_called_by_the_beginning_of_its_name(run, hub):
+    other = PARTNER | {"id": "0c7a3f0e-1d37-4a53-b5fd-8f2c2d0a7a12", "name": "Bolt"}
+    answers(hub, "GET", "/partners", {"items": [PARTNER, other], "next": None})
+    asked = answers(hub, "POST", f"/partners/{PARTNER['id']}/suspend", PARTNER)
+
+    ended = run("partner", "suspend", "acm", "--reason", "Unpaid")
+
+    assert ended.code == 0
+    assert json.loads(asked.calls[0].request.body) == {"reason": "Unpaid"}
+
+
+def test_a_name_that_means_several_partners_is_refused_with_their_ids(run, hub):
+    other = PARTNER | {"id": "0c7a3f0e-1d37-4a53-b5fd-8f2c2d0a7a12", "name": "Acme East"}
+    answers(hub, "GET", "/partners", {"items": [PARTNER, other], "next": None})
+
+    ended = run("partner", "show", "acme")
+
+    assert ended.code == 2
+    assert PARTNER["id"] in ended.err
+    assert other["id"] in ended.err
+
+
+def test_a_list_is_read_to_its_end_and_no_further_than_asked(run, hub):
+    rows = [PARTNER | {"name": f"P{number}"} for number in range(3)]
+    first = answers(hub, "GET", "/partners", {"items": rows[:2], "next": "place"})
+    second = answers(hub, "GET", "/partners", {"items": rows[2:], "next": None})
+
+    ended = run("partner", "list", "--json")
+
+    assert [row["name"] for row in ended.json["items"]] == ["P0", "P1", "P2"]
+    assert first.call_count == 1
+    assert "after=place" in second.calls[0].request.url
+
+
+def test_a_table_is_plain_text_where_nobody_looks_at_colours(run, hub):
+    answers(hub, "GET", "/partners", {"items": [PARTNER], "next": None})
+
+    ended = run("partner", "list")
+
+    assert "\x1b" not in ended.out
+    header, row = ended.out.splitlines()
+    assert header.split() == ["ID", "NAME", "PARTIES", "STATUS", "CONNECTION", "OCPI", "SEEN"]
+    assert row.split()[1:] == ["Acme", "NL*ACM:CPO", "ACTIVE", "CONNECTED", "2.2.1", "never"]
+
+
+def test_what_a_partner_calls_itself_cannot_act_on_the_terminal(run, hub):
+    """T-26. Neither escape sequences nor markup."""
+    name = "\x1b[31mEvil\x07 [bold]x[/]"
+    answers(hub, "GET", "/partners", {"items": [PARTNER | {"name": name}], "next": None})
+
+    ended = run("partner", "list")
+
+    assert "\x1b" not in ended.out
+    assert "\x07" not in ended.out
+    assert "[bold]x[/]" in ended.out
+
+
+def test_an_empty_list_says_what_to_do_next(run, hub):
+    answers(hub, "GET", "/partners", {"items": [], "next": None})
+
+    ended = run("partner", "list")
+
+    assert (ended.code, ended.out) == (0, "")
+    assert "hub partner invite" in ended.err
+
+
+def test_what_cannot_be_undone_asks_first(run, hub, monkeypatch):
+    ended = run("partner", "leave", PARTNER["id"])
+
+    assert ended.code == 2
+    assert "--yes" in ended.err
+
+
+@pytest.mark.parametrize("answer", [(200, 0), (503, 5)])
+def test_health_tells_by_its_exit_code(run, hub, answer):
+    status, code = answer
+    hub.add(
+        "GET", f"{URL}/ready", json={"status": "ready", "checks": {"database": "ok"}}, status=status
+    )
+
+    assert run("health").code == code
+    quiet = run("health", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (code, "", "")
+
+
+def test_help_is_worth_reading(run):
+    ended = run("--help")
+
+    assert ended.code == 0
+    for word in ("partner", "HUB_URL", "exit codes", "first steps", "--json"):
+        assert word in ended.out
+
+
+def test_every_command_has_a_help_and_takes_json(run):
+    from hub.cli import make_parser  # noqa: PLC0415
+
+    for command in leaves(make_parser()):
+        assert command.description, command.prog
+        assert "--json" in command.format_help(), command.prog
+
+
+def leaves(parser):
+    groups = [action for action in parser._actions if hasattr(action, "choices") and action.choices]
+    groups = [action for action in groups if isinstance(action.choices, dict)]
+    if not groups:
+        yield parser
+    for group in groups:
+        for child in group.choices.values():
+            yield from leaves(child)
+
+
+@pytest.mark.parametrize("arguments", [(), ("partner",), ("nonsense",), ("partner", "list", "-x")])
+def test_wrong_usage_is_exit_code_2(run, arguments):
+    assert run(*arguments).code == 2

@@ -1,0 +1,175 @@
+"""An operator's day at the command line, against a real hub with real platforms around it."""
+
+import pytest
+
+from tests.helpers.documents import tariff
+from tests.helpers.faults import http, refuse
+from tests.helpers.partner import FakePartner
+
+V = "2.2.1"
+
+
+@pytest.fixture
+async def emsp(hub):
+    async with FakePartner("DE*TWO EMSP", name="Two") as partner:
+        await hub.connect(partner)
+        yield partner
+
+
+async def test_from_the_invitation_to_the_farewell(command, hub, acme):
+    invited = (await command("partner", "invite", "Acme", "--role", "NL*ACM:CPO", "--json")).json
+    await acme.register(invited["versions_url"], invited["token"])
+
+    listed = await command("partner", "list")
+    shown = await command("partner", "show", "acme")
+    trace = await command("partner", "trace", "acme")
+    suspended = await command("partner", "suspend", "acme", "--reason", "Unpaid")
+    again = await command("partner", "suspend", "acme")
+    resumed = await command("partner", "resume", "acme")
+    renewed = await command("partner", "renew", "acme")
+    left = await command("partner", "leave", "acme", "--yes")
+    audit = await command("audit", "search", "--entity", "ocpi_partner")
+
+    assert "NL*ACM:CPO" in listed.out
+    assert "ACTIVE" in listed.out
+    assert "receiver/tariffs" in shown.out
+    assert "accept  DONE" in trace.out
+    assert "GET" in trace.out
+    assert "SUSPENDED" in suspended.out
+    assert (again.code, "hub partner resume" in again.err) == (4, True)
+    assert "ACTIVE" in resumed.out
+    assert renewed.code == 0
+    assert "INACTIVE" in left.out
+    assert "Unpaid" in audit.out
+    assert invited["token"] not in listed.out + shown.out + trace.out + audit.out
+
+
+async def test_joining_and_why_it_failed(command, acme, tmp_path):
+    versions_url, token = acme.invite()
+    (tmp_path / "token").write_text(token)
+    acme.fail(http(500), on="POST .*credentials", times=1)
+    join = ("partner", "join", "Acme", versions_url, "--role", "NL*ACM:CPO")
+
+    failed = await command(*join, "--token-file", str(tmp_path / "token"))
+    trace = await command("partner", "trace", "acme")
+    joined = await command(
+        *("partner", "join", "acme", versions_url, "--again"),
+        *("--token-file", str(tmp_path / "token")),
+    )
+
+    assert failed.code == 1
+    assert "500" in failed.err
+    assert "REFUSED" in trace.out
+    assert "why:" in trace.out
+    assert (joined.code, "ACTIVE" in joined.out) == (0, True)
+
+
+async def test_who_received_an_object_and_sending_it_again(command, hub, acme, emsp):
+    await hub.connect(acme)
+    emsp.fail(refuse(2001, "No such currency"), on="tariffs", times=1)
+    await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM"))
+    await hub.deliver()
+
+    refused = await command("object", "show", "tariffs", "NL/ACM/T1")
+    status = await command("feed", "status", "--trouble")
+    [setback] = (await command("setback", "list", "--json")).json["items"]
+    replayed = await command("setback", "replay", setback["id"])
+    await hub.deliver()
+    delivered = await command("object", "show", "tariffs", "NL/ACM/T1", "--json")
+
+    assert "REFUSED" in refused.out
+    assert "No such currency" in refused.out
+    assert "tariffs" in status.out
+    assert replayed.code == 0
+    assert [one["state"] for one in delivered.json["deliveries"]] == ["DELIVERED"]
+    assert (await command("setback", "list")).out == ""
+
+
+async def test_what_came_with_a_fault(command, hub, acme):
+    await hub.connect(acme)
+    await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM", currency="EURO"))
+
+    listed = await command("quarantine", "list")
+    [entry] = (await command("quarantine", "list", "--json")).json["items"]
+    shown = await command("quarantine", "show", entry["id"])
+    replayed = await command("quarantine", "replay", entry["id"])
+    dismissed = await command("quarantine", "dismiss", entry["id"])
+
+    assert "currency" in listed.out
+    assert "EURO" in shown.out
+    assert replayed.code == 4
+    assert dismissed.code == 0
+    assert (await command("quarantine", "list")).out == ""
+
+
+async def test_a_tenant_a_user_and_a_key(command, hub):
+    tenant = (await command("tenant", "create", "North", "--party", "NO*HUB", "--json")).json
+    there = ("--tenant", tenant["id"], "--json")
+
+    user = (await command("user", "create", "ada@example.com", "--role", "Operator", *there)).json
+    key = (await command("key", "create", "Ada's", "--user", user["id"], *there)).json
+    roles = (await command("role", "list", *there)).json["items"]
+    listed = await command("tenant", "list")
+    suspended = await command("user", "change", user["id"], "--status", "suspended", *there)
+    revoked = await command("key", "revoke", key["id"], *there)
+
+    assert user["roles"] == ["Operator"]
+    assert key["key"].startswith("hubk_")
+    assert {role["name"] for role in roles} == {"Administrator", "Operator", "Viewer"}
+    assert "NO*HUB" in listed.out
+    assert suspended.json["status"] == "SUSPENDED"
+    assert revoked.code == 0
+
+
+async def test_agreements(command):
+    made = (
+        await command(
+            *("agreement", "block", "--from", "NL*ACM", "--to", "DE", "--module", "tariffs"),
+            *("--note", "No contract", "--json"),
+        )
+    ).json
+    listed = await command("agreement", "list")
+    ended = await command("agreement", "end", made["id"])
+
+    assert (made["from"], made["to"], made["effect"]) == ("NL*ACM", "DE", "BLOCK")
+    assert "No contract" in listed.out
+    assert ended.code == 0
+    assert (await command("agreement", "list")).out == ""
+
+
+async def test_who_am_i(command, tenant):
+    ended = await command("whoami", "--json")
+
+    assert ended.json["tenant"]["id"] == str(tenant.id)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("partner", "show", "3f0f7a3e-1d37-4a53-b5fd-8f2c2d0a7a11"),
+        ("partner", "trace", "nobody"),
+        ("object", "show", "tariffs", "NL/ACM/NOPE"),
+        ("setback", "show", "3f0f7a3e-1d37-4a53-b5fd-8f2c2d0a7a11"),
+        ("tenant", "show", "x"),
+    ],
+)
+async def test_what_is_not_there_is_exit_code_3(command, arguments):
+    ended = await command(*arguments)
+
+    assert ended.code == 3
+    assert ended.out == ""
+    assert ended.err
+
+
+async def test_a_failed_command_leaves_everything_as_it_was(command):
+    """Nothing half done: neither the partner nor an entry that says so."""
+    ended = await command("partner", "invite", "Acme", "--role", "NL*HUB:CPO")
+
+    assert ended.code == 2
+    assert "own party" in ended.err
+    assert (await command("partner", "list")).out == ""
+    assert (await command("audit", "search", "--entity", "ocpi_partner")).out == ""
+
+
+async def test_health(command):
+    assert (await command("health")).out.split()[:2] == ["hub", "ready"]
