@@ -6,6 +6,7 @@ forward_to_receiver   a request addressed to another party never reaches an endp
 """
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from uuid import uuid4
@@ -14,10 +15,10 @@ import structlog
 from aiohttp import web
 
 from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
-from hub.keys import DIRECTORY, LIMITS
+from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import forward, parties
 from hub.ocpi.endpoints import cdrs, credentials, locations, objects, sessions, tokens, versions
-from hub.ocpi.envelope import failure
+from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operations import OPERATIONS, Operation
 from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
 from hub.ocpi.versions import VERSIONS
@@ -25,6 +26,13 @@ from hub.ocpi.versions import VERSIONS
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+CONFIGURATION = {
+    "/versions": "versions",
+    "/{version}": "versions",
+    "/{version}/credentials": "credentials",
+    "/{version}/link/{link_id}": "link",
+}
 
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -73,22 +81,25 @@ async def expect(request: web.Request) -> None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
+def canonical_path(operation: Operation) -> str:
+    """The route as aiohttp names it: variables without their patterns."""
+    interface = operation.interface.lower()
+    return f"/{{version}}/{interface}/{operation.module}{operation.path}{{slash}}"
+
+
 def route_path(operation: Operation) -> str:
-    """With and without a slash at the end (TRANSPORT-22)."""
-    return (
-        f"/{{version}}/{operation.interface.lower()}/{operation.module}{operation.path}{{slash:/?}}"
-    )
+    """With and without a slash at the end (TRANSPORT-22); an id may hold anything but a slash."""
+    variables = re.compile(r"\{(\w+)\}")
+    pattern = variables.sub(r"{\1:[^/]+}", canonical_path(operation))
+    return pattern.replace("{slash:[^/]+}", "{slash:/?}")
 
 
-# As aiohttp writes a route's path: without the patterns of its variables.
-BY_ROUTE = {
-    (operation.method, route_path(operation).replace("{slash:/?}", "{slash}")): operation
-    for operation in OPERATIONS
-}
+BY_ROUTE = {(operation.method, canonical_path(operation)): operation for operation in OPERATIONS}
 
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    began = time.monotonic()
     request[REQUEST_ID] = message_id(request, "X-Request-ID")
     request[CORRELATION_ID] = message_id(request, "X-Correlation-ID")
     structlog.contextvars.clear_contextvars()
@@ -109,7 +120,29 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     response.headers["X-Correlation-ID"] = request[CORRELATION_ID]
     if OPERATION in request and PARTNER in request:
         response.headers.update(parties.answer_headers(request))
+    count(request, response, time.monotonic() - began)
     return response
+
+
+def count(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+    """For the metrics: what was asked, as the route says it, and what was answered."""
+    operation, partner = operation_of(request), request.get(PARTNER)
+    interface = str(operation.interface) if operation else "none"
+    request.config_dict[METRICS].answered(
+        operation.module if operation else module_of(request),
+        interface,
+        request.method,
+        status_code=response.get(STATUS_CODE, 0),
+        seconds=seconds,
+        partner=str(partner.id) if partner else None,
+    )
+
+
+def module_of(request: web.Request) -> str:
+    """What belongs to no module's interface: ``versions``, ``credentials``, ``link``, ``other``."""
+    resource = request.match_info.route.resource
+    path = resource.canonical.removesuffix("{slash}") if resource else ""
+    return CONFIGURATION.get(path.removeprefix("/ocpi"), "other")
 
 
 def message_id(request: web.Request, header: str) -> str:
