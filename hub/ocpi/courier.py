@@ -145,10 +145,9 @@ class Courier:
     async def serve(self, run: Run) -> Report:
         chains = list(chained(run.entries))
         if run.standing.failures:
-            # They are few and far between: a random order is as good as any, and never stuck.
-            random.shuffle(chains)
-            await self._work(run, chains[:ENOUGH], at_once=ENOUGH)
-            chains = chains[ENOUGH:] if run.alive else []
+            few = set(random.sample(range(len(chains)), min(ENOUGH, len(chains))))
+            await self._work(run, [chains[number] for number in few], at_once=ENOUGH)
+            chains = [c for number, c in enumerate(chains) if run.alive and number not in few]
         await self._work(run, chains, at_once=GENTLE if run.behind else self._per_partner)
         self._adapt(run)
         if run.behind:

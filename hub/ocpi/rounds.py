@@ -99,7 +99,7 @@ class Round:
         self.more = False
         self.until = Place()
         self._read: dict[Place, tuple[list[Message], Place]] = {}
-        self._concerned: dict[tuple[Party, Party | None, UUID | None], dict[UUID, list[Party]]] = {}
+        self._concerned: dict[tuple[object, ...], dict[UUID, list[Party]]] = {}
 
     async def plan(self, owner: str, seconds: float) -> list[Run]:
         """The runs to begin, their cursors leased. Nothing is sent yet, and nothing waited for."""
@@ -222,7 +222,7 @@ class Round:
 
     def _parties(self, change: Change, partner_id: UUID) -> list[Party]:
         """The parties of a partner that a change is for; asked once for all objects alike."""
-        alike = (change.owner, change.receiver, change.origin)
+        alike = (change.owner, change.receiver, change.origin, change.only)
         if alike not in self._concerned:
             concerned: dict[UUID, list[Party]] = {}
             for connection, party in self.source.addressees(self.audience, change):

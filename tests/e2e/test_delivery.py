@@ -43,7 +43,7 @@ def routing(push):
     ],
 )
 async def test_a_change_is_told_to_the_emsp_in_its_version(
-    network, emsp, module, document, method, path
+    *, network, emsp, module, document, method, path
 ):
     """MOD-01, MOD-02, CDR-03: client-owned objects by PUT below their owner, CDRs by POST."""
     await network.put(module, document())
@@ -273,7 +273,7 @@ async def test_an_evse_that_is_gone_is_told_by_the_location_without_it(network, 
 
 
 async def test_an_evse_waits_for_a_location_that_was_read_before_it_changed(network, emsp):
-    """Both are new to this partner, but the location was read for others before the EVSE changed."""
+    """Both are new to this partner; the location was read for others before the EVSE changed."""
     place = location()
     emsp.fail(http(503), on="PUT .*locations", times=1)
     await network.put("locations", place)

@@ -208,7 +208,7 @@ async def test_poison_is_given_up_after_some_attempts(network, emsp):
 
 
 async def test_what_is_set_aside_is_not_given_up_while_the_partner_is_away(network, emsp):
-    """Nothing else is taken, so perhaps it is not the object's fault; and what is new waits little."""
+    """Nothing else is taken, so perhaps it is not its fault; and what is new waits little."""
     emsp.fail(http(500), on=f"{TARIFFS}/NL/ONE/T1$")
     await network.put("tariffs", tariff(id="T1"))
     await network.put("tariffs", tariff(id="T2"))

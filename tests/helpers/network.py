@@ -32,7 +32,8 @@ from tests.helpers.partner_server import INTERFACES
 
 CPO = Party("NL", "ONE")
 EMSP = Party("DE", "TWO")
-QUICK = 5.0
+# Seconds: longer than a busy machine lets a well-behaved partner wait.
+PATIENCE = 20.0
 
 
 class Network:
@@ -47,7 +48,7 @@ class Network:
             Settings(
                 egress_allow_cidrs=(ip_network("127.0.0.0/8"),),
                 egress_allow_http=True,
-                forward_timeout=QUICK,
+                forward_timeout=PATIENCE,
             ),
             **settings,
         )
