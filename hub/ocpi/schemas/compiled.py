@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema_rs
 
 from hub.errors import InvalidRequest
-from hub.ocpi.schemas import jsonschema, v2_2_1, v2_3_0
+from hub.ocpi.schemas import jsonschema, v2_1_1, v2_2_1, v2_3_0
 from hub.ocpi.schemas.fields import JSON
 from hub.ocpi.schemas.objects import Object, instance
 from hub.ocpi.schemas.tidying import tidied
@@ -24,6 +24,7 @@ Document = dict[str, Any]
 SCHEMAS: Mapping[str, Mapping[str, type[Object]]] = {
     "2.3.0": v2_3_0.SCHEMAS,
     "2.2.1": v2_2_1.SCHEMAS,
+    "2.1.1": v2_1_1.SCHEMAS,
 }
 
 # A refusal names this many errors at most; nobody reads more, and somebody else chose the number.
