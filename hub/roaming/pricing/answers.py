@@ -92,3 +92,22 @@ def report(found: Verdict) -> dict[str, Any]:
             "explanation": explain.entries(priced),
         }
     return body
+
+
+def told(found: Verdict) -> str:
+    """The computation and the verdict for people: what ``hub price`` prints."""
+    assert found.priced is not None
+    return "\n".join(
+        [
+            explain.table(found.priced),
+            "",
+            f"verdict: {found.outcome}",
+            *(
+                f"  {item.name} ({item.side}): {wire.digits(item.claimed)} claimed,"
+                f" {wire.digits(item.expected)} computed, {wire.digits(item.difference)} apart"
+                for item in found.mismatches
+            ),
+            *(f"  {reason}" for reason in found.reasons),
+            *(f"fault: {fault.text}" for fault in found.faults),
+        ]
+    )

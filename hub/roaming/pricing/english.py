@@ -104,7 +104,8 @@ def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) 
     part, element, tests = candidates[0]
     if not tests:
         return [f"{title}: {amount(tariff, part)}."]
-    texts = [f"{title}:"]
+    is_fee = dimension is Dimension.FLAT
+    texts = ["Fees, each charged once, when it first comes to apply:" if is_fee else f"{title}:"]
     for number, (part, element, tests) in enumerate(candidates):
         when = conditions(element.restrictions) if tests else ""
         start = "otherwise" if number else ""
@@ -112,7 +113,8 @@ def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) 
         texts.append(f"  - {when}: {amount(tariff, part)}")
         if not tests:
             return texts
-    texts.append("  - otherwise: nothing")
+    if not is_fee:
+        texts.append("  - otherwise: nothing")
     return texts
 
 

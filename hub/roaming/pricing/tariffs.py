@@ -76,13 +76,15 @@ UNITS: Mapping[Dimension, int] = {
     Dimension.PARKING_TIME: HOUR,
 }
 
+CANCELLATION = "BOOKING_CANCELLATION_FEES"
+
 # Which reservation elements price which phase.
 PURPOSES: Mapping[Phase, frozenset[str | None]] = {
     Phase.CHARGING: frozenset({None}),
     Phase.PARKING: frozenset({None}),
     Phase.RESERVATION: frozenset({"RESERVATION", "BOOKING"}),
     Phase.EXPIRED: frozenset({"RESERVATION", "BOOKING", "RESERVATION_EXPIRES", "BOOKING_EXPIRES"}),
-    Phase.CANCELLED: frozenset({"RESERVATION", "BOOKING", "BOOKING_CANCELLATION_FEES"}),
+    Phase.CANCELLED: frozenset({"RESERVATION", "BOOKING", CANCELLATION}),
     Phase.OVERTIME: frozenset({"BOOKING_OVERTIME"}),
 }
 HUNDRED = 100
@@ -102,8 +104,10 @@ class Tax:
     factor: Fraction = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "share", self.percentage / 100)
-        object.__setattr__(self, "factor", 1 + self.percentage / 100)
+        share = Fraction(self.percentage) / HUNDRED
+        object.__setattr__(self, "percentage", share * HUNDRED)
+        object.__setattr__(self, "share", share)
+        object.__setattr__(self, "factor", 1 + share)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -359,7 +363,8 @@ def candidates(items: Sequence[Element], phase: Phase, dimension: Dimension) -> 
     """The components that may price a dimension in a phase; the first that matches wins (PRICE-04).
 
     When a reservation expired, time is priced by RESERVATION_EXPIRES before RESERVATION, whatever
-    the order of the elements (PRICE-22); flat fees keep the order of the list (PRICE-23).
+    the order of the elements (PRICE-22); flat fees keep the order of the list (PRICE-23). What
+    cancelling a booking costs comes before what the booking costs.
     """
     if phase not in SESSION_PHASES and dimension not in RESERVABLE:
         return []
@@ -372,4 +377,6 @@ def candidates(items: Sequence[Element], phase: Phase, dimension: Dimension) -> 
     ]
     if phase is Phase.EXPIRED and dimension is Dimension.TIME:
         found.sort(key=lambda candidate: candidate[1].restrictions.purpose not in EXPIRES)
+    if phase is Phase.CANCELLED:
+        found.sort(key=lambda candidate: candidate[1].restrictions.purpose != CANCELLATION)
     return found
