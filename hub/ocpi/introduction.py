@@ -5,7 +5,9 @@ through it (CRED-04, CRED-05). Before, it lists itself with role HUB and nobody 
 reached is told by HubClientInfo alone (CRED-03).
 """
 
+from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.models.partners import PartnerRole
 from hub.models.tenants import Tenant
 from hub.models.values import ConnectionStatus, Party, Role
+from hub.ocpi.logo import PATH as LOGO
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import agreements, partners
 from hub.roaming.audience import Audience
@@ -94,9 +97,14 @@ def business_details(tenant: Tenant, public_url: str) -> Document:
     The tenant's custom properties ``website`` and ``logo`` say which.
     """
     custom = (tenant.settings or {}).get("custom_properties") or {}
-    logo = custom.get("logo") or f"{public_url}/logo.svg"
+    logo = custom.get("logo") or public_url + LOGO
     return {
         "name": (tenant.company_name or tenant.name)[:100],
         "website": custom.get("website") or public_url,
-        "logo": {"url": logo, "category": "OPERATOR", "type": logo.rpartition(".")[2][:4] or "svg"},
+        "logo": {"url": logo, "category": "OPERATOR", "type": file_type(logo)},
     }
+
+
+def file_type(url: str) -> str:
+    """What an image's URL ends with, as OCPI wants it: at most four letters."""
+    return PurePosixPath(urlsplit(url).path).suffix[1:5].lower() or "png"

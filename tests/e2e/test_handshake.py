@@ -371,7 +371,14 @@ async def test_in_2_2_1_the_hub_is_a_party_with_role_hub_and_lists_nobody_else(h
     assert (role["role"], role["country_code"], role["party_id"]) == ("HUB", "NL", "HUB")
     assert "hub_party_id" not in credentials
     assert role["business_details"]["website"]
-    assert role["business_details"]["logo"]["url"]
+    logo = role["business_details"]["logo"]
+    assert logo["type"] == "svg"
+    shown = await emsp.call("GET", logo["url"], headers={"Authorization": None}, routed=False)
+    assert (shown.http_status, shown.headers["Content-Type"]) == (
+        200,
+        "image/svg+xml; charset=utf-8",
+    )
+    assert shown.text.startswith("<svg")
 
 
 async def test_in_2_3_0_the_hub_names_itself_and_lists_who_can_be_reached(hub, cpo, partners):
