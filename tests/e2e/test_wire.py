@@ -106,9 +106,7 @@ async def test_anonymous_callers_learn_nothing(hub, cpo):
 
 
 async def test_compressed_bodies_are_refused_T_21(cpo):
-    answer = await cpo.put(
-        "tariffs/NL/ONE/T1", b"\x1f\x8b", headers={"Content-Encoding": "gzip"}
-    )
+    answer = await cpo.put("tariffs/NL/ONE/T1", b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
 
     assert answer.http_status == 400
 

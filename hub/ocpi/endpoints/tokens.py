@@ -45,15 +45,15 @@ async def authorize(request: web.Request) -> web.Response:
         raise UnknownToken(f"Nobody here issued token {type_}.")
     try:
         response = await forward.forward(request, issuer)
-        # A contract id leads to an issuer whether it exists or not: the answer tells (T-06).
-        limits.authorized(asker, known=kept is not None or response.status != NOT_FOUND)
-        return response
     except (ReceiverTimeout, ReceiverUnreachable, UnknownReceiver) as error:
         if kept is None:
             raise
         log.warning("issuer did not answer", issuer=str(issuer), reason=str(error))
         request[ANSWERED_BY] = request[PARTNER].hub
         return success(decided(request, codec.read_stored(kept.text)))
+    # A contract id leads to an issuer whether it exists or not: the answer tells (T-06).
+    limits.authorized(asker, known=kept is not None or response.status != NOT_FOUND)
+    return response
 
 
 async def find_token(request: web.Request, key: str) -> Kept | None:
