@@ -144,9 +144,14 @@ def operation_of(tag: str, name: str, function: Any) -> JSON:
     described: JSON = {
         "tags": [tag],
         "operationId": re.sub(r"\W+", "_", name).strip("_").lower(),
-        "summary": summary.replace("\n", " ").rstrip("."),
+        "summary": summary.replace("\n", " ").rstrip(".") or name_of(function),
     }
     return described | ({"description": more} if more else {})
+
+
+def name_of(function: Any) -> str:
+    """What a function's name says, for one that needs no further words."""
+    return str(function.__name__).replace("_", " ").capitalize()
 
 
 def query_of(operation: Operation) -> dict[str, JSON]:
