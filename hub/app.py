@@ -5,7 +5,7 @@ from uuid import UUID
 
 from aiohttp import web
 
-from hub import health, jobs
+from hub import health, jobs, lag, scrape
 from hub.admin.api import ROOT, make_admin
 from hub.admin.docs import make_docs
 from hub.db import Database
@@ -16,12 +16,14 @@ from hub.keys import (
     INTAKE,
     KEYRING,
     LIMITS,
+    METRICS,
     OUTBOUND,
     SENDER,
     SETTINGS,
     TOTALS,
 )
-from hub.ocpi import forward
+from hub.metrics import Metrics
+from hub.ocpi import forward, logo
 from hub.ocpi.api import make_api
 from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
@@ -54,9 +56,13 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[TOTALS] = Totals()
     app[SENDER] = Sender(app[DATABASE], app[CLIENT], settings, app[DIRECTORY])
     app[DIRECTORY].on_return = app[SENDER].wake
+    app[METRICS] = Metrics()
+    app[lag.LAG] = lag.LoopLag()
+    app[scrape.SCRAPE] = scrape.Scrape(app[METRICS], app[DATABASE], app[DIRECTORY])
+    app[SENDER].on_batch = scrape.counting(app[METRICS])
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[forward.SLOTS] = forward.slots()
-    app.cleanup_ctx.extend([opened, delivering, jobs.running])
+    app.cleanup_ctx.extend([opened, delivering, jobs.running, lag.measuring])
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
@@ -65,6 +71,8 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     ocpp.mount(app, passing_on(app), issuers)
     app[health.HEALTH] = health.Health()
     app.add_routes(health.routes)
+    app.add_routes(logo.routes)
+    app.add_routes(scrape.routes)
     return app
 
 

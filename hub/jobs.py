@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 )
 from sqlalchemy import delete, func, select
 
-from hub.keys import DATABASE, SENDER
+from hub.keys import DATABASE, METRICS, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.partitions import ensure_partitions
@@ -75,8 +75,10 @@ async def run(app: web.Application, job: Job) -> bool:
         async with app[DATABASE].alone(f"job {job.name}") as mine:
             if mine:
                 await job.run(app)
+                app[METRICS].ran(job.name, failed=False)
             return mine
     except Exception:
+        app[METRICS].ran(job.name, failed=True)
         log.exception("job failed", job=job.name)
         return False
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from hub.db import Database
+from hub.metrics import Metrics
 from hub.roaming.intake import Intake
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -21,6 +22,7 @@ SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
 OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")
 CLIENT: "web.AppKey[Client]" = web.AppKey("client")

@@ -10,6 +10,9 @@ from hub import codec
 from hub.errors import HubError, InvalidRequest, MalformedRequest, TooLarge
 from hub.keys import SETTINGS
 
+# What the envelope says, for those who do not want to read it.
+STATUS_CODE: web.ResponseKey[int] = web.ResponseKey("status_code", int)
+
 
 def now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -48,9 +51,11 @@ def envelope(
         f'{{{head}"status_code":{status_code},"status_message":{codec.write_text(message)},'
         f'"timestamp":"{now()}"}}'
     )
-    return web.Response(
+    response = web.Response(
         body=body.encode(), status=http_status, content_type="application/json", headers=headers
     )
+    response[STATUS_CODE] = status_code
+    return response
 
 
 async def read_bytes(request: web.Request) -> bytes:

@@ -33,7 +33,7 @@ from hub.models.values import ConnectionStatus, PartnerStatus, Party
 from hub.ocpi import links
 from hub.ocpi.client import Answer, join_url
 from hub.ocpi.endpoints import pushes
-from hub.ocpi.envelope import read_bytes, success
+from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
 from hub.ocpi.operations import Operation
 from hub.ocpi.outbound import Refused, Unreachable
 from hub.ocpi.request import (
@@ -248,12 +248,14 @@ async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
         )
     headers = await answer_headers(request, way, answer)
     if way.version is request[VERSION] or answer.data is None or request[OPERATION].answer is None:
-        return web.Response(
+        response = web.Response(
             body=answer.content,
             status=answer.http_status,
             content_type="application/json",
             headers=headers,
         )
+        response[STATUS_CODE] = answer.status_code
+        return response
     data = translated(request, way, answer.data)
     return success(data, http_status=answer.http_status, headers=headers)
 

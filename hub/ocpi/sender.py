@@ -15,7 +15,7 @@ No transaction is open while the hub waits for a partner.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import UUID
 
@@ -81,8 +81,14 @@ class Sender:
         self._results: defaultdict[UUID, list[tuple[Run, Report]]] = defaultdict(list)
         self._writing: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._sweeping: asyncio.Task[None] | None = None
+        self.on_batch: Callable[[Run], None] = lambda run: None
 
     # Life.
+
+    @property
+    def running(self) -> bool:
+        """Whether it looks for something to deliver."""
+        return self._sweeping is not None and not self._sweeping.done()
 
     async def start(self) -> None:
         self._bell.start()
@@ -148,9 +154,12 @@ class Sender:
         """Ask the partners that have been silent for long whether they are there (HCI-05)."""
         at_once = asyncio.Semaphore(ASKED_AT_ONCE)
 
-        async def ask(partner: Connection) -> bool:
+        async def ask(partner: Connection) -> None:
             async with at_once:
-                return await presence.check(self._database, self._client, partner)
+                try:
+                    await presence.check(self._database, self._client, partner)
+                except Exception:
+                    log.exception("partner could not be checked", partner=str(partner.id))
 
         for tenant_id in await self._lookout.tenants(*presence.WATCHED):
             silent = await presence.silent(self._database, tenant_id, self._silence)
@@ -226,6 +235,7 @@ class Sender:
         """One batch for one partner. Whatever goes wrong, the lease runs out and it is repeated."""
         try:
             report = await self._examine(run, await self._courier.serve(run))
+            self.on_batch(run)
             await self._note(run, report)
         except Unavailable:
             log.warning("batch could not be noted and will be repeated", module=key[1])
