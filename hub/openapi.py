@@ -12,12 +12,9 @@ import yaml
 
 from hub.admin.description import describe_admin
 from hub.ocpi.description import describe_ocpi
+from hub.ocpi.versions import VERSIONS
 
-SURFACES = {
-    "admin": "Admin API",
-    "ocpi-2.3.0": "OCPI 2.3.0",
-    "ocpi-2.2.1": "OCPI 2.2.1",
-}
+SURFACES = {"admin": "Admin API"} | {f"ocpi-{number}": f"OCPI {number}" for number in VERSIONS}
 
 HEAD = "# Written by `hub openapi` from the routes and schemas. Do not edit.\n"
 
