@@ -17,9 +17,9 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import DIRECTORY, SENDER
 from hub.models.feed import Cursor, Setback
 from hub.models.partners import Partner
-from hub.models.values import AuditAction, Place
-from hub.roaming import feed, sources
-from hub.roaming.audience import Audience
+from hub.models.values import AuditAction
+from hub.roaming import feed
+from hub.roaming.backlog import Backlog, backlogs
 from hub.roaming.changes import Source
 from hub.roaming.partners import Connection
 from hub.roaming.sources import SOURCES
@@ -27,9 +27,6 @@ from hub.roaming.sources import SOURCES
 routes = Routes("Feed")
 
 STATES = ("UP_TO_DATE", "BEHIND", "BACKING_OFF", "HELD", "NOT_TAKEN")
-# Changes that are looked at for one partner and module, and how many at once: more would tell a
-# human nothing more, and cost the database.
-MOST_READ, AT_ONCE = 2000, 200
 
 
 class FeedQuery(Input):
@@ -42,8 +39,9 @@ class Standing(Schema):
     module = fields.String()
     state = fields.String(validate=validate.OneOf(STATES))
     behind = fields.Integer(
-        metadata={"description": "Changes that concern it and that it has not been told of."}
+        metadata={"description": "Objects that concern it and that it has not been told of."}
     )
+    behind_since = fields.AwareDateTime(allow_none=True)
     delivered = fields.Integer(metadata={"description": "Requests it has answered well, ever."})
     delivered_at = fields.AwareDateTime(allow_none=True)
     setbacks = fields.Integer(metadata={"description": "Objects it refused and has not yet taken."})
@@ -71,36 +69,31 @@ async def feed_status(request: web.Request) -> Any:
 async def standings(request: web.Request, wanted: UUID | None) -> list[dict[str, Any]]:
     audience = await request.config_dict[DIRECTORY].audience(request[ACTOR].tenant_id)
     async with transaction(request) as db:
-        newest = await sources.newest(db)
         cursors = {(row.partner_id, row.module): row for row in await db.scalars(select(Cursor))}
+        lacking = {(one.partner_id, one.source): one for one in await backlogs(db, audience)}
         setbacks = await open_setbacks(db)
-        found = []
-        for connection in audience.connections:
-            if not connection.registered or wanted not in {None, connection.id}:
-                continue
-            for source in SOURCES.values():
-                cursor = cursors.get((connection.id, source.name))
-                shown = standing(connection, source, cursor)
-                shown["setbacks"] = setbacks.get((connection.id, source.name), 0)
-                place = Place(cursor.xid, cursor.seq) if cursor else Place()
-                last = newest.get(source.name, Place())
-                if shown["state"] != "NOT_TAKEN" and place < last:
-                    lacks = await behind(db, source, audience, connection.id, since=place, to=last)
-                    shown["behind"] = lacks
-                    if lacks and shown["state"] == "UP_TO_DATE":
-                        shown["state"] = "BEHIND"
-                found.append(shown)
+    found = []
+    for connection in audience.connections:
+        if not connection.registered or wanted not in {None, connection.id}:
+            continue
+        for source in SOURCES.values():
+            key = (connection.id, source.name)
+            shown = standing(connection, source, cursors.get(key), lacking.get(key))
+            found.append(shown | {"setbacks": setbacks.get(key, 0)})
     return found
 
 
-def standing(connection: Connection, source: Source, cursor: Cursor | None) -> dict[str, Any]:
-    """What the cursor says."""
+def standing(
+    connection: Connection, source: Source, cursor: Cursor | None, backlog: Backlog | None
+) -> dict[str, Any]:
+    behind = backlog.objects if backlog else 0
     shown: dict[str, Any] = {
         "partner_id": connection.id,
         "partner": connection.name,
         "module": source.name,
-        "state": "UP_TO_DATE",
-        "behind": 0,
+        "state": "BEHIND" if behind else "UP_TO_DATE",
+        "behind": behind,
+        "behind_since": backlog.since if backlog else None,
         "delivered": cursor.delivered if cursor else 0,
         "delivered_at": cursor.delivered_at if cursor else None,
         "failures": cursor.failures if cursor else 0,
@@ -115,29 +108,6 @@ def standing(connection: Connection, source: Source, cursor: Cursor | None) -> d
         "reason": cursor.held_reason or cursor.last_error,
         "next_attempt_at": cursor.next_attempt_at,
     }
-
-
-async def behind(
-    db: AsyncSession,
-    source: Source,
-    audience: Audience,
-    partner_id: UUID,
-    *,
-    since: Place,
-    to: Place,
-) -> int:
-    """Changes after a place that concern the partner; of very many, those in the first part."""
-    end, count = Place(to.xid, to.seq + 1), 0
-    for _ in range(MOST_READ // AT_ONCE):
-        stretch = await source.read(db, since, end, AT_ONCE)
-        count += sum(
-            any(connection.id == partner_id for connection, _ in source.addressees(audience, one))
-            for one in stretch.changes
-        )
-        if stretch.end >= end:
-            break
-        since = stretch.end
-    return count
 
 
 async def open_setbacks(db: AsyncSession) -> dict[tuple[Any, str], int]:
