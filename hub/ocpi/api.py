@@ -5,6 +5,7 @@ identify        token → partner → tenant; version, operation and parties ont
 forward_to_receiver   a request addressed to another party never reaches an endpoint (forward.py)
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -196,7 +197,10 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         raise NotFound(f"OCPI {request[VERSION].number} has no such request.")
     request[AUDIENCE] = await directory.audience(partner.tenant_id)
     parties.read_parties(request)
-    directory.seen(partner)
+    noting = directory.seen(partner)
+    if noting is not None and partner.token_unproven:
+        # From its first use on the new token is the only one (CRED-21).
+        await asyncio.shield(noting)
     if operation.many:
         with limits.list_under_way(partner.id):
             return await handler(request)

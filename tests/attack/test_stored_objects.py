@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.models.all import Base
-from tests.helpers.documents import tariff
+from tests.helpers.documents import cdr, tariff
 
 V = "2.2.1"
 
@@ -90,3 +90,11 @@ async def test_a_huge_limit_gets_the_hubs_own_T_25(hub, emsp):
     answer = await emsp.get("tariffs", params={"limit": 10**9})
 
     assert answer.headers["X-Limit"] == str(hub.settings.page_limit)
+
+
+@pytest.mark.parametrize("id_", [".", ".."])
+async def test_an_id_that_no_url_can_hold_is_refused(cpo, emsp, id_):
+    answer = await cpo.post("cdrs", cdr(version=V, id=id_))
+
+    assert answer.status_code == 2001
+    assert "id" in answer.message

@@ -23,6 +23,8 @@ from hub.roaming import quarantine
 from hub.roaming.modules import MODULES, TOKENS, Module
 from hub.roaming.objects import Stored, Write, receiver_of
 
+# Path segments that every client resolves away: such an object could never be addressed again.
+UNFINDABLE = frozenset({"", ".", ".."})
 MEMBERS = ("country_code", "party_id")
 
 
@@ -87,6 +89,8 @@ async def keep_push(request: web.Request) -> Stored:
 
 
 async def keep_body(request: web.Request, write: Write, kind: str, body: Document) -> Stored:
+    if write.object_id in UNFINDABLE:
+        raise InvalidRequest(f"id: {write.object_id!r} cannot be part of a URL.")
     partial = request[OPERATION].partial
     removed: Sequence[Removed] = ()
     try:
