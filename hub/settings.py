@@ -80,7 +80,7 @@ class Settings:
 
 
 # Read by the command line, which is a client of the hub and not the hub itself.
-CLIENT_VARIABLES = {"HUB_URL", "HUB_API_KEY", "HUB_API_KEY_FILE", "HUB_DEBUG"}
+CLIENT_VARIABLES = {"HUB_URL", "HUB_API_KEY", "HUB_API_KEY_FILE", "HUB_DEBUG", "HUB_TENANT"}
 
 
 def closest(variable: str, known: Mapping[str, str]) -> str:

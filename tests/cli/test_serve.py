@@ -222,6 +222,27 @@ def test_a_database_that_is_not_there_is_unavailable(place):
     assert "Traceback" not in ended.err
 
 
+def test_a_configured_database_is_migrated_by_its_owner_and_served_by_another(
+    postgres, serve, place
+):
+    """As docs/operations.md says. Who could see past the isolation of tenants does not serve."""
+    postgres.make_database("configured")
+    owner = postgres.url_of("hub_owner", "configured")
+    plain = postgres.url_of("hub", "configured")
+
+    unmigrated = serve(HUB_DATABASE_URL=plain).end(signal.SIGCONT)
+    migrated = [serve(HUB_DATABASE_URL=owner).call("migrate", "--role", "hub") for _ in range(2)]
+    powerful = serve(HUB_DATABASE_URL=owner).end(signal.SIGCONT)
+    serving = serve(HUB_DATABASE_URL=plain)
+    serving.wait_ready()
+
+    assert (unmigrated.code, "hub migrate" in unmigrated.err) == (1, True)
+    assert [ended.code for ended in migrated] == [0, 0]
+    assert (powerful.code, "hub migrate" in powerful.err) == (1, True)
+    assert serving.call("whoami").code == 0
+    assert not (place / "postgres").exists()
+
+
 def test_the_settings_are_shown_without_the_secrets_in_them(place):
     variables = {"HUB_DATABASE_URL": "postgresql://hub:secret@db/hub", "HUB_LOG_LEVEL": "DEBUG"}
 
