@@ -41,7 +41,9 @@ class Ledger:
         await self._record_losses(db, results)
 
     async def _leave_alone(self, db: AsyncSession, run: Run, report: Report, away: Verdict) -> None:
-        held = away.outcome in {Outcome.SHUT, Outcome.GONE}
+        # A partner that has just registered may not have read our token yet: one 401 proves little.
+        early = away.locked_out and not run.standing.failures
+        held = away.outcome in {Outcome.SHUT, Outcome.GONE} and not early
         seconds = feed.HELD_FOR if held else feed.delay(run.standing.failures, away.retry_after)
         if report.brief and not held:
             seconds = min(seconds, BRIEFLY)
@@ -53,7 +55,7 @@ class Ledger:
             log.warning("partner is away", reason=away.reason, **where)
         if held and not run.standing.held:
             log.error("deliveries are held until somebody mends this", reason=away.reason, **where)
-        if away.locked_out:
+        if away.locked_out and held:
             await feed.hold(db, run.connection.id, away.reason)
 
     async def _set_aside(self, db: AsyncSession, run: Run, report: Report) -> None:
