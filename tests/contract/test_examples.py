@@ -3,11 +3,14 @@
 import pytest
 
 from hub.errors import InvalidRequest
-from hub.ocpi.versions import VERSIONS
+from hub.ocpi.versions import VERSIONS as SERVED
+from hub.ocpi.versions.v2_1_1 import V2_1_1
 from tests.contract import specification
 from tests.contract.mutations import mutations
 
 specification.need(specification.EXAMPLES)
+
+VERSIONS = {**SERVED, "2.1.1": V2_1_1}
 
 # Examples that break the tables of their own version: the fields that must be named.
 BROKEN = {
@@ -51,6 +54,17 @@ BROKEN = {
     "payment_financial_advice_confirmation_example_success.json": {"total_costs/before_taxes"},
     "payment_terminal_create_minimal.json": {"last_updated"},
     "payment_terminal_put_update.json": {"invoice_base_url"},
+    "mod_cdrs__01_example_of_a_cdr.json": {"tariffs/0/elements/0/price_components/0/price"},
+    "mod_locations__04_example_add_an_evse.json": {
+        "connectors/0/power_type",
+        "connectors/0/voltage",
+        "connectors/0/amperage",
+        "connectors/0/last_updated",
+        "floor_level",
+        "physical_reference",
+        "last_updated",
+    },
+    "mod_tariffs__01_example_new_tariff_2_euro_per_hour.json": {"last_updated"},
 }
 # PATCH bodies whose only members are unknown to their class: nothing of them can be mutated.
 STRANGE = {
@@ -64,7 +78,7 @@ VALID = [example for example in ALL if example.file not in BROKEN]
 
 def refusal(example, body):
     with pytest.raises(InvalidRequest) as refused:
-        VERSIONS[example.version].read(example.kind, body, partial=example.partial)
+        VERSIONS[example.version].check(example.kind, body, partial=example.partial)
     return refused.value
 
 
@@ -76,9 +90,13 @@ def test_every_example_is_taken_for_what_it_is():
 
 
 @pytest.mark.parametrize("example", VALID, ids=str)
+def test_a_valid_example_is_accepted(example):
+    VERSIONS[example.version].check(example.kind, example.body, partial=example.partial)
+
+
+@pytest.mark.parametrize("example", [e for e in VALID if e.version in SERVED], ids=str)
 def test_a_valid_example_is_accepted_and_stays_as_it_is(example):
     version = VERSIONS[example.version]
-    version.check(example.kind, example.body, partial=example.partial)
 
     canonical = version.read(example.kind, example.body, partial=example.partial)
 

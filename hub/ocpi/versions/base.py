@@ -12,9 +12,11 @@ a pair of pure functions for every class that differs; what has none is the same
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from hub.errors import InvalidRequest
+from hub.models.values import Party, Role
 from hub.ocpi.schemas import compiled
 from hub.ocpi.schemas.objects import Object
 
@@ -37,23 +39,63 @@ class NotExpressible(Exception):
         self.reason = reason
 
 
+@dataclass(frozen=True)
+class Known:
+    """What an older version leaves out of its objects, looked up by the caller.
+
+    ``owner`` is whose object it is, ``receiver`` who issued the token of a session or CDR.
+    ``token`` and ``location`` are the canonical documents that it means, ``tariffs`` those of its
+    connectors by id in capitals. ``role`` is the partner's. What is not known is None: the
+    translator does without or says that it cannot.
+    """
+
+    owner: Party | None = None
+    receiver: Party | None = None
+    role: Role | None = None
+    token: Document | None = None
+    location: Document | None = None
+    session_id: str | None = None
+    tariffs: Mapping[str, Document] = field(default_factory=dict)
+    reservation_number: int | None = None
+    time_zone: str | None = None
+    now: datetime | None = None
+
+
+NOTHING = Known()
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One translation: what is known, what was lost, and whether the object is only part of one."""
+
+    losses: list[Loss]
+    known: Known = NOTHING
+    partial: bool = False
+
+
 class Trail:
-    """Where in an object a translator is, and the list its losses go to.
+    """Where in an object a translator is.
 
     There is one for every part of every object, so a path is put together only where it is needed.
     """
 
-    __slots__ = ("above", "losses", "step")
+    __slots__ = ("above", "errand", "step")
 
-    def __init__(
-        self, losses: list[Loss], above: "Trail | None" = None, step: str | int = ""
-    ) -> None:
-        self.losses = losses
+    def __init__(self, errand: Errand, above: "Trail | None" = None, step: str | int = "") -> None:
+        self.errand = errand
         self.above = above
         self.step = step
 
     def at(self, step: str | int) -> "Trail":
-        return Trail(self.losses, self, step)
+        return Trail(self.errand, self, step)
+
+    @property
+    def known(self) -> Known:
+        return self.errand.known
+
+    @property
+    def partial(self) -> bool:
+        return self.errand.partial
 
     @property
     def path(self) -> str:
@@ -61,7 +103,7 @@ class Trail:
         return f"{before}/{self.step}" if before else str(self.step)
 
     def lose(self, reason: str) -> None:
-        self.losses.append(Loss(self.path, reason))
+        self.errand.losses.append(Loss(self.path, reason))
 
 
 Translate = Callable[[Document, Trail], Document]
@@ -83,26 +125,45 @@ class Version:
         """Raise InvalidRequest, naming field and rule, unless the body is valid in this version."""
         compiled.check(self.schema(kind), body, partial=partial)
 
-    def read(self, kind: str, body: Any, *, partial: bool = False) -> Document:
+    def read(
+        self, kind: str, body: Any, *, partial: bool = False, known: Known = NOTHING
+    ) -> Document:
         """Check what a partner sent and return it in canonical form."""
-        return self.upgrade(kind, compiled.check(self.schema(kind), body, partial=partial))
+        exact = compiled.check(self.schema(kind), body, partial=partial)
+        return self.upgrade(kind, exact, partial=partial, known=known)
 
-    def upgrade(self, kind: str, body: Document, losses: list[Loss] | None = None) -> Document:
+    def upgrade(
+        self,
+        kind: str,
+        body: Document,
+        losses: list[Loss] | None = None,
+        *,
+        partial: bool = False,
+        known: Known = NOTHING,
+    ) -> Document:
         if self.newer is None:
             return body
+        losses = [] if losses is None else losses
         translate = self.upgrades.get(kind, unchanged)
-        trail = Trail([] if losses is None else losses)
-        return self.newer.upgrade(kind, translate(body, trail), losses)
+        newer = translate(body, Trail(Errand(losses, known, partial)))
+        return self.newer.upgrade(kind, newer, losses, partial=partial, known=known)
 
     def downgrade(
-        self, kind: str, document: Document, losses: list[Loss] | None = None
+        self,
+        kind: str,
+        document: Document,
+        losses: list[Loss] | None = None,
+        *,
+        partial: bool = False,
+        known: Known = NOTHING,
     ) -> Document:
         """The document as this version says it. Raises NotExpressible where it cannot be said."""
         if self.newer is None:
             return document
+        losses = [] if losses is None else losses
+        newer = self.newer.downgrade(kind, document, losses, partial=partial, known=known)
         translate = self.downgrades.get(kind, unchanged)
-        trail = Trail([] if losses is None else losses)
-        return translate(self.newer.downgrade(kind, document, losses), trail)
+        return translate(newer, Trail(Errand(losses, known, partial)))
 
     def schema(self, kind: str) -> type[Object]:
         schema = self.schemas.get(kind)

@@ -172,6 +172,20 @@ def without(*names: str) -> Translate:
     return translate
 
 
+def drop(*names: str) -> Translate:
+    """Leave out members that the older version does without: nothing is lost."""
+
+    def translate(document: Document, trail: Trail) -> Document:
+        return put(document, {name: ABSENT for name in names if name in document})
+
+    return translate
+
+
+def added(newer: type[Object], older: type[Object]) -> tuple[str, ...]:
+    """The members that the newer of two classes has and the older has not."""
+    return tuple(name for name in instance(newer).fields if name not in instance(older).fields)
+
+
 def in_turn(*translators: Translate) -> Translate:
     def translate(document: Document, trail: Trail) -> Document:
         for change in translators:
