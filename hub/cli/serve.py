@@ -152,11 +152,23 @@ def greet(arguments: Arguments, settings: Settings, secret: str | None) -> None:
             "",
             "Next, in another terminal:",
             "",
+            *found_by(settings),
             f"  {command()} whoami",
             f"  {command()} partner invite 'Acme Charging' --role NL*ACM:CPO",
             f"  {command()} demo --once",
         )
     sys.stdout.flush()
+
+
+def found_by(settings: Settings) -> list[str]:
+    """What a command elsewhere must be told, where it would not find this hub by itself."""
+    usual = Settings()
+    told = []
+    if settings.port != usual.port:
+        told.append(f"HUB_URL=http://127.0.0.1:{settings.port}")
+    if settings.data_dir != usual.data_dir:
+        told.append(f"HUB_API_KEY_FILE={shlex.quote(str(settings.data_dir / 'admin.key'))}")
+    return [f"  export {' '.join(told)}"] if told else []
 
 
 def command() -> str:
