@@ -2,10 +2,10 @@
 
     python -m benchmarks.pricing [--seconds 1] [--json]
 
-CDRs of 2, 10, 20 and 200 periods, as they come off the wire, with the tariffs inside; tariffs of one
-element, of three (night, day, fallback; with energy, time, parking and a fee) and of 97 (a price for
-each quarter of an hour). "priced" is the price alone, "checked" the price and the verdict on every
-claimed total. Time is that of the processor, so that neighbours on the machine count little.
+CDRs of 2, 10, 20 and 200 periods, as they come off the wire, with the tariffs inside; tariffs of
+one element, of three (night, day, fallback; with energy, time, parking and a fee) and of 97 (a
+price for each quarter of an hour). "priced" is the price alone, "checked" the price and the verdict
+on every claimed total. Time is that of the processor, so that neighbours count little.
 """
 
 import argparse
@@ -50,14 +50,14 @@ def tariff(elements: int) -> Document:
         "elements": [{"price_components": day}],
         "last_updated": "2025-01-01T00:00:00Z",
     }
-    if elements == 3:
+    if elements == ELEMENTS[1]:
         night = {"start_time": "23:00", "end_time": "07:00"}
         body["elements"] = [
             {"price_components": [component("ENERGY", 0.3)], "restrictions": night},
             {"price_components": day, "restrictions": {"max_kwh": 100}},
             {"price_components": [component("ENERGY", 0.6), component("TIME", 0.9, 60)]},
         ]
-    if elements == 97:
+    if elements == ELEMENTS[2]:
         quarters = [f"{number // 4:02d}:{number % 4 * 15:02d}" for number in range(96)]
         body["elements"] = [
             {
@@ -78,7 +78,7 @@ def cdr(periods: int, tariff: Document) -> Document:
     """Charging and, at the end, parking; four minutes a period."""
     rows, moment = [], START
     for number in range(periods):
-        is_parking = number >= periods * 9 // 10 and periods > 2
+        is_parking = number >= periods * 9 // 10 and periods > PERIODS[0]
         volumes: dict[str, float] = {"PARKING_TIME" if is_parking else "TIME": 0.0667}
         if not is_parking:
             volumes |= {"ENERGY": 0.7333 + number / 1000, "MAX_POWER": 11.0}

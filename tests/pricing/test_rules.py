@@ -21,6 +21,11 @@ def read(path):
     return json.loads(path.read_text(), parse_float=Decimal)
 
 
+def number(path):
+    """tariff.json is the first, before tariff-2.json."""
+    return len(path.name), path.name
+
+
 def name(path):
     return f"{path.parent.name}/{path.stem.removeprefix('cdr-')}"
 
@@ -31,7 +36,7 @@ def test_a_cdr_costs_what_its_sum_by_hand_says(path):
     line = {
         "ocpi_version": wanted["ocpi_version"],
         "time_zone": wanted["time_zone"],
-        "tariffs": [read(file) for file in sorted(path.parent.glob("tariff*.json"))],
+        "tariffs": [read(file) for file in sorted(path.parent.glob("tariff*.json"), key=number)],
         "cdr": read(path),
     } | wanted.get("line", {})
 

@@ -127,7 +127,7 @@ def test_the_average_power_is_taken_only_when_allowed():
     ("bounds", "excl"),
     [
         # The bounds decide where they can,
-        ({"MIN_POWER": 25, "MAX_POWER": 40}, "10.0000"),
+        ({"MIN_POWER": 20, "MAX_POWER": 40}, "10.0000"),
         ({"MIN_POWER": 5, "MAX_POWER": 19}, "1.0000"),
         # else the stated average, else energy over time (10 kW),
         ({"MIN_POWER": 5, "MAX_POWER": 40, "POWER": 30}, "10.0000"),
