@@ -9,6 +9,7 @@ import re
 import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 import pytest
 
@@ -93,6 +94,7 @@ def test_the_keys_for_digests_and_for_encryption_differ_from_the_key_itself():
         (f"{FIRST},{FIRST}", "two keys called first"),
         (f"{FIRST},again:{FIRST.split(':')[1]}", "the same key under two ids"),
     ],
+    ids=count(),
 )
 def test_a_wrong_key_is_refused_with_what_is_wanted(text, reason):
     with pytest.raises(SettingsError, match=re.escape(reason)) as caught:
