@@ -51,7 +51,7 @@ async def emsp(hub: RunningHub, partners: AsyncExitStack) -> FakePartner:
 
 @pytest.fixture
 async def network(postgres: EmbeddedPostgres, tenant: Tenant) -> AsyncIterator[Network]:
-    """The sending half of a hub alone, NL*HUB; see ``Network``. Nothing in it may go wrong unseen."""
+    """The sending half of a hub alone, NL*HUB. Nothing in it may go wrong unseen."""
     with capture_logs(processors=[format_exc_info]) as logged:
         async with Network(postgres.url, tenant.id) as network:
             yield network
