@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import shlex
 import signal
 import sys
 from pathlib import Path
