@@ -218,16 +218,25 @@ def test_energy_is_limited_by_the_connector(connector, beyond):
     assert flags(claim(), connector=connector) == (["energy_beyond_power"] if beyond else [])
 
 
-def test_without_a_connector_the_kind_of_plug_is_the_limit():
+def test_without_a_connector_only_the_absurd_is_certain():
+    """A plug for alternating current never carries 150 kW, one for direct current never 2 MW."""
     place = {"connector_power_type": "AC_1_PHASE", "connector_standard": "IEC_62196_T2"}
+    direct = place | {"connector_power_type": "DC"}
+    little, much = [(60, {"ENERGY": 150})], [(60, {"ENERGY": 2200})]
 
-    assert flags(claim([(20, {"ENERGY": 10})], cdr_location=place)) == ["energy_beyond_power"]
-    assert flags(claim([(20, {"ENERGY": 10})], cdr_location=place | {"evse_uid": "#NA"})) == []
-    assert flags(claim([(40, {"ENERGY": 10})], cdr_location=place)) == []
-    big = [(1, {"ENERGY": 40})]
-    direct = {"connector_power_type": "DC", "connector_standard": "IEC_62196_T2_COMBO"}
-    assert flags(claim(big, cdr_location=direct)) == ["energy_beyond_power"]
-    assert flags(claim(big, cdr_location=direct | {"connector_standard": "MCS"})) == []
+    assert flags(claim(little, cdr_location=place)) == []
+    assert flags(claim(much, cdr_location=place)) == ["energy_beyond_power"]
+    assert flags(claim(much, cdr_location=place | {"evse_uid": "#NA"})) == []
+    assert flags(claim(much, cdr_location=direct)) == ["energy_beyond_power"]
+    assert flags(claim(much, cdr_location=direct | {"connector_standard": "MCS"})) == []
+
+
+def test_what_the_hub_knows_otherwise_may_be_broken():
+    """It is no fault of the CDR."""
+    broken = {"max_voltage": "high", "max_amperage": [], "max_electric_power": {}}
+
+    assert flags(claim(), connector=broken, session={"kwh": "much"}) == []
+    assert flags(twin(id="CDR1"), others=[twin(session_id=None, start_date_time=5)]) == []
 
 
 def test_a_2_1_1_cdr_carries_its_connector():

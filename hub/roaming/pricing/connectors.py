@@ -4,23 +4,18 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from hub.roaming.pricing.quantities import decimal
+from hub.roaming.pricing.quantities import Unreadable, decimal
 from hub.roaming.pricing.records import Record, mapping, text, upper
 from hub.roaming.pricing.tariffs import Document
 
-# The most a kind of plug can carry, in kW, when nobody told the connector.
+# When nobody told the connector, only what no plug of the kind comes near is certain, in kW. That
+# finds Wh that were sent as kWh, not a CPO that adds a little.
 PLUG_POWER: Mapping[str, int] = {
-    "AC_1_PHASE": 20,
-    "AC_2_PHASE": 40,
-    "AC_2_PHASE_SPLIT": 40,
-    "AC_3_PHASE": 50,
-    "DC": 1000,
+    **dict.fromkeys(("AC_1_PHASE", "AC_2_PHASE", "AC_2_PHASE_SPLIT", "AC_3_PHASE"), 150),
+    "DC": 2000,
 }
-STRONGER_PLUGS: Mapping[str, int] = {
-    "MCS": 4500,
-    "PANTOGRAPH_BOTTOM_UP": 1500,
-    "PANTOGRAPH_TOP_DOWN": 1500,
-}
+MEGAWATT_PLUGS = frozenset({"MCS"})
+MEGAWATT_POWER = 10_000
 WIRES: Mapping[str, int] = {"AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2, "AC_3_PHASE": 3}
 
 
@@ -33,8 +28,9 @@ def power_limit(record: Record, connector: Document | None) -> Fraction | None:
     kind = text(place.get("connector_power_type")) or ""
     if upper(place.get("evse_uid")) == "#NA" or kind not in PLUG_POWER:
         return None
-    plug = text(place.get("connector_standard")) or ""
-    return Fraction(STRONGER_PLUGS.get(plug, PLUG_POWER[kind]))
+    if place.get("connector_standard") in MEGAWATT_PLUGS:
+        return Fraction(MEGAWATT_POWER)
+    return Fraction(PLUG_POWER[kind])
 
 
 def embedded(record: Record) -> Document | None:
@@ -49,13 +45,22 @@ def embedded(record: Record) -> Document | None:
 
 
 def rated_power(connector: Document) -> Fraction | None:
-    """``max_electric_power``, else voltage (to neutral) times amperage times phases."""
-    if connector.get("max_electric_power") is not None:
-        return Fraction(decimal(connector["max_electric_power"], "max_electric_power")) / 1000
-    voltage = connector.get("max_voltage", connector.get("voltage"))
-    amperage = connector.get("max_amperage", connector.get("amperage"))
-    if not voltage or not amperage:
+    """``max_electric_power``, else voltage (to neutral) times amperage times phases.
+
+    None when they are missing or no numbers: an odd connector is no fault of the CDR.
+    """
+    watts = number(connector, "max_electric_power")
+    if watts is None:
+        volts = number(connector, "max_voltage") or number(connector, "voltage")
+        amperes = number(connector, "max_amperage") or number(connector, "amperage")
+        if not volts or not amperes:
+            return None
+        watts = volts * amperes * WIRES.get(str(connector.get("power_type")), 1)
+    return watts / 1000
+
+
+def number(document: Document, name: str) -> Fraction | None:
+    try:
+        return Fraction(decimal(document.get(name), name))
+    except Unreadable:
         return None
-    wires = WIRES.get(str(connector.get("power_type")), 1)
-    volts, amperes = decimal(voltage, "max_voltage"), decimal(amperage, "max_amperage")
-    return Fraction(volts) * Fraction(amperes) * wires / 1000

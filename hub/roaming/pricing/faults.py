@@ -13,7 +13,7 @@ from hub.roaming.pricing import records
 from hub.roaming.pricing.connectors import power_limit
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.pieces import Piece
-from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, Exact
+from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact
 from hub.roaming.pricing.records import Period, Record, mapping, upper
 from hub.roaming.pricing.tariffs import Component, Document, Phase
 
@@ -48,7 +48,7 @@ class Context:
 
 
 def find(priced: Priced, context: Context) -> Iterator[Fault]:
-    """All faults, each kind in the order of the periods. Raises Unreadable for broken numbers."""
+    """All faults, each kind in the order of the periods."""
     record = priced.record
     for note in priced.notes:
         if note.code in {"unknown_tariff", "currency_mismatch"}:
@@ -155,7 +155,10 @@ def span(seconds: Exact) -> str:
 
 def fallen(record: Record, session: Document) -> Iterator[Fault]:
     """Less energy than the session already had."""
-    before = records.total_energy(session)
+    try:
+        before = records.total_energy(session)
+    except CannotPrice:
+        return
     if before is not None and record.energy is not None and record.energy < before:
         yield Fault("falling_totals", "The session had more energy than the CDR.")
 
@@ -232,7 +235,10 @@ def evse(document: Document) -> tuple[str | None, ...] | None:
 
 
 def overlaps(record: Record, other: Document) -> bool:
-    twin = records.read(other)
+    try:
+        twin = records.read(other)
+    except CannotPrice:
+        return False
     if record.start is None or record.end is None or twin.start is None or twin.end is None:
         return False
     return record.start < twin.end and twin.start < record.end

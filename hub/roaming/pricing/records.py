@@ -18,9 +18,8 @@ from hub.roaming.pricing.quantities import (
 from hub.roaming.pricing.tariffs import Document
 
 V2_1_1, V2_2_1, V2_3_0 = "2.1.1", "2.2.1", "2.3.0"
-VERSIONS = (V2_1_1, V2_2_1, V2_3_0)
-# Accepted for another name of a version whose prices it shares.
-ALIASES = {"2.1": V2_1_1, "2.2": V2_2_1, "2.3": V2_3_0}
+# By its first two numbers: 2.2 and 2.2.1-d2 have the prices of 2.2.1.
+SERIES = {"2.1": V2_1_1, "2.2": V2_2_1, "2.3": V2_3_0}
 
 # Which quantity of a Period a dimension is, and how to read it.
 QUANTITIES: Mapping[str, tuple[str, Callable[[Any, str], int]]] = {
@@ -137,9 +136,9 @@ def read(document: Any, *, ocpi_version: str | None = None, until: Exact | None 
 def version_of(document: Document, given: str | None) -> str:
     """The version said, else the one whose form of a price the document shows."""
     if given is not None:
-        version = ALIASES.get(given, given)
-        if version not in VERSIONS:
-            raise Unreadable(f"OCPI version {str(given)[:20]!r} is not known.")
+        version = SERIES.get(".".join(given.split(".")[:2]))
+        if version is None:
+            raise Unreadable(f"OCPI version {given[:20]!r} is not known.")
         return version
     cost = document.get("total_cost")
     if isinstance(cost, dict):
