@@ -16,11 +16,11 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 )
 from sqlalchemy import delete, func, select
 
-from hub.keys import DATABASE, METRICS, SENDER
+from hub.keys import DATABASE, KEYRING, METRICS, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.partitions import ensure_partitions
-from hub.roaming import quarantine
+from hub.roaming import quarantine, rekeying
 
 log = structlog.get_logger()
 
@@ -56,6 +56,15 @@ async def forget_routes(app: web.Application) -> None:
                 await db.execute(delete(table).where(table.expires_at < func.now()))
 
 
+async def encrypt_anew(app: web.Application) -> None:
+    """After a change of keys: nothing of value stays encrypted with the old one."""
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            count = await rekeying.rekey(db, app[KEYRING])
+        if count:
+            log.info("tokens encrypted with the new key", count=count, tenant=str(tenant_id))
+
+
 async def tenants(app: web.Application) -> list[UUID]:
     async with app[DATABASE].platform() as db:
         return list(await db.scalars(select(Tenant.id)))
@@ -66,6 +75,7 @@ JOBS = (
     Job("still alive", 30, check_still_alive),
     Job("settle quarantine", 60, settle_quarantine),
     Job("forget routes", 600, forget_routes),
+    Job("encrypt anew", 3600, encrypt_anew),
 )
 
 
