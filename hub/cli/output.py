@@ -6,7 +6,6 @@ document and nothing else.
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,10 +24,8 @@ WAITING = {"PENDING_VERIFICATION", "PLANNED", "BEHIND", "BACKING_OFF", "WAITING"
 
 
 def console(stream: TextIO) -> Console:
-    """Rich on a terminal; elsewhere lines are as long as they need to be."""
-    if stream.isatty():
-        return Console(file=stream, highlight=False)
-    return Console(file=stream, highlight=False, no_color=True, width=10_000)
+    """Colours on a terminal; elsewhere lines are as long as they need to be."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
 
 
 def write_json(value: Any) -> None:
@@ -42,13 +39,26 @@ def table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None
     if not kept:
         note(empty)
         return
-    out = console(sys.stdout)
+    cells = [[cell(value_of(row, member)) for _, member in columns] for row in kept]
+    titles = [title for title, _ in columns]
+    if not sys.stdout.isatty():
+        lines(*aligned([titles, *([text.plain for text in row] for row in cells)]))
+        return
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for title, _ in columns:
-        shown.add_column(title, overflow="fold", no_wrap=not sys.stdout.isatty())
-    for row in kept:
-        shown.add_row(*(cell(value_of(row, member)) for _, member in columns))
-    out.print(shown)
+    for title in titles:
+        shown.add_column(title, overflow="fold")
+    for row in cells:
+        shown.add_row(*row)
+    console(sys.stdout).print(shown)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """One line a row, whatever its length: for programs such as grep and awk."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{text:<{width}}" for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def facts(pairs: Iterable[tuple[str, Any]]) -> None:
@@ -122,7 +132,3 @@ def when(moment: str | None) -> str:
     else:
         told = f"{span:.0f} s"
     return f"{told} ago" if seconds >= 0 else f"in {told}"
-
-
-def colour_wanted(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR")
