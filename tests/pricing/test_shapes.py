@@ -258,6 +258,25 @@ def test_own_periods_lose_nothing_to_rounding():
     ]
 
 
+def test_own_periods_begin_in_the_second_in_which_the_price_changed():
+    """Cut off, not rounded: what happened before 15:00 must not seem to have happened at it.
+
+    1 kWh is reached at 14:59:59.64.
+    """
+    document = tariff(
+        element(part("ENERGY", 0.1), max_kwh=1),
+        element(part("ENERGY", 0.2), end_time="15:00"),
+        element(part("ENERGY", 0.3)),
+    )
+    usage = [used(0, 70, energy=Decimal("1166.7835"))]
+
+    assert shown(charging_periods([document], usage, time_zone="UTC")) == [
+        ("14:00", {"TIME": 0.9997, "ENERGY": 1.0}),
+        ("14:59", {"TIME": 0.0003, "ENERGY": 0.0001}),
+        ("15:00", {"TIME": 0.1667, "ENERGY": 0.1667}),
+    ]
+
+
 def test_a_reservation_is_a_period_of_its_own():
     document = tariff(
         element(part("TIME", 2), reservation="RESERVATION"), element(part("ENERGY", 1))

@@ -83,22 +83,21 @@ def recorded(usage: Sequence[Usage]) -> Record:
     """The usage as a session, its energy and times as exact as they came."""
     periods = []
     for item in usage:
-        seconds = at(item.end) - at(item.start)
-        if seconds < 0:
+        start, end = second(at(item.start)), second(at(item.end))
+        if end < start:
             raise CannotPrice("A part of the session ends before it starts.")
         period = Period(
-            at(item.start),
-            bounds={**steady("POWER", item.power), **steady("CURRENT", item.current)},
+            start, bounds={**steady("POWER", item.power), **steady("CURRENT", item.current)}
         )
         period.energy = rounded(Fraction(decimal(item.energy, "energy")) * WATT_HOUR)
-        setattr(period, FIELDS[item.phase], rounded(seconds))
+        setattr(period, FIELDS[item.phase], end - start)
         periods.append(period)
     return Record(
         document={},
         version=V2_3_0,
         is_session=True,
         start=periods[0].start,
-        end=at(usage[-1].end),
+        end=second(at(usage[-1].end)),
         currency=None,
         periods=periods,
         energy=None,
@@ -115,6 +114,15 @@ FIELDS = {
     Phase.RESERVATION: "reserved",
     Phase.EXPIRED: "reserved",
 }
+
+
+def second(moment: Exact) -> int:
+    """The whole second a moment lies in.
+
+    Cut off and not rounded: the limits of a tariff lie on whole seconds, and what happened before
+    one must not seem to have happened at it.
+    """
+    return int(moment // 1)
 
 
 def steady(name: str, value: Decimal | None) -> dict[str, Decimal]:
@@ -172,8 +180,8 @@ def written(groups: Sequence[Sequence[Piece]]) -> Iterator[dict[str, Any]]:
     for group in groups:
         used += sum(piece.energy or 0 for piece in group)
         due = rounded(tidy(Fraction(used) / SMALLEST_ENERGY)) * SMALLEST_ENERGY
-        start, last = rounded(group[0].start), group[-1]
-        end = rounded(last.start + last.length)
+        start, last = second(group[0].start), group[-1]
+        end = second(last.start + last.length)
         tariff = group[0].tariff
         dimensions = [*measured(group)]
         if due != told or group[0].phase is Phase.CHARGING:
