@@ -28,6 +28,7 @@ from hub.cli import (
     whoami,
 )
 from hub.cli.failures import Failure
+from hub.cli.options import Help
 from hub.cli.output import console, printable, write_json
 from hub.settings import SettingsError
 
@@ -90,7 +91,7 @@ def make_parser() -> argparse.ArgumentParser:
         prog="hub",
         description=DESCRIPTION,
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"hub {__version__}")

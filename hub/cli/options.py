@@ -16,9 +16,23 @@ Run = Callable[[Arguments], int | None]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
 
+class Help(argparse.RawDescriptionHelpFormatter):
+    """Text stays as it is written; names and what they mean stand on one line."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        super().__init__(prog, **{"max_help_position": 32, "width": 100} | options)
+
+    def add_argument(self, action: argparse.Action) -> None:
+        super().add_argument(action)
+        if isinstance(action.choices, dict):
+            # argparse forgets that it indents the names of commands once more.
+            self._action_max_length += self._indent_increment
+
+
 def group(commands: Commands, name: str, about: str) -> Commands:
     """A command that has commands: ``hub partner …``."""
-    parser = commands.add_parser(name, help=about, description=about)
+    about = f"{about[0].upper()}{about[1:].rstrip('.')}."
+    parser = commands.add_parser(name, help=about, description=about, formatter_class=Help)
     return parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
@@ -37,7 +51,7 @@ def command(
         name,
         help=about,
         description=f"{about}\n\n{more}" if more else about,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
         # An abbreviation that works today means something else when an option is added.
         allow_abbrev=False,
     )
