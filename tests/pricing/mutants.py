@@ -196,10 +196,8 @@ MUTANTS = [
     Mutant(
         "a reservation is rounded together with the session",
         "stepping.py",
-        "    frozenset({Phase.CHARGING, Phase.PARKING}),\n"
-        "    frozenset({Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),",
-        "    frozenset({Phase.CHARGING, Phase.PARKING, Phase.RESERVATION}),\n"
-        "    frozenset({Phase.EXPIRED, Phase.CANCELLED}),",
+        "[piece for piece in pieces if piece.in_session]",
+        "[piece for piece in pieces if piece.phase is not Phase.OVERTIME]",
     ),
     Mutant(
         "a full step makes another one",

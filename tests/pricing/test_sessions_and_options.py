@@ -398,6 +398,25 @@ def test_no_tariff_no_price():
         )
 
 
+def test_a_tariff_that_cannot_be_read_matters_only_when_it_is_asked_for():
+    fine, broken = tariff(element(part("ENERGY", 1))), {"id": "t2", "elements": 5}
+    rows = [(60, {"ENERGY": 10})]
+
+    assert total([broken, fine], cdr("2025-06-02T08:00", [(*rows[0], "T1")])) == "10.0000"
+    assert total([fine], cdr("2025-06-02T08:00", rows, tariffs=[broken])) == "10.0000"
+    assert total([broken, fine], cdr("2025-06-02T08:00", rows)) == "10.0000"
+    with pytest.raises(Unreadable, match="elements"):
+        price([broken, fine], cdr("2025-06-02T08:00", [(*rows[0], "T2")]))
+    with pytest.raises(Unreadable, match="elements"):
+        price([broken], cdr("2025-06-02T08:00", rows))
+
+
+def test_an_id_may_come_as_a_number():
+    document = tariff(element(part("ENERGY", 1)), id=12)
+
+    assert total([document], cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}, 12)])) == "10.0000"
+
+
 def test_one_tariff_that_is_not_in_force_is_used_with_a_note():
     """The CDR says that it was charged under it."""
     over = tariff(element(part("ENERGY", 1)), end_date_time="2024-01-01T00:00:00Z")

@@ -25,7 +25,7 @@ def answer(line: Any) -> dict[str, Any]:
         if not isinstance(line.get("cdr"), Mapping):
             raise Unreadable("The line has no cdr.")
         priced = engine.price(
-            listed(line.get("tariffs"), "tariffs"),
+            tariffs_of(line),
             line["cdr"],
             time_zone=text(line.get("time_zone")),
             ocpi_version=text(line.get("ocpi_version")),
@@ -40,6 +40,12 @@ def answer(line: Any) -> dict[str, Any]:
         "cdr_check": checked(found),
         "explanation": explain.entries(priced),
     }
+
+
+def tariffs_of(line: Mapping[str, Any]) -> list[Any]:
+    """The list of them, or one that came without a list around it."""
+    found = line.get("tariffs")
+    return [found] if isinstance(found, dict) else listed(found, "tariffs")
 
 
 def context(line: Mapping[str, Any]) -> Context:

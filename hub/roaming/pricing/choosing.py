@@ -5,11 +5,11 @@ tariff in force at the start of the session prices all of it. Where some periods
 not relevant to any tariff, and free, as the text has it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.roaming.pricing.quantities import CannotPrice, Exact, date_time
+from hub.roaming.pricing.quantities import CannotPrice, Exact, Unreadable, date_time
 from hub.roaming.pricing.records import Record, mapping, upper
 from hub.roaming.pricing.tariffs import Document, Tariff, read
 
@@ -34,6 +34,33 @@ class Choice:
     notes: tuple[Note, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Tariffs to choose from. Those that cannot be read are a pity only when they are asked for."""
+
+    tariffs: tuple[Tariff, ...]
+    broken: Mapping[str, Unreadable]
+
+    def named(self, tariff_id: str, start: Exact) -> Tariff | None:
+        """The tariff of that id; among several versions of it the one in force at the start."""
+        matching = [tariff for tariff in self.tariffs if tariff.id.upper() == tariff_id]
+        if not matching and tariff_id in self.broken:
+            raise self.broken[tariff_id]
+        in_force = [tariff for tariff in matching if tariff.in_force(start)]
+        return next(iter(in_force or matching), None)
+
+
+def shelve(documents: Sequence[Document | Tariff]) -> Shelf:
+    tariffs, broken = [], {}
+    for document in documents:
+        try:
+            tariffs.append(read(document))
+        except Unreadable as error:
+            name = document.get("id") if isinstance(document, dict) else None
+            broken[str(name).upper()] = error
+    return Shelf(tuple(tariffs), broken)
+
+
 def choose(
     record: Record, documents: Sequence[Document | Tariff], *, tariff_type: str | None = None
 ) -> Choice:
@@ -41,40 +68,31 @@ def choose(
 
     The tariffs given come before those the record carries. Raises CannotPrice when there are none.
     """
-    given = [read(document) for document in documents]
-    carried = [read(document) for document in record.tariffs]
-    if not given and not carried:
+    given, carried = shelve(documents), shelve(record.tariffs)
+    if not documents and not record.tariffs:
         raise CannotPrice("There is no tariff.")
-    notes: list[Note] = []
     start = record.start if record.start is not None else record.periods[0].start
-    if any(period.tariff_id for period in record.periods):
-        names = {period.tariff_id for period in record.periods if period.tariff_id}
-        by_name = {name: named(name, given, carried, start) for name in names}
-        chosen = [by_name.get(period.tariff_id or "") for period in record.periods]
-        notes += unknown(record, chosen)
+    names = {period.tariff_id for period in record.periods if period.tariff_id}
+    notes: list[Note] = []
+    chosen: tuple[Tariff | None, ...]
+    if names:
+        by_name = {name: given.named(name, start) or carried.named(name, start) for name in names}
+        chosen = tuple(by_name.get(period.tariff_id or "") for period in record.periods)
+        if None in by_name.values():
+            notes += unknown(record, by_name)
     else:
-        candidates = default(record, given or carried, start, tariff_type or expected_type(record))
+        shelf = given if documents else carried
+        candidates = default(record, shelf, start, tariff_type or expected_type(record))
         if len(candidates) > 1:
             notes.append(ambiguous(candidates))
-        chosen = [candidates[0]] * len(record.periods)
-    for tariff in dict.fromkeys(tariff for tariff in chosen if tariff is not None):
-        notes += remarks(record, tariff, start)
-    return Choice(tuple(chosen), tuple(notes))
+        chosen = (candidates[0],) * len(record.periods)
+    for tariff in dict.fromkeys(chosen):
+        if tariff is not None:
+            notes += remarks(record, tariff, start)
+    return Choice(chosen, tuple(notes))
 
 
-def named(
-    tariff_id: str, given: Sequence[Tariff], carried: Sequence[Tariff], start: Exact
-) -> Tariff | None:
-    """The tariff of that id; among several versions of it the one in force at the start."""
-    for tariffs in (given, carried):
-        matching = [tariff for tariff in tariffs if tariff.id.upper() == tariff_id]
-        in_force = [tariff for tariff in matching if tariff.in_force(start)]
-        if matching:
-            return (in_force or matching)[0]
-    return None
-
-
-def unknown(record: Record, chosen: Sequence[Tariff | None]) -> list[Note]:
+def unknown(record: Record, by_name: Mapping[str, Tariff | None]) -> list[Note]:
     return [
         Note(
             "unknown_tariff",
@@ -82,18 +100,19 @@ def unknown(record: Record, chosen: Sequence[Tariff | None]) -> list[Note]:
             doubtful=True,
             period=number,
         )
-        for number, (period, tariff) in enumerate(zip(record.periods, chosen, strict=True), 1)
-        if tariff is None and period.tariff_id is not None
+        for number, period in enumerate(record.periods, 1)
+        if period.tariff_id and by_name[period.tariff_id] is None
     ]
 
 
-def default(
-    record: Record, tariffs: Sequence[Tariff], start: Exact, tariff_type: str
-) -> list[Tariff]:
+def default(record: Record, shelf: Shelf, start: Exact, tariff_type: str) -> list[Tariff]:
     """The tariffs that may price a session whose periods name none; there should be one."""
-    if len(tariffs) == 1:
+    tariffs = shelf.tariffs
+    if not tariffs:
+        raise next(iter(shelf.broken.values()))
+    if len(tariffs) + len(shelf.broken) == 1:
         return list(tariffs)
-    if record.tariff_id and (tariff := named(record.tariff_id, tariffs, (), start)):
+    if record.tariff_id and (tariff := shelf.named(record.tariff_id, start)):
         return [tariff]
     in_force = [tariff for tariff in tariffs if tariff.in_force(start)]
     if not in_force:

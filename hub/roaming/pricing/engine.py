@@ -129,10 +129,7 @@ def price(
         record=record,
         notes=choice.notes + remarks(pieces, was_spread=was_spread),
         rules=rules,
-        energy=sum(piece.energy or 0 for piece in pieces),
-        charging=spent(pieces, {Phase.CHARGING}),
-        parking=spent(pieces, {Phase.PARKING}),
-        reserved=spent(pieces, {Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),
+        **spent(pieces),
     )
 
 
@@ -239,11 +236,25 @@ def total(
 
 
 def has_session(pieces: Sequence[Piece]) -> bool:
-    return any(piece.phase in SESSION_PHASES for piece in pieces)
+    return any(piece.in_session for piece in pieces)
 
 
-def spent(pieces: Sequence[Piece], phases: set[Phase]) -> Exact:
-    return sum(piece.seconds or 0 for piece in pieces if piece.phase in phases)
+def spent(pieces: Sequence[Piece]) -> dict[str, Exact]:
+    """What was stated: energy, and seconds by what they were spent on."""
+    energy: Exact = 0
+    charging: Exact = 0
+    parking: Exact = 0
+    reserved: Exact = 0
+    for piece in pieces:
+        energy += piece.energy or 0
+        seconds = piece.seconds or 0
+        if piece.phase is Phase.CHARGING:
+            charging += seconds
+        elif piece.phase is Phase.PARKING:
+            parking += seconds
+        elif piece.phase is not Phase.OVERTIME:
+            reserved += seconds
+    return {"energy": energy, "charging": charging, "parking": parking, "reserved": reserved}
 
 
 def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:

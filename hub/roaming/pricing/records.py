@@ -187,7 +187,7 @@ def period(body: Any, where: str) -> Period:
     start = instant(body.get("start_date_time"), where)
     if start is None:
         raise Unreadable(f"{where} does not say when it starts.")
-    found = Period(start, upper(body.get("tariff_id")))
+    found = Period(start, identifier(body.get("tariff_id")))
     for item in listed(body.get("dimensions"), where):
         if not isinstance(item, dict):
             raise Unreadable(f"{where} has a dimension that is not an object.")
@@ -228,7 +228,7 @@ def connector_tariff(place: Document) -> str | None:
     evse = mapping(evses[0]) if isinstance(evses, list) and evses else None
     connectors = evse.get("connectors") if evse else None
     connector = mapping(connectors[0]) if isinstance(connectors, list) and connectors else None
-    return upper(connector.get("tariff_id")) if connector else None
+    return identifier(connector.get("tariff_id")) if connector else None
 
 
 def first(document: Document, names: tuple[str, ...]) -> Any:
@@ -249,6 +249,11 @@ def mapping(value: Any) -> Document | None:
 
 def text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
+
+
+def identifier(value: Any) -> str | None:
+    """An id, even of those who send it as a number."""
+    return str(value) if type(value) is int else upper(value)
 
 
 def upper(value: Any) -> str | None:

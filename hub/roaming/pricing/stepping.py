@@ -10,25 +10,23 @@ to pay for, because no component is active, takes no part.
 Reserved time is rounded by itself (PRICE-35), and so is time beyond a booked slot.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from hub.roaming.pricing.pieces import Piece
 from hub.roaming.pricing.quantities import WATT_HOUR, Exact, tidy
 from hub.roaming.pricing.tariffs import Phase
 
-TIME_GROUPS = (
-    frozenset({Phase.CHARGING, Phase.PARKING}),
-    frozenset({Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED}),
-    frozenset({Phase.OVERTIME}),
-)
+RESERVED = frozenset({Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED})
 
 
-def step_up(pieces: Iterable[Piece]) -> None:
+def step_up(pieces: Sequence[Piece]) -> None:
     """Enter on the last billable piece of each group what rounding up adds."""
-    pieces = list(pieces)
     step_energy(pieces)
-    for phases in TIME_GROUPS:
-        step_time([piece for piece in pieces if piece.phase in phases])
+    session = [piece for piece in pieces if piece.in_session]
+    step_time(session)
+    if len(session) < len(pieces):
+        step_time([piece for piece in pieces if piece.phase in RESERVED])
+        step_time([piece for piece in pieces if piece.phase is Phase.OVERTIME])
 
 
 def step_energy(pieces: Iterable[Piece]) -> None:
