@@ -16,9 +16,7 @@ class Loss(TenantOwned, Base):
 
     __tablename__ = "losses"
     __table_args__ = (
-        Index(
-            "uq_losses_object", "tenant_id", "module", "object_ref", "ocpi_version", unique=True
-        ),
+        Index("uq_losses_object", "tenant_id", "module", "object_ref", "ocpi_version", unique=True),
     )
 
     module: Mapped[str] = mapped_column(String(50))

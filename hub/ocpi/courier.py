@@ -17,6 +17,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import structlog
+
 from hub.models.values import Party, Place
 from hub.ocpi.client import Client
 from hub.ocpi.delivery import Outcome, Verdict, deliver
@@ -26,6 +28,8 @@ from hub.roaming.changes import Source
 from hub.roaming.feed import Move, Standing
 from hub.roaming.partners import Connection
 from hub.roaming.setbacks import STATE_ATTEMPTS, Open, Refusal
+
+log = structlog.get_logger()
 
 # Seconds: nothing new is begun in a batch after this long, so that what is urgent gets its turn.
 BUDGET = 5.0
@@ -184,7 +188,12 @@ class Courier:
             if run.over(self._timeout):
                 return
             began = time.monotonic()
-            entry.verdict = await self._deliver(run, entry)
+            try:
+                entry.verdict = await self._deliver(run, entry)
+            except Exception:
+                # Our own mistake with one object must not hold up all others.
+                log.exception("object could not be sent", object_ref=entry.message.change.ref)
+                entry.verdict = Verdict(Outcome.REFUSED, "The hub itself failed to send it.")
             run.asked += 1
             run.busy_for += time.monotonic() - began
         run.note(entry)

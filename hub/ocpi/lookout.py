@@ -7,16 +7,21 @@ partners whose time has come, batches whose worker died.
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 
 from hub.db import Database
+from hub.errors import Unavailable
 from hub.models.partners import Partner
 from hub.models.values import ConnectionStatus, PartnerStatus, Place
 from hub.ocpi.directory import Directory
 from hub.ocpi.rounds import Stream, followers, ready
 from hub.roaming import clientinfo, feed, setbacks, sources
+from hub.roaming.audience import Audience
 from hub.roaming.feed import Standing
 from hub.roaming.sources import HUBCLIENTINFO, SOURCES
+
+log = structlog.get_logger()
 
 # Tenants looked at in one sweep; the others follow in the next.
 TENANTS_PER_SWEEP = 50
@@ -32,6 +37,8 @@ class Lookout:
         self._directory = directory
         self.streams: dict[Key, Stream] = {}
         self._last: UUID | None = None
+        # The network as it was when the partners were last told of each other.
+        self._told: dict[UUID, Audience] = {}
 
     def stream(self, tenant_id: UUID, source: str) -> Stream:
         key = (tenant_id, source)
@@ -61,12 +68,19 @@ class Lookout:
         return chosen
 
     async def look(self, tenant_ids: Sequence[UUID], busy: Collection[UUID]) -> set[Key]:
-        """What is to be done for these tenants. ``busy`` are the cursors being served here."""
-        return {
-            (tenant_id, source)
-            for tenant_id in tenant_ids
-            for source in await self.due(tenant_id, busy)
-        }
+        """What is to be done for these tenants. ``busy`` are the cursors being served here.
+
+        A tenant that cannot be looked at does not keep the others from being served.
+        """
+        found: set[Key] = set()
+        for tenant_id in tenant_ids:
+            try:
+                found |= {(tenant_id, source) for source in await self.due(tenant_id, busy)}
+            except Unavailable:
+                raise
+            except Exception:
+                log.exception("tenant could not be looked at", tenant=str(tenant_id))
+        return found
 
     async def due(self, tenant_id: UUID, busy: Collection[UUID]) -> set[str]:
         """The sources that a partner has not seen the end of, or has no cursor in."""
@@ -74,11 +88,13 @@ class Lookout:
         partners = {connection.id for connection in audience.connections if ready(connection)}
         if not partners:
             return set()
+        known = self._told.get(tenant_id) is audience
         async with self._database.transaction(tenant_id) as db:
-            news = {HUBCLIENTINFO} if await clientinfo.refresh(db) else set()
+            news = {HUBCLIENTINFO} if not known and await clientinfo.refresh(db) else set()
             newest = await sources.newest(db)
             standings = await feed.standings(db, SOURCES)
             again = await setbacks.due(db)
+        self._told[tenant_id] = audience
 
         def waits(standing: Standing) -> bool:
             place = self.stream(tenant_id, standing.source).place(standing)

@@ -60,9 +60,7 @@ async def get(client: Client, partner: Connection, url: str) -> Answer | str:
         return error.reason
 
 
-async def rediscover(
-    database: Database, client: Client, partner: Connection, module: str
-) -> bool:
+async def rediscover(database: Database, client: Client, partner: Connection, module: str) -> bool:
     """A module's endpoint is gone: read the version details again. Returns whether it moved."""
     versions = await get(client, partner, partner.versions_url or "")
     if not isinstance(versions, Answer) or not versions.ok:

@@ -161,7 +161,8 @@ async def connected(
     await replace_endpoints(db, partner_id, registration.endpoints)
     await retire(db, partner_id, token_id, overlap)
     live_only = Configuration.of(partner.configuration).delivery == "live_only"
-    await enrol(db, partner_id, restart=first or moved, live_only=live_only)
+    # A party that is new on the platform has missed everything, too.
+    await enrol(db, partner_id, restart=first or moved or changed, live_only=live_only)
     await db.flush()
     await audit.record(
         db,

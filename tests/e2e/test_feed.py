@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import event, text
+from structlog.testing import capture_logs
 
 from hub.models.values import Place
 from hub.roaming import feed, objects
@@ -115,6 +116,8 @@ async def test_reading_uses_the_index_also_behind_row_level_security(network):
     engine = network.database.engine.sync_engine
     async with network.database.transaction(network.tenant_id) as db:
         await db.execute(text("set local enable_seqscan = off"))
+        # However few rows there are: the order is to come from the index, too.
+        await db.execute(text("set local enable_sort = off"))
         event.listen(engine, "before_cursor_execute", note)
         await everything(db, Place(5, 5))
         event.remove(engine, "before_cursor_execute", note)
@@ -360,6 +363,39 @@ async def test_partners_that_nothing_concerns_are_not_written_to_either(network,
     assert paths(emsp) == ["sessions/NL/ONE/S1"]
     changed = set(map(tuple, after)) - set(map(tuple, before))
     assert {partner_id for partner_id, _ in changed} == {emsp.id}
+
+
+async def test_what_the_hub_itself_cannot_write_holds_up_nothing_else(network, emsp):
+    """Our own mistake with one object: it is set aside and told to us, not to the partners."""
+    async with network.database.transaction(network.tenant_id) as db:
+        await db.execute(INSERT, {"id": "ODD"})
+        odd = """update tariffs set document = '{"elements": [{"restrictions": 5}]}'"""
+        await db.execute(text(odd))
+    await network.put("tariffs", tariff())
+    with capture_logs() as logged:
+        await network.deliver()
+
+    assert paths(emsp) == ["tariffs/NL/ONE/T1"]
+    [setback] = await network.setbacks()
+    assert (setback.object_ref, setback.reason) == (
+        "NL/ONE/ODD",
+        "The hub itself failed to send it.",
+    )
+    assert [e["event"] for e in logged if "exc_info" in e] == ["object could not be sent"]
+
+
+async def test_one_tenant_that_cannot_be_served_does_not_keep_the_others_from_it(
+    network, emsp, make_tenant
+):
+    nameless = await make_tenant(country_code=None, party_id=None)
+    async with Network(network.database_url, nameless.id) as other:
+        await other.connect(FakePartner("FR*TEN EMSP"))
+    await network.put("tariffs", tariff())
+    with capture_logs() as logged:
+        await network.sender.drain(nameless.id, network.tenant_id)
+
+    assert paths(emsp) == ["tariffs/NL/ONE/T1"]
+    assert "tenant could not be looked at" in [entry["event"] for entry in logged]
 
 
 # Lanes.
