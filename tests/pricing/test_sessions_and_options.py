@@ -341,6 +341,8 @@ def test_a_volume_that_is_no_number_is_refused(volume):
         ({"elements": [element(part("ENERGY", 1, 0.5))]}, "step_size"),
         ({"elements": [element(part("ENERGY", 1, 1, -100))]}, "vat"),
         ({"elements": [element(part("ENERGY", 1), start_time="25:00")]}, "start_time"),
+        ({"elements": [element(part("ENERGY", 1), end_time=["06:00"])]}, "end_time"),
+        ({"tax_included": []}, "tax_included"),
         ({"elements": [element(part("ENERGY", 1), start_date="2025-02-30")]}, "start_date"),
         ({"elements": [element(part("ENERGY", 1), day_of_week=["FUNDAY"])]}, "day_of_week"),
         ({"elements": [element(part("ENERGY", 1), min_kwh="x")]}, "min_kwh"),

@@ -242,6 +242,23 @@ def test_own_periods_tell_the_power_their_price_depends_on():
     ]
 
 
+def test_own_periods_end_where_a_limit_of_energy_is_reached():
+    """Nothing becomes dearer there, but later one could not tell any more when it was.
+
+    The element needs 1 kWh within 15 minutes, and got it at that very moment: never in time. Spread
+    over all the 901 seconds it would have been.
+    """
+    document = tariff(
+        element(part("ENERGY", 9), min_kwh=1, max_duration=900), element(part("ENERGY", 1))
+    )
+    usage = [used(0, 400 / 60), used(400 / 60, 501 / 60, energy=1002)]
+
+    assert shown(charging_periods([document], usage, time_zone=None)) == [
+        ("14:00", {"TIME": 0.25, "ENERGY": 1.0}),
+        ("14:15", {"TIME": 0.0003, "ENERGY": 0.002}),
+    ]
+
+
 def test_own_periods_lose_nothing_to_rounding():
     """Three times a third of 1000.1 Wh, in steps of 0.1 Wh."""
     usage = [used(number, 1, energy=Decimal("333.36666")) for number in range(3)]

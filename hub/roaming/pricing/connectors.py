@@ -28,7 +28,7 @@ def power_limit(record: Record, connector: Document | None) -> Fraction | None:
     kind = text(place.get("connector_power_type")) or ""
     if upper(place.get("evse_uid")) == "#NA" or kind not in PLUG_POWER:
         return None
-    if place.get("connector_standard") in MEGAWATT_PLUGS:
+    if text(place.get("connector_standard")) in MEGAWATT_PLUGS:
         return Fraction(MEGAWATT_POWER)
     return Fraction(PLUG_POWER[kind])
 

@@ -147,8 +147,18 @@ def alike(one: Piece, two: Piece) -> bool:
         and one.tariff is two.tariff
         and one.energy_price is two.energy_price
         and one.time_price is two.time_price
+        and not at_limit(two)
         and same_side(one, two)
     )
+
+
+def at_limit(piece: Piece) -> bool:
+    """Does it begin where a limit of energy was reached?
+
+    A period that went on across it would leave open when that was: its energy is taken as spread
+    evenly, which over different rates it is not.
+    """
+    return piece.tariff is not None and piece.consumed in piece.tariff.energies
 
 
 def same_side(one: Piece, two: Piece) -> bool:

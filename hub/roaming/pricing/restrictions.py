@@ -221,9 +221,10 @@ def optional(
 
 def time_of_day(value: Any, where: str) -> int:
     """Seconds since local midnight."""
-    if value in END_OF_DAY:
+    text = value if isinstance(value, str) else ""
+    if text in END_OF_DAY:
         return DAY
-    match = TIME_OF_DAY.fullmatch(value) if isinstance(value, str) else None
+    match = TIME_OF_DAY.fullmatch(text)
     if match is None:
         raise Unreadable(f"{where} is not a time of day.")
     hours, minutes, odd_seconds = match.groups(default="0")
