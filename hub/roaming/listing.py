@@ -6,23 +6,25 @@ bare ``offset`` costs a walk over the index alone. Documents come out as text an
 parsed.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, cast, false, func, literal, or_, select, text, true
+from sqlalchemy import Select, and_, bindparam, cast, false, func, or_, select, text, true
 from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.objects import EVSE, Location
 from hub.models.values import Party
-from hub.roaming.merging import MEMBER_OF_TIME
 from hub.roaming.modules import LOCATIONS, MODULES, Module
 from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
+
+SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Kept(NamedTuple):
@@ -43,13 +45,26 @@ class Filter:
     parties that look: of unpublished locations they see those that let their tokens in (LOC-05).
     """
 
-    owners: Sequence[Party]
-    receivers: Sequence[Party] | None = None
-    viewers: Sequence[Party] = ()
+    owners: tuple[Party, ...]
+    receivers: tuple[Party, ...] | None = None
+    viewers: tuple[Party, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
 
+    @property
+    def dates(self) -> dict[str, datetime]:
+        given = {"date_from": self.date_from, "date_to": self.date_to}
+        return {name: date for name, date in given.items() if date is not None}
+
+    @property
+    def undated(self) -> "Filter":
+        """The same for all dates: statements that differ in no more are one."""
+        return replace(
+            self, date_from=self.date_from and SOME_DAY, date_to=self.date_to and SOME_DAY
+        )
+
     def where(self, table: Any) -> Any:
+        """The condition; the dates in it are parameters, to be given with the statement."""
         conditions = [
             table.deleted_at.is_(None),
             in_parties(table.country_code, table.party_id, self.owners),
@@ -61,9 +76,9 @@ class Filter:
         if table is Location:
             conditions.append(open_to(self.viewers))
         if self.date_from is not None:
-            conditions.append(table.last_updated >= self.date_from)
+            conditions.append(table.last_updated >= bindparam("date_from"))
         if self.date_to is not None:
-            conditions.append(table.last_updated < self.date_to)
+            conditions.append(table.last_updated < bindparam("date_to"))
         return and_(*conditions)
 
 
@@ -106,7 +121,8 @@ OWNERS = {
 
 async def count(db: AsyncSession, module: Module, wanted: Filter) -> int:
     table: Any = module.table
-    return await db.scalar(select(func.count()).select_from(table).where(wanted.where(table))) or 0
+    counted = select(func.count()).select_from(table).where(wanted.where(table))
+    return await db.scalar(counted, wanted.dates) or 0
 
 
 async def page(
@@ -119,24 +135,37 @@ async def page(
     offset: int = 0,
 ) -> list[Kept]:
     """At most ``limit`` objects, oldest creation first, behind ``after`` or past ``offset``."""
-    table: Any = module.table
-    found: Select[Any] = (
-        rows_of(module).where(wanted.where(table)).order_by(table.page_seq).limit(limit)
-    )
+    values: dict[str, Any] = {**wanted.dates, "limit": limit}
     if after is not None:
-        found = found.where(table.page_seq > after)
+        values["after"] = after
     elif offset:
-        # Find the place over the index alone, then fetch: a plain OFFSET would read every document.
+        values["offset"] = offset
+    query = page_query(module.name, wanted.undated, frozenset(values))
+    return await kept(db, module, query, values)
+
+
+@lru_cache(maxsize=1000)
+def page_query(module_name: str, wanted: Filter, values: frozenset[str]) -> Select[Any]:
+    """The statement for a page, to be run with such values. To build it takes a millisecond, so
+    that is done once for each partner and way of paging.
+    """
+    module = MODULES[module_name]
+    table: Any = module.table
+    found = rows_of(module).where(wanted.where(table)).order_by(table.page_seq)
+    if "after" in values:
+        found = found.where(table.page_seq > bindparam("after"))
+    elif "offset" in values:
+        # Find the place without the documents, then fetch: a plain OFFSET would read all of them.
         places = (
             select(table.page_seq)
             .where(wanted.where(table))
             .order_by(table.page_seq)
-            .offset(offset)
+            .offset(bindparam("offset"))
             .limit(1)
             .scalar_subquery()
         )
         found = found.where(table.page_seq >= places)
-    return await kept(db, module, found)
+    return whole(module, found.limit(bindparam("limit")))
 
 
 async def get(
@@ -152,7 +181,7 @@ async def get(
     )
     if module is LOCATIONS and viewers is not None:
         found = found.where(open_to(viewers))
-    return next(iter(await kept(db, module, found)), None)
+    return next(iter(await kept(db, module, whole(module, found))), None)
 
 
 async def find(
@@ -163,7 +192,7 @@ async def find(
     found = rows_of(module).where(table.object_key == object_key, table.deleted_at.is_(None))
     if module is LOCATIONS:
         found = found.where(open_to(viewers))
-    return await kept(db, module, found)
+    return await kept(db, module, whole(module, found))
 
 
 def rows_of(module: Module) -> Select[Any]:
@@ -181,42 +210,23 @@ def rows_of(module: Module) -> Select[Any]:
     return rows
 
 
-async def kept(db: AsyncSession, module: Module, found: Select[Any]) -> list[Kept]:
-    """What a selection of rows holds. Past the ORM, which would spend longer on a page than
-    PostgreSQL.
+def whole(module: Module, found: Select[Any]) -> Select[Any]:
+    """Of locations, with the texts and stamps of their EVSEs, in the order of creation.
+
+    The locations are chosen first, so that no other's EVSEs are looked for.
     """
-    connection = await db.connection()
-    rows = await connection.execute(with_evses(found) if module is LOCATIONS else found)
-    return [
-        Kept(
-            Key(row[0], row[1], row[2]),
-            compose(row[3], row[4], [row[8]] if module is LOCATIONS and row[8] else None),
-            row[5],
-            row[6],
-            row[7],
-        )
-        for row in rows
-    ]
-
-
-def with_evses(found: Select[Any]) -> Select[Any]:
-    """The locations found, each with the texts of its EVSEs in one, in the order of creation.
-
-    The locations come first and whole, so that no other's EVSEs are looked for.
-    """
+    if module is not LOCATIONS:
+        return found
     location = found.subquery()
-    composed = func.concat(
-        func.left(cast(EVSE.document, SQLText), -1),
-        f',"{MEMBER_OF_TIME}":',
-        cast(func.to_json(EVSE.last_updated_text), SQLText),
-        "}",
-    )
+
+    def parts(column: Any) -> Any:
+        return func.array_agg(aggregate_order_by(column, EVSE.page_seq))
+
     evses = (
         select(
-            func.string_agg(composed, aggregate_order_by(literal(","), EVSE.page_seq)).label(
-                "texts"
-            ),
-            func.max(EVSE.same_since).label("since"),
+            parts(cast(EVSE.document, SQLText)).label("texts"),
+            parts(EVSE.last_updated_text).label("stamps"),
+            func.max(EVSE.same_since).label("same_since"),
         )
         .where(
             EVSE.country_code == location.c.country_code,
@@ -226,15 +236,36 @@ def with_evses(found: Select[Any]) -> Select[Any]:
         )
         .lateral()
     )
-    whole: Select[Any] = select(
-        location.c.country_code,
-        location.c.party_id,
-        location.c.object_key,
-        location.c.document,
-        location.c.last_updated_text,
-        func.greatest(location.c.same_since, evses.c.since),
-        location.c.page_seq,
-        location.c.object_id,
-        evses.c.texts,
+    columns = dict(location.c) | {
+        "same_since": func.greatest(location.c.same_since, evses.c.same_since)
+    }
+    return (
+        select(*columns.values(), evses.c.texts, evses.c.stamps)
+        .join(evses, true())
+        .order_by(location.c.page_seq)
     )
-    return whole.join(evses, true()).order_by(location.c.page_seq)
+
+
+async def kept(
+    db: AsyncSession, module: Module, found: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[Kept]:
+    """What a selection of rows holds. Past the ORM, which would take longer over a page than
+    PostgreSQL.
+    """
+    connection = await db.connection()
+    rows = await connection.execute(found, values)
+    if module is not LOCATIONS:
+        return [
+            Kept(Key(country, party, key), compose(text, stamp), since, seq, object_id)
+            for country, party, key, text, stamp, since, seq, object_id in rows
+        ]
+    return [
+        Kept(
+            Key(country, party, key),
+            compose(text, stamp, map(compose, texts, stamps) if texts else None),
+            since,
+            seq,
+            object_id,
+        )
+        for country, party, key, text, stamp, since, seq, object_id, texts, stamps in rows
+    ]

@@ -10,7 +10,7 @@ with a hundred of them. ``rows.py`` reads and writes them; ``merging.py`` says w
 an object.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub import codec
 from hub.errors import HubError, InvalidRequest, UnknownLocation
 from hub.models.values import Party
 from hub.roaming import merging, rows
@@ -329,9 +328,12 @@ def ordered(text: str) -> datetime:
     return now if at > now + CLOCK_TOLERANCE else at
 
 
-def compose(document: str, last_updated: str, evses: Sequence[str] | None = None) -> str:
-    """Put back into a document's text what is kept beside it. Pure text: nothing is parsed."""
-    more = f'"{MEMBER_OF_TIME}":{codec.write_text(last_updated)}'
+def compose(document: str, last_updated: str, evses: Iterable[str] | None = None) -> str:
+    """Put back into a document's text what is kept beside it. Pure text: nothing is parsed.
+
+    A ``last_updated`` was checked when it came: there is nothing in it to be escaped.
+    """
+    more = f'"{MEMBER_OF_TIME}":"{last_updated}"'
     if evses is not None:
         more += f',"evses":[{",".join(evses)}]'
     return f"{document[:-1]}{'' if document == '{}' else ','}{more}}}"

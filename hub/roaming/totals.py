@@ -2,12 +2,11 @@
 job.
 
 What this process adds or removes is counted again at once; what another process did shows after
-``MOMENT`` seconds.
+``MOMENT`` seconds, or later where counting takes long.
 """
 
 import time
 from collections import OrderedDict
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,22 +16,26 @@ from hub.roaming.listing import Filter
 from hub.roaming.modules import Module
 
 MOMENT = 2.0
+# What takes long to count is remembered for longer: so many times what it took.
+PATIENCE = 50
 REMEMBERED = 1000
 
 
 class Totals:
     def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[Any, ...], tuple[float, int]] = OrderedDict()
+        # Until when a total is good, and the total.
+        self.kept: OrderedDict[tuple[UUID, str, Filter], tuple[float, int]] = OrderedDict()
 
     async def of(self, db: AsyncSession, tenant_id: UUID, module: Module, wanted: Filter) -> int:
-        if wanted.date_from is not None or wanted.date_to is not None:
+        if wanted.dates:
             return await listing.count(db, module, wanted)
-        receivers = None if wanted.receivers is None else tuple(wanted.receivers)
-        key = (tenant_id, module.name, tuple(wanted.owners), receivers, tuple(wanted.viewers))
-        counted_at, total = self.kept.get(key, (0.0, 0))
-        if time.monotonic() - counted_at > MOMENT:
+        key = (tenant_id, module.name, wanted)
+        good_until, total = self.kept.get(key, (0.0, 0))
+        began = time.monotonic()
+        if began > good_until:
             total = await listing.count(db, module, wanted)
-            self.kept[key] = (time.monotonic(), total)
+            now = time.monotonic()
+            self.kept[key] = (now + max(MOMENT, PATIENCE * (now - began)), total)
             if len(self.kept) > REMEMBERED:
                 self.kept.popitem(last=False)
         return total

@@ -325,7 +325,7 @@ async def test_a_list_is_paged_by_creation_at_any_depth_TRANSPORT_61(door):
         await door.write(TARIFFS, "PUT", tariff(id=f"T{n}"))
     await door.write(TARIFFS, "PUT", tariff(id="T3", last_updated="2026-01-01T00:00:00Z"))
 
-    wanted = Filter([CPO])
+    wanted = Filter((CPO,))
     async with door.database.transaction(door.tenant_id) as db:
         first = await listing.page(db, TARIFFS, wanted, limit=10)
         by_place = await listing.page(db, TARIFFS, wanted, limit=10, after=first[-1].page_seq)
@@ -345,7 +345,7 @@ async def test_a_list_can_be_narrowed_by_date_TRANSPORT_56(door):
         await door.write(TARIFFS, "PUT", tariff(id=f"T{day}", last_updated=stamp))
 
     middle = Filter(
-        [CPO], date_from=instant("2025-01-02T00:00:00Z"), date_to=instant("2025-01-03T00:00:00Z")
+        (CPO,), date_from=instant("2025-01-02T00:00:00Z"), date_to=instant("2025-01-03T00:00:00Z")
     )
     async with door.database.transaction(door.tenant_id) as db:
         found = await listing.page(db, TARIFFS, middle, limit=10)

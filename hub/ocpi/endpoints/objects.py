@@ -29,12 +29,13 @@ async def list_objects(request: web.Request) -> web.Response:
     page = paging.requested(request)
     if module is SESSIONS and page.date_from is None:
         raise InvalidRequest("date_from is required for a list of sessions.")
+    parties = tuple(sorted(partner.parties))
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
         owners = request[AUDIENCE].visible_owners(partner, module, await listing.owners(db, module))
         wanted = Filter(
-            owners,
-            receivers=sorted(partner.parties) if module.private else None,
-            viewers=sorted(partner.parties),
+            tuple(owners),
+            receivers=parties if module.private else None,
+            viewers=parties,
             date_from=page.date_from,
             date_to=page.date_to,
         )
