@@ -137,7 +137,11 @@ async def test_senders_killed_again_and_again_lose_nothing(network, emsp):
 
 
 async def test_a_sender_that_was_stopped_for_long_does_not_undo_what_another_did(network, emsp):
-    """SIGSTOP while it holds a lease; another takes over; then it goes on (F-3)."""
+    """SIGSTOP while it holds a lease; another takes over; then it goes on (F-3).
+
+    It has no transaction open then: that would hold the feed back until the database ends it.
+    """
+    await network.deliver()
     go = asyncio.Event()
     emsp.fail(hold(go), on="PUT .*/T0$", times=1)
     await network.put("tariffs", tariff(id="T0"))
