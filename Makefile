@@ -7,10 +7,10 @@ BENCH := $(VENV)-bench
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format openapi bench lock clean
+.PHONY: help run demo test lint format openapi conformance bench lock clean
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run ## Start the hub, with a PostgreSQL of its own, on 127.0.0.1:8080
 	$(BIN)/hub serve
@@ -33,6 +33,9 @@ format: $(VENV)/.dev ## Format the code
 
 openapi: $(VENV)/.dev ## Write openapi/ from the routes and schemas
 	$(BIN)/hub openapi
+
+conformance: $(VENV)/.dev ## Write docs/conformance.md from the tests
+	$(BIN)/python -m tests.requirements
 
 bench: $(BENCH)/.bench ## Measure the hub beside a bare aiohttp server
 	$(BENCH)/bin/python -m benchmarks

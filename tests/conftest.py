@@ -18,6 +18,7 @@ from hub.embedded import EmbeddedPostgres
 from hub.migrate import migrate
 from hub.models.tenants import Tenant
 from hub.settings import Settings
+from tests.requirements.hook import pytest_runtest_makereport  # noqa: F401
 
 MakeTenant = Callable[..., Awaitable[Tenant]]
 
