@@ -229,7 +229,10 @@ class StationCall(TenantOwned, Base):
     """A CALL for a station, on its way to the process that holds the socket, and what came of it.
 
     ``state``: WAITING, SENT (never sent again, whatever happens), ANSWERED, REFUSED (a CALLERROR),
-    SILENT (no answer in time), OFFLINE (never sent).
+    SILENT (no answer in time), BROKEN (an answer nobody can read), OFFLINE (never sent).
+
+    ``payload`` is what an operator may see of it. Where that is not all, ``sealed`` holds what is
+    to be sent, encrypted and bound to this row, until the call is finished.
     """
 
     __tablename__ = "station_calls"
@@ -238,7 +241,7 @@ class StationCall(TenantOwned, Base):
         Index(None, "tenant_id", "charging_station_id", "created_at"),
         Index("ix_station_calls_waiting", "tenant_id", postgresql_where=text("state = 'WAITING'")),
         CheckConstraint(
-            "state IN ('WAITING', 'SENT', 'ANSWERED', 'REFUSED', 'SILENT', 'OFFLINE')",
+            "state IN ('WAITING', 'SENT', 'ANSWERED', 'REFUSED', 'SILENT', 'OFFLINE', 'BROKEN')",
             name="state",
         ),
     )
@@ -246,6 +249,7 @@ class StationCall(TenantOwned, Base):
     charging_station_id: Mapped[UUID]
     action: Mapped[str] = mapped_column(String(64))
     payload: Mapped[dict[str, Any]]
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     state: Mapped[str] = mapped_column(String(10), server_default=text("'WAITING'"))
     answer: Mapped[dict[str, Any] | None]
     error_code: Mapped[str | None] = mapped_column(String(64))

@@ -130,6 +130,12 @@ class ChargingStation(Audited, Base):
     # Where its socket is: the process that holds it, and since when. Null while it is away.
     connected_to: Mapped[str | None] = mapped_column(String(64))
     connected_at: Mapped[datetime | None]
+    # Of the last connection: the version it speaks ("1.6", "2.0.1", "2.1") and where it came from.
+    connected_version: Mapped[str | None] = mapped_column(String(10))
+    remote_address: Mapped[str | None] = mapped_column(String(45))
+    booted_at: Mapped[datetime | None]
+    # Seconds that its clock is ahead of ours, by its last live messages.
+    clock_offset: Mapped[float | None]
 
 
 class Connector(Audited, Base):

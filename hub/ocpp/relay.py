@@ -7,18 +7,17 @@ waits for the row to be finished; one that nobody has taken up in time was for n
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.ocpp import StationCall
-from hub.models.stations import ChargingStation
+from hub.ocpp import call_rows
+from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.wire import Wire
@@ -27,24 +26,18 @@ from hub.roaming.ports import StationRef
 log = structlog.get_logger()
 
 CHANNEL = "hub_station_calls"
-# How long a process may take to take a call up before nobody is taken to hold the socket.
-TAKE_UP = 5.0
 RECONNECT = 1.0
-
-
-@dataclass(frozen=True)
-class Answered:
-    """What became of a CALL: ANSWERED, REFUSED (their CALLERROR), SILENT, OFFLINE or BROKEN."""
-
-    state: str
-    payload: Payload | None = None
-    error_code: str = ""
-    description: str = ""
+LOOK_AGAIN = 5.0
 
 
 class Relay:
-    def __init__(self, wire: Wire) -> None:
+    """``take_up_within`` is how many seconds a process may take to take a call up before nobody
+    is taken to hold the socket.
+    """
+
+    def __init__(self, wire: Wire, *, take_up_within: float = 5.0) -> None:
         self.wire = wire
+        self.take_up_within = take_up_within
         self.waiting: dict[UUID, asyncio.Event] = {}
         self.listening: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -70,55 +63,70 @@ class Relay:
         conversation = self.wire.registry.get(station.id)
         if conversation is not None:
             return await ask(conversation.link, action, payload, timeout)
-        return await self.call_elsewhere(station, action, payload, timeout)
+        return await self.wait(station, await self.place(station, action, payload, timeout=timeout))
 
-    async def call_elsewhere(
-        self, station: StationRef, action: str, payload: Payload, wait: float
-    ) -> Answered:
+    async def place(
+        self,
+        station: StationRef,
+        action: str,
+        payload: Payload,
+        *,
+        timeout: float,  # noqa: ASYNC109
+    ) -> UUID:
+        """Keep a CALL as a row and have it sent; it goes on without whoever asked for it."""
+        here = self.wire.registry.get(station.id) is not None
         async with self.wire.database.transaction(station.tenant_id) as db:
-            process = await db.scalar(
-                select(ChargingStation.connected_to).where(ChargingStation.id == station.id)
+            process = await call_rows.process_of(db, station)
+            if here:
+                process = self.wire.process
+            elif process == self.wire.process:
+                process = None
+            call_id = await call_rows.keep(
+                db,
+                self.wire.keyring,
+                station,
+                action,
+                payload,
+                seconds=timeout,
+                reachable=process is not None,
             )
-            if process is None or process == self.wire.process:
-                return Answered("OFFLINE")
-            row = StationCall(
-                charging_station_id=station.id,
-                action=action,
-                payload=payload,
-                deadline_at=datetime.now(UTC) + timedelta(seconds=wait),
-            )
-            db.add(row)
-            await db.flush()
-            event = self.waiting[row.id] = asyncio.Event()
-            await notify(db, process, station.tenant_id, row.id, self.wire.process)
-        try:
-            return await self.outcome(station, row.id, event, wait)
-        finally:
-            self.waiting.pop(row.id, None)
+            if process is not None and not here:
+                await notify(db, process, station.tenant_id, call_id, self.wire.process)
+        if here:
+            self.wire.spawn(self.take_up(station.tenant_id, call_id, self.wire.process))
+        elif process is not None:
+            self.wire.spawn(self.see_taken_up(station, call_id))
+        return call_id
 
-    async def outcome(
-        self, station: StationRef, call_id: UUID, event: asyncio.Event, wait: float
-    ) -> Answered:
-        """Wait for the row to be finished; take it back if nobody took it up."""
-        loop = asyncio.get_running_loop()
-        deadline, taken = loop.time() + wait + 1, False
-        while True:
-            pause = min(TAKE_UP if not taken else 1.0, deadline - loop.time())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(max(pause, 0.01)):
-                    await event.wait()
-            event.clear()
-            async with self.wire.database.transaction(station.tenant_id) as db:
-                row = await db.get_one(StationCall, (station.tenant_id, call_id))
+    async def see_taken_up(self, station: StationRef, call_id: UUID) -> None:
+        """Take a call back that nobody has taken up in time, whether or not anybody waits."""
+        await asyncio.sleep(self.take_up_within)
+        async with self.wire.database.transaction(station.tenant_id) as db:
+            await call_rows.take_back(db, call_id)
+        if event := self.waiting.get(call_id):
+            event.set()
+
+    async def wait(self, station: StationRef, call_id: UUID) -> Answered:
+        """What became of a call, as soon as something has. LookupError when there is none."""
+        event = self.waiting.setdefault(call_id, asyncio.Event())
+        try:
+            while True:
+                event.clear()
+                async with self.wire.database.transaction(station.tenant_id) as db:
+                    row = await call_rows.find(db, station, call_id)
                 if row.finished_at is not None:
                     return Answered(
                         row.state, row.answer, row.error_code or "", row.error_description or ""
                     )
-                if row.state == "WAITING" and await take_back(db, call_id):
-                    return Answered("OFFLINE")
-            taken = True
-            if loop.time() >= deadline:
-                return Answered("SILENT")
+                left = (row.deadline_at - datetime.now(UTC)).total_seconds() + 1
+                if left <= 0:
+                    return Answered("SILENT")
+                # Whoever answers may not be able to say so: looked at now and then as well.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(min(left, LOOK_AGAIN)):
+                        await event.wait()
+        finally:
+            self.waiting.pop(call_id, None)
 
     async def listen(self) -> None:
         """Hear of calls for our stations, and of answers to calls of ours; for ever."""
@@ -151,51 +159,23 @@ class Relay:
             event.set()
 
     async def take_up(self, tenant_id: UUID, call_id: UUID, asker: str) -> None:
-        """Send a call that another process wants sent. It is marked first: never twice."""
+        """Send a call that somebody wants sent. It is marked first: never twice."""
         async with self.wire.database.transaction(tenant_id) as db:
-            taken = await db.execute(
-                update(StationCall)
-                .where(StationCall.id == call_id, StationCall.state == "WAITING")
-                .values(state="SENT", sent_at=datetime.now(UTC))
-                .returning(
-                    StationCall.charging_station_id,
-                    StationCall.action,
-                    StationCall.payload,
-                    StationCall.deadline_at,
-                )
-            )
-            row = taken.first()
-        if row is None:
+            taken = await call_rows.take(db, self.wire.keyring, call_id)
+        if taken is None:
             return
-        conversation = self.wire.registry.get(row.charging_station_id)
+        conversation = self.wire.registry.get(taken.station_id)
         if conversation is None:
             answered = Answered("OFFLINE")
         else:
-            left = (row.deadline_at - datetime.now(UTC)).total_seconds()
-            answered = await ask(conversation.link, row.action, row.payload, max(left, 0.1))
+            left = (taken.deadline_at - datetime.now(UTC)).total_seconds()
+            answered = await ask(conversation.link, taken.action, taken.payload, max(left, 0.1))
         async with self.wire.database.transaction(tenant_id) as db:
-            await db.execute(
-                update(StationCall)
-                .where(StationCall.id == call_id)
-                .values(
-                    state="SILENT" if answered.state == "BROKEN" else answered.state,
-                    answer=answered.payload,
-                    error_code=answered.error_code or None,
-                    error_description=answered.description or None,
-                    finished_at=datetime.now(UTC),
-                )
-            )
-            await notify(db, asker, tenant_id, call_id, "-")
-
-
-async def take_back(db: AsyncSession, call_id: UUID) -> bool:
-    found = await db.execute(
-        update(StationCall)
-        .where(StationCall.id == call_id, StationCall.state == "WAITING")
-        .values(state="OFFLINE", finished_at=datetime.now(UTC))
-        .returning(StationCall.id)
-    )
-    return found.first() is not None
+            await call_rows.finish(db, call_id, answered)
+            if asker != self.wire.process:
+                await notify(db, asker, tenant_id, call_id, "-")
+        if asker == self.wire.process and (event := self.waiting.get(call_id)):
+            event.set()
 
 
 async def notify(

@@ -10,6 +10,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -214,7 +215,8 @@ async def converse(
     wire.registry.join(station)
     log.info("station connected", station=record.identity, version=version.value)
     try:
-        await note(wire, record, stations.connected)
+        came = partial(stations.connected, version=version.value, address=request.remote or "")
+        await note(wire, record, came)
         station.begin()
         await link.run()
     finally:

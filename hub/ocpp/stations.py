@@ -13,9 +13,10 @@ from sqlalchemy import select
 
 from hub.models.stations import ChargingStation
 from hub.ocpp import timestamps
+from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.identity import VERSIONS
-from hub.ocpp.relay import Answered, Relay
+from hub.ocpp.relay import Relay
 from hub.ocpp.wire import Wire
 from hub.roaming import projection
 from hub.roaming import stations as rules
@@ -61,15 +62,18 @@ class Stations:
         return found is not None
 
     async def version(self, station: StationRef) -> OCPPVersion:
-        """Of the connection if it is ours, else of the record."""
+        """What it speaks now, or spoke when it was last connected; else what its record says."""
         conversation = self.wire.registry.get(station.id)
         if conversation is not None:
             return conversation.link.version
         async with self.wire.database.transaction(station.tenant_id) as db:
-            found = await db.scalar(
-                select(ChargingStation.ocpp_version).where(ChargingStation.id == station.id)
+            found = await db.execute(
+                select(ChargingStation.connected_version, ChargingStation.ocpp_version).where(
+                    ChargingStation.id == station.id
+                )
             )
-        return VERSIONS[found or "OCPP_1_6"]
+        row = found.one()
+        return OCPPVersion(row.connected_version or VERSIONS[row.ocpp_version])
 
     async def start_session(
         self,

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
+from hub.ocpp import call_rows
 from hub.ocpp.wire import Wire
 from hub.roaming import billing, stations
 from hub.roaming.objects import Stored
@@ -78,6 +79,7 @@ class Upkeep:
             found = [UUID(str(tenant_id)) for tenant_id in tenants]
         for tenant_id in found:
             async with self.wire.database.transaction(tenant_id) as db:
+                await call_rows.give_up_overdue(db)
                 moved = await billing.settle_overdue(db, self.wire.policy)
             self.told(tenant_id, moved)
 

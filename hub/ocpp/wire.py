@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import structlog
+
 from hub.db import Database
 from hub.ocpp.registry import Registry
 from hub.roaming.billing import Policy
 from hub.roaming.objects import Stored
 from hub.roaming.ports import Issuers
 from hub.security import Keyring, new_token
+
+log = structlog.get_logger()
 
 # Told after a commit which objects moved, so that the feed is looked at at once.
 OnChange = Callable[[UUID, Sequence[Stored]], None]
@@ -47,7 +51,7 @@ class Wire:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(guarded(work))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -56,3 +60,11 @@ class Wire:
         await self.registry.close()
         while self.tasks:
             await asyncio.wait(self.tasks, timeout=10)
+
+
+async def guarded(work: Coroutine[Any, Any, None]) -> None:
+    """Nobody awaits such work: what goes wrong in it must be seen in the log."""
+    try:
+        await work
+    except Exception:
+        log.exception("work beside the conversations failed")

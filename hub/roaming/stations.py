@@ -75,6 +75,7 @@ async def booted(db: AsyncSession, ref: StationRef, boot: Boot, *, at: datetime)
             serial_number=(boot.serial_number or "")[:100] or None,
             firmware_version=(boot.firmware_version or "")[:50] or None,
             last_heartbeat=at,
+            booted_at=at,
         )
         .returning(ChargingStation.status)
     )
@@ -85,7 +86,9 @@ def registration(status: str) -> str:
     return REGISTRATION.get(StationStatus(status), "Accepted")
 
 
-async def connected(db: AsyncSession, ref: StationRef, process: str) -> None:
+async def connected(
+    db: AsyncSession, ref: StationRef, process: str, *, version: str, address: str
+) -> None:
     """A socket of the station is open in ``process``: that is where its CALLs go."""
     await db.execute(
         update(ChargingStation)
@@ -93,6 +96,8 @@ async def connected(db: AsyncSession, ref: StationRef, process: str) -> None:
         .values(
             connected_to=process,
             connected_at=func.now(),
+            connected_version=version,
+            remote_address=address[:45] or None,
             last_heartbeat=func.now(),
             # Set anew when it told its own status; until then it is not away any more.
             ocpp_status=text(

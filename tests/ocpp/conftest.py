@@ -152,6 +152,9 @@ class CSMS:
         async with self.transaction() as db:
             await objects.apply(db, [write])
 
+    def headers(self, made, password=PASSWORD):
+        return basic(made.identity, password)
+
     def url(self, path):
         return self.server.make_url(f"/ocpp/{path}")
 

@@ -338,14 +338,14 @@ async def test_a_command_reaches_a_station_whose_socket_another_process_holds(cs
     assert sorted(states) == ["ANSWERED", "REFUSED"]
 
 
-async def test_a_call_that_nobody_takes_up_is_taken_back_and_never_sent(csms, monkeypatch):
+async def test_a_call_that_nobody_takes_up_is_taken_back_and_never_sent(csms):
     """The process that held the socket was killed: it cannot say so."""
-    monkeypatch.setattr("hub.ocpp.relay.TAKE_UP", 0.2)
     made = await csms.add_station()
     async with csms.connect(made) as station:
         await station.boot()
         dead = csms.wire.process
         async with another_process(csms) as far:
+            far.relay.take_up_within = 0.2
             csms.wire.process = "somebody else"
             order = await start(csms, far, made)
             outcome = await order.carry_out()
