@@ -24,7 +24,7 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import DIRECTORY
 from hub.models.partners import Agreement
 from hub.models.values import AuditAction, Party
-from hub.ocpi.operations import MODULE_NAMES
+from hub.ocpi.custom import is_custom
 
 routes = Routes("Agreements")
 NAMED = ("agreement", "hub agreement list")
@@ -63,6 +63,10 @@ class AgreementShown(Versioned):
     from_ = SideOf("from_", data_key="from", metadata={"description": "Whose data it is."})
     to = SideOf("to_", metadata={"description": "Who would get it."})
     module = fields.String(allow_none=True, metadata={"description": "Null for every module."})
+    custom = fields.Function(
+        lambda row: row.module is not None and is_custom(row.module),
+        metadata={"description": "The module is none of OCPI's: it is passed on as it is."},
+    )
     effect = fields.String(validate=validate.OneOf(EFFECTS))
     note = fields.String(allow_none=True)
 
@@ -71,7 +75,13 @@ class NewAgreement(Input):
     from_ = Side(data_key="from", load_default=None, allow_none=True, metadata=SIDE)
     to = Side(load_default=None, allow_none=True, metadata=SIDE)
     module = fields.String(
-        load_default=None, allow_none=True, validate=validate.OneOf(MODULE_NAMES)
+        load_default=None,
+        allow_none=True,
+        validate=validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}\Z"),
+        metadata={
+            "description": "Null for every module of OCPI. One of your own must be named.",
+            "allowed": "a module of OCPI such as tariffs, or one of your own such as nltnm-tokens",
+        },
     )
     effect = fields.String(required=True, validate=validate.OneOf(EFFECTS))
     note = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=500))
@@ -112,7 +122,7 @@ async def agree(request: web.Request) -> Any:
             from_party_id=giver[1],
             to_country_code=taker[0],
             to_party_id=taker[1],
-            module=body["module"],
+            module=spelled(body["module"]),
             effect=body["effect"],
             note=body["note"],
         )
@@ -166,6 +176,11 @@ async def end_agreement(request: web.Request) -> Any:
         await db.delete(agreement)
         await audit.record(db, AuditAction.DELETE, "agreement", agreement.id, before=before)
     forget(request)
+
+
+def spelled(module: str | None) -> str | None:
+    """OCPI's modules have one spelling, others are as they come."""
+    return module if module is None or is_custom(module) else module.lower()
 
 
 def dump(agreement: Agreement) -> dict[str, Any]:

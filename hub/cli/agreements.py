@@ -21,7 +21,9 @@ def add(commands: Commands) -> None:
         parser.set_defaults(effect=effect.upper())
         parser.add_argument("--from", dest="giver", metavar="PARTY", help=f"whose data: {SIDE}")
         parser.add_argument("--to", metavar="PARTY", help=f"who would get it: {SIDE}")
-        parser.add_argument("--module", help="one OCPI module; left out for all")
+        parser.add_argument(
+            "--module", help="one module; left out for all of OCPI. Of your own, name each"
+        )
         parser.add_argument("--note", help="why")
 
     parser = options.command(agreements, "list", list_, "All agreements, newest first.")
@@ -38,7 +40,10 @@ def add(commands: Commands) -> None:
 def agree(arguments: Arguments) -> None:
     body = {"from": arguments.giver, "to": arguments.to, "module": arguments.module}
     body = given(**body, effect=arguments.effect, note=arguments.note)
-    answer(arguments, hub(arguments).post("/agreements", body))
+    made = hub(arguments).post("/agreements", body)
+    answer(arguments, made)
+    if made["custom"] and not arguments.json:
+        note(f"{made['module']} is none of OCPI's modules: it is passed on as it is.")
 
 
 def list_(arguments: Arguments) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
 from hub.keys import DIRECTORY, LIMITS, METRICS
-from hub.ocpi import forward, parties
+from hub.ocpi import custom, forward, parties
 from hub.ocpi.endpoints import cdrs, credentials, locations, objects, sessions, tokens, versions
 from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operations import OPERATIONS, Operation
@@ -68,6 +68,8 @@ def make_api() -> web.Application:
         if isinstance(route, web.RouteDef)
     ]
     served += [(one.method, route_path(one), ENDPOINTS[one.endpoint]) for one in OPERATIONS]
+    # Last: what is served otherwise is none of these.
+    served += [(method, custom.ROUTE, custom.refuse_unaddressed) for method in custom.METHODS]
     for method, path, handler in served:
         api.router.add_route(method, path, handler, expect_handler=expect)
     return api
@@ -130,7 +132,7 @@ def count(request: web.Request, response: web.StreamResponse, seconds: float) ->
     operation, partner = operation_of(request), request.get(PARTNER)
     interface = str(operation.interface) if operation else "none"
     request.config_dict[METRICS].answered(
-        operation.module if operation else module_of(request),
+        label_of(request, operation),
         interface,
         request.method,
         status_code=response.get(STATUS_CODE, 0),
@@ -139,8 +141,12 @@ def count(request: web.Request, response: web.StreamResponse, seconds: float) ->
     )
 
 
-def module_of(request: web.Request) -> str:
-    """What belongs to no module's interface: ``versions``, ``credentials``, ``link``, ``other``."""
+def label_of(request: web.Request, operation: Operation | None) -> str:
+    """The module; all that callers may make up are one, and what belongs to no module's interface
+    is ``versions``, ``credentials``, ``link`` or ``other``.
+    """
+    if operation is not None:
+        return "custom" if operation.custom else operation.module
     resource = request.match_info.route.resource
     path = resource.canonical.removesuffix("{slash}") if resource else ""
     return CONFIGURATION.get(path.removeprefix("/ocpi"), "other")
@@ -196,6 +202,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     }:
         raise NotFound(f"OCPI {request[VERSION].number} has no such request.")
     request[AUDIENCE] = await directory.audience(partner.tenant_id)
+    if operation.custom:
+        custom.check_agreed(request)
     parties.read_parties(request)
     noting = directory.seen(partner)
     if noting is not None and partner.token_unproven:
@@ -220,4 +228,4 @@ def operation_of(request: web.Request) -> Operation | None:
     if resource is None:
         return None
     path = resource.canonical.removeprefix("/ocpi")
-    return BY_ROUTE.get((request.method, path))
+    return BY_ROUTE.get((request.method, path)) or custom.operation_of(request)

@@ -19,6 +19,9 @@ OCPI {number} as this hub serves it, made from the rows that serve it. A partner
 
 Requests with `OCPI-to-country-code` and `OCPI-to-party-id` of another party are forwarded to it;
 those to the hub's own party, or to nobody, are served from what the hub keeps.
+
+Modules that OCPI does not define are at `/{number}/sender/…` and `/{number}/receiver/…` where the
+version details list them: they are passed on as they are.
 """
 
 HEADERS: dict[str, str] = {

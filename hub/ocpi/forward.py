@@ -30,7 +30,7 @@ from hub.errors import (
 )
 from hub.keys import CLIENT, SETTINGS
 from hub.models.values import ConnectionStatus, PartnerStatus, Party
-from hub.ocpi import links
+from hub.ocpi import custom, links
 from hub.ocpi.client import Answer, join_url
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
@@ -48,6 +48,7 @@ from hub.ocpi.request import (
 )
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import NotExpressible, Version
+from hub.roaming.audience import Audience
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Connection
 
@@ -115,8 +116,7 @@ def find_way(request: web.Request, to: Party) -> Way:
     if not hosts:
         raise UnknownReceiver(f"{to} is not known here.")
     assert sender is not None
-    if not audience.allows(sender, to, operation.module):
-        raise RoutingError(f"No agreement lets {sender} reach {to} for {operation.module}.")
+    check_agreed(audience, sender, to, operation)
     connected = [host for host in hosts if is_connected(host)]
     if not connected:
         raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
@@ -131,6 +131,12 @@ def find_way(request: web.Request, to: Party) -> Way:
     )
 
 
+def check_agreed(audience: Audience, sender: Party, to: Party, operation: Operation) -> None:
+    allows = audience.allows_by_name if operation.custom else audience.allows
+    if not allows(sender, to, operation.module):
+        raise RoutingError(f"No agreement lets {sender} reach {to} for {operation.module}.")
+
+
 def is_connected(connection: Connection) -> bool:
     return (
         connection.status == PartnerStatus.ACTIVE
@@ -139,6 +145,8 @@ def is_connected(connection: Connection) -> bool:
 
 
 def path_segments(request: web.Request, operation: Operation) -> list[str]:
+    if operation.custom:
+        return custom.segments(request)
     return [
         request.match_info[part[1:-1]] if part.startswith("{") else part
         for part in operation.path.split("/")
@@ -157,6 +165,8 @@ async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
     """The body for the other side: the same bytes, or their translation."""
     operation, version = request[OPERATION], request[VERSION]
     body = await read_bytes(request)
+    if operation.custom:
+        return body or None
     if not body.strip():
         if operation.body is not None and not operation.body_optional:
             raise MalformedRequest("The body is empty.")
@@ -317,6 +327,7 @@ async def follow(request: web.Request) -> web.Response:
     request[OPERATION] = link.operation
     request[AUDIENCE] = await links.audience(request)
     request[FROM], request[TO] = link.caller, link.party
+    check_agreed(request[AUDIENCE], link.caller, link.party, link.operation)
     hosts = [host for host in request[AUDIENCE].hosts(link.party) if host.id == link.partner_id]
     if not hosts or not is_connected(hosts[0]):
         raise ReceiverUnreachable(f"{link.party} is not connected.")

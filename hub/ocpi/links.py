@@ -19,8 +19,8 @@ from yarl import URL
 from hub.errors import NotFound
 from hub.keys import DATABASE, DIRECTORY, KEYRING, SETTINGS
 from hub.models.routing import ResponseRoute
-from hub.models.values import Party
-from hub.ocpi.operations import OPERATIONS, Operation
+from hub.models.values import InterfaceRole, Party
+from hub.ocpi.operations import OPERATIONS, Operation, custom
 from hub.ocpi.request import CORRELATION_ID, FROM, OPERATION, PARTNER, VERSION
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection
@@ -71,7 +71,7 @@ async def keep(
                 to_country_code=party.country_code,
                 to_party_id=party.party_id,
                 correlation_id=request[CORRELATION_ID][:64],
-                details={"operation": followed_by(request[OPERATION], kind).name},
+                details=details_of(request[OPERATION], kind),
                 expires_at=datetime.now(UTC) + LIFETIME[kind],
             )
         )
@@ -83,6 +83,20 @@ async def keep(
 
 def context(row_id: UUID) -> str:
     return f"response_routes:{row_id}"
+
+
+def details_of(operation: Operation, kind: str) -> dict[str, Any]:
+    if operation.custom:
+        return {"custom": operation.interface}
+    return {"operation": followed_by(operation, kind).name}
+
+
+def operation_of(row: ResponseRoute) -> Operation:
+    """What a GET of the link is."""
+    details: dict[str, Any] = row.details or {}
+    if "custom" in details:
+        return custom(row.module, InterfaceRole(details["custom"]), "GET")
+    return BY_NAME[details["operation"]]
 
 
 def followed_by(operation: Operation, kind: str) -> Operation:
@@ -110,13 +124,12 @@ async def find(request: web.Request) -> Link:
         )
     if row is None:
         raise NotFound("This link is unknown or has expired. Ask for the list again.")
-    details: dict[str, Any] = row.details or {}
     return Link(
         keyring.decrypt(row.target_url, context=context(row.id)),
         row.to_partner_id,
         Party(row.to_country_code or "", row.to_party_id or ""),
         Party(row.from_country_code or "", row.from_party_id or ""),
-        BY_NAME[details["operation"]],
+        operation_of(row),
     )
 
 

@@ -22,7 +22,7 @@ class Operation:
     (None: nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the
     oldest OCPI version that knows it, ``only`` limits it to one. ``calls_back`` says where the
     request names a URL to answer to later (HUB-40); ``timeout`` is the setting that limits a
-    forwarded call.
+    forwarded call. ``custom``: of a module that the hub knows nothing of (custom.py).
     """
 
     module: str
@@ -39,6 +39,7 @@ class Operation:
     only: str | None = None
     calls_back: Literal["body", "query"] | None = None
     timeout: str = "forward_timeout"
+    custom: bool = False
 
     @property
     def name(self) -> str:
@@ -126,6 +127,12 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *owned("tokens", "Token", "GET PUT PATCH"),
 )
+
+
+def custom(module: str, interface: InterfaceRole, method: str) -> Operation:
+    """A request of a module that no row above tells of."""
+    return Operation(module, interface, method, "", "", since="2.2.1", custom=True)
+
 
 MODULE_NAMES = tuple(dict.fromkeys(operation.module for operation in OPERATIONS))
 

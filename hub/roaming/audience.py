@@ -19,7 +19,7 @@ from hub.roaming.partners import Connection
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One agreement. None stands for "any"."""
+    """One agreement. None stands for "any"; names of modules are compared without case."""
 
     giver: Party | None
     taker: Party | None
@@ -32,10 +32,13 @@ class Rule:
         return (
             self.giver in {None, giver}
             and self.taker in {None, taker}
-            and self.module in {None, module}
+            and (self.module is None or self.module.lower() == module.lower())
             and self.giver_country in {None, giver.country_code}
             and self.taker_country in {None, taker.country_code}
         )
+
+    def concerns_giver(self, party: Party) -> bool:
+        return self.giver in {None, party} and self.giver_country in {None, party.country_code}
 
     @property
     def weight(self) -> tuple[int, bool]:
@@ -73,6 +76,25 @@ class Audience:
             if rule.applies(giver, taker, module):
                 return rule.allow
         return self.allow_by_default
+
+    def allows_by_name(self, giver: Party, taker: Party, module: str) -> bool:
+        """The same for a module that nobody knows: an agreement must name it, none may forbid it
+        that weighs more.
+        """
+        for rule in self.rules:
+            if rule.applies(giver, taker, module) and (not rule.allow or rule.module is not None):
+                return rule.allow
+        return False
+
+    def modules_named_for(self, parties: Iterable[Party]) -> set[str]:
+        """The modules that an agreement allows by name to one of these parties."""
+        return {
+            rule.module
+            for rule in self.rules
+            if rule.module is not None
+            and rule.allow
+            and any(rule.concerns_giver(party) for party in parties)
+        }
 
     def receivers(
         self, module: Module, owner: Party, receiver: Party | None, origin: UUID | None

@@ -191,6 +191,17 @@ async def test_agreements_are_made_changed_and_ended(hub, operator, cpo, emsp):
     assert [entry["action"] for entry in entries] == ["DELETE", "UPDATE", "CREATE"]
 
 
+async def test_an_agreement_says_whether_ocpi_knows_its_module_VER_05(operator):
+    known = await operator.post("/agreements", module="Tariffs", effect="BLOCK")
+    custom = await operator.post("/agreements", module="nltnm-Vouchers", effect="ALLOW")
+    bad = await operator.post("/agreements", module="../credentials", effect="ALLOW")
+
+    assert (known.body["module"], known.body["custom"]) == ("tariffs", False)
+    assert (custom.body["module"], custom.body["custom"]) == ("nltnm-Vouchers", True)
+    assert (bad.status, bad.error["field"]) == (400, "module")
+    assert "nltnm-tokens" in bad.error["allowed"]
+
+
 async def test_a_block_works_with_the_next_request(hub, operator, cpo, emsp):
     from tests.helpers.documents import tariff  # noqa: PLC0415
 
@@ -209,7 +220,7 @@ async def test_a_block_works_with_the_next_request(hub, operator, cpo, emsp):
         ({"effect": "MAYBE"}, "effect"),
         ({"effect": "ALLOW", "from": "Holland"}, "from"),
         ({"effect": "ALLOW", "to": 5}, "to"),
-        ({"effect": "ALLOW", "module": "cars"}, "module"),
+        ({"effect": "ALLOW", "module": "my cars"}, "module"),
     ],
 )
 async def test_a_bad_agreement_names_the_field(operator, body, field):

@@ -75,6 +75,8 @@ class FakePartner:
         self.registered_status = 200
         self.takes_put_with_token_a = False
         self.without_modules: set[tuple[str, str]] = set()
+        # Modules of its own; what comes there is answered by ``fail(faults.answer(...))``.
+        self.more_modules: set[tuple[str, str]] = set()
         self.endpoint_changes: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] | None = None
         self.plans: list[FailurePlan] = []
         self._runner: web.AppRunner | None = None

@@ -62,11 +62,13 @@ async def note(request: web.Request) -> None:
     version, interface, path = parts[0], "", "/".join(parts[1:])
     if len(parts) > 2 and parts[1] in {"sender", "receiver"}:
         interface, path = parts[1].upper(), "/".join(parts[2:])
+    text = await request.text()
     request[PUSH] = Push(
         method=request.method,
         path=path or version,
         headers=request.headers.copy(),
-        body=read_json(await request.text()),
+        body=read_json(text),
+        text=text,
         query=dict(request.query),
         interface=interface,
         version=version,
@@ -109,7 +111,7 @@ async def get_details(request: web.Request) -> web.Response:
     partner, version = request.app[PARTNER], request.match_info["version"]
     slash = "/" if partner.trailing_slash else ""
     endpoints = []
-    for module, interface in INTERFACES:
+    for module, interface in [*INTERFACES, *sorted(partner.more_modules)]:
         if (module, interface) in partner.without_modules:
             continue
         path = module if module == "credentials" else f"{interface.lower()}/{module}"

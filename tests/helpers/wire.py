@@ -19,6 +19,7 @@ class Push:
     interface: str
     version: str
     url: str
+    text: str = ""
 
     @property
     def module(self) -> str:

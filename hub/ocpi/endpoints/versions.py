@@ -2,8 +2,9 @@
 
 from aiohttp import web
 
-from hub.keys import SETTINGS
+from hub.keys import DIRECTORY, SETTINGS
 from hub.models.values import InterfaceRole
+from hub.ocpi import custom
 from hub.ocpi.envelope import success
 from hub.ocpi.operations import MODULE_NAMES, interfaces
 from hub.ocpi.request import PARTNER, VERSION
@@ -22,9 +23,12 @@ async def get_versions(request: web.Request) -> web.Response:
 async def get_details(request: web.Request) -> web.Response:
     """The endpoints in one version; token A opens them like the list (TRANSPORT-39).
 
-    Modules that the operator did not agree on with this partner are left out (VER-06).
+    Modules that the operator did not agree on with this partner are left out, those of their own
+    that platforms may reach each other for are added (VER-05, VER-06).
     """
-    version, agreed = request[VERSION], request[PARTNER].settings.supported_modules
+    version, partner = request[VERSION], request[PARTNER]
+    agreed = partner.settings.supported_modules
+    audience = await request.config_dict[DIRECTORY].audience(partner.tenant_id)
     base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{version.number}"
     endpoints = [endpoint("credentials", InterfaceRole.SENDER, f"{base}/credentials")]
     endpoints += [
@@ -32,6 +36,11 @@ async def get_details(request: web.Request) -> web.Response:
         for module in MODULE_NAMES
         if agreed is None or module in agreed
         for interface in interfaces(module, version.number)
+    ]
+    endpoints += [
+        endpoint(module, interface, f"{base}/{interface.lower()}/{module}")
+        for module in custom.modules_for(partner, audience)
+        for interface in InterfaceRole
     ]
     return success({"version": version.number, "endpoints": endpoints})
 
