@@ -18,7 +18,7 @@ from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
 from hub.ocpp.link import Link
 from hub.ocpp.wire import Wire
-from hub.roaming import authorization, stations
+from hub.roaming import authorization, own_evses, stations
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.clocks import Moment, reckon
 from hub.roaming.objects import Stored
@@ -143,7 +143,7 @@ class Station:
 
     async def show(self) -> None:
         try:
-            await self.within(lambda db: stations.publish(db, self.ref))
+            await self.within(lambda db: own_evses.publish(db, self.ref))
         except Unavailable:
             log.warning("status not shown", station=self.identity)
 

@@ -18,7 +18,7 @@ from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.identity import VERSIONS
 from hub.ocpp.relay import Relay
 from hub.ocpp.wire import Wire
-from hub.roaming import projection
+from hub.roaming import own_evses, projection
 from hub.roaming import stations as rules
 from hub.roaming.merging import Document
 from hub.roaming.ports import Outcome, StationRef
@@ -112,10 +112,10 @@ class Stations:
     ) -> Outcome:
         """The station only says no; what OCPI shows of the EVSE says why."""
         async with self.wire.database.transaction(station.tenant_id) as db:
-            seen = await rules.view(db, station)
+            seen = await own_evses.view(db, station)
         for evse in seen.evses:
             if evse.evse_number == evse_number:
-                status = projection.shown_status(rules.evse_facts(seen, evse))
+                status = projection.shown_status(own_evses.evse_facts(seen, evse))
                 if status == "CHARGING":
                     return Outcome("EVSE_OCCUPIED", outcome.message)
                 if status in {"INOPERATIVE", "OUTOFORDER"}:

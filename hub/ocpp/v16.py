@@ -16,11 +16,22 @@ from hub.ocpp import certificates, samples, timestamps
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.station import Answering, Station, status_moment
-from hub.roaming import authorization, charging, stations
+from hub.roaming import (
+    authorization,
+    charging,
+    connectors,
+    metering,
+    missing_stops,
+    session_records,
+    station_settings,
+    stations,
+    transactions,
+)
 from hub.roaming.authorization import Decision, Shown
-from hub.roaming.charging import Start, Stop
+from hub.roaming.connectors import StatusReport
 from hub.roaming.objects import Stored
-from hub.roaming.stations import Boot, StatusReport
+from hub.roaming.stations import Boot
+from hub.roaming.transactions import Start, Stop
 
 log = structlog.get_logger()
 
@@ -78,7 +89,7 @@ class Station16(Station):
 
         async def write(db: AsyncSession) -> list[Stored]:
             self.registration = await stations.booted(db, self.ref, boot, at=now)
-            await stations.forget_status_times(db, self.ref)
+            await connectors.forget_status_times(db, self.ref)
             return []
 
         await self.within(write)
@@ -111,7 +122,7 @@ class Station16(Station):
         )
 
         async def write(db: AsyncSession) -> list[Stored]:
-            if not await stations.status_changed(db, self.ref, report):
+            if not await connectors.status_changed(db, self.ref, report):
                 return []
             return await self.transactions_follow(db, report)
 
@@ -124,18 +135,18 @@ class Station16(Station):
         moved: list[Stored] = []
         if report.evse_number == 0:
             return moved
-        for transaction in await charging.running(db, self.ref, report.evse_number):
+        for transaction in await transactions.running(db, self.ref, report.evse_number):
             begun = transaction.started_at or report.at
             if report.word == "Available" and report.at > begun:
-                moved += await charging.lose(
+                moved += await missing_stops.lose(
                     db, self.ref, transaction, "the connector is free", self.wire.policy
                 )
-            elif report.word in charging.STATES and report.at >= begun:
+            elif report.word in metering.STATES and report.at >= begun:
                 moved += await charging.turn(
                     db, self.ref, transaction, report.word, report.at, policy=self.wire.policy
                 )
         if report.word == "Available":
-            await charging.unplugged(db, self.ref, report.evse_number, report.at)
+            await session_records.unplugged(db, self.ref, report.evse_number, report.at)
         return moved
 
     async def authorize_tag(self, payload: Payload) -> Payload:
@@ -177,8 +188,8 @@ class Station16(Station):
         self, db: AsyncSession, transaction: Any, kind: str, at: datetime, payload: Payload
     ) -> bool:
         raw = codec.write_text(payload)
-        return await charging.first_time(
-            db, transaction, kind=kind, at=at, key=charging.digest(kind, raw), raw=raw
+        return await transactions.first_time(
+            db, transaction, kind=kind, at=at, key=transactions.digest(kind, raw), raw=raw
         )
 
     async def meter_values(self, payload: Payload) -> Payload:
@@ -191,9 +202,9 @@ class Station16(Station):
             transaction = await self.transaction_of(db, payload.get("transactionId"), evse)
             if transaction is None:
                 return []
-            key = charging.digest("METER", codec.write_text(payload["meterValue"]))
+            key = transactions.digest("METER", codec.write_text(payload["meterValue"]))
             at = max(reading.at for reading in readings)
-            if not await charging.first_time(db, transaction, kind="METER", at=at, key=key):
+            if not await transactions.first_time(db, transaction, kind="METER", at=at, key=key):
                 return []
             return await charging.meter(db, self.ref, transaction, readings, self.wire.policy)
 
@@ -203,10 +214,10 @@ class Station16(Station):
     async def transaction_of(self, db: AsyncSession, number: int | None, evse: int) -> Any:
         """By its number; many stations send none, or nought, for the one that runs there."""
         if number is not None and number > 0:
-            transaction = await charging.find(db, self.ref, str(number))
+            transaction = await transactions.find(db, self.ref, str(number))
             if transaction is not None:
                 return transaction
-        candidates = await charging.running(db, self.ref, evse) if evse else []
+        candidates = await transactions.running(db, self.ref, evse) if evse else []
         return candidates[0] if len(candidates) == 1 else None
 
     async def stop(self, payload: Payload) -> Payload:
@@ -221,11 +232,11 @@ class Station16(Station):
 
         async def write(db: AsyncSession) -> list[Stored]:
             number = payload["transactionId"]
-            transaction = await charging.find(db, self.ref, str(number)) if number > 0 else None
+            transaction = await transactions.find(db, self.ref, str(number)) if number > 0 else None
             if transaction is None:
-                transaction = charging.matching(await charging.running(db, self.ref), ended)
+                transaction = transactions.matching(await transactions.running(db, self.ref), ended)
             if transaction is None:
-                await charging.orphan(db, self.ref, ended, str(number))
+                await transactions.orphan(db, self.ref, ended, str(number))
                 return []
             if not await self.keep_raw(db, transaction, "STOP", moment.at, payload):
                 return []
@@ -247,7 +258,7 @@ class Station16(Station):
         return {}
 
     async def remember_progress(self, db: AsyncSession, payload: Payload) -> list[Stored]:
-        await stations.diagnosed(db, self.ref, {"last_report": payload})
+        await station_settings.diagnosed(db, self.ref, {"last_report": payload})
         return []
 
     async def security_event(self, payload: Payload) -> Payload:
@@ -304,7 +315,7 @@ class Station16(Station):
     async def remember(
         self, db: AsyncSession, known: Mapping[str, Mapping[str, Any]]
     ) -> list[Stored]:
-        await stations.remember_settings(
+        await station_settings.remember_settings(
             db,
             self.ref,
             (
@@ -324,7 +335,7 @@ class Station16(Station):
         if value("NumberOfConnectors").isdigit():
             told["number_of_connectors"] = int(value("NumberOfConnectors"))
         if told:
-            await stations.remember_capabilities(db, self.ref, told)
+            await station_settings.remember_capabilities(db, self.ref, told)
         return []
 
     async def configure_sampling(self, key: str, known: Mapping[str, Mapping[str, Any]]) -> None:

@@ -14,12 +14,23 @@ from hub.ocpp import certificates, samples, timestamps
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.station import Answering, Station, status_moment
-from hub.roaming import authorization, charging, reservations, stations
+from hub.roaming import (
+    authorization,
+    charging,
+    connectors,
+    own_evses,
+    reservations,
+    session_records,
+    station_settings,
+    stations,
+    transactions,
+)
 from hub.roaming.authorization import Decision, Shown
-from hub.roaming.charging import Start, Stop
+from hub.roaming.connectors import Discovered, StatusReport
 from hub.roaming.objects import Stored
 from hub.roaming.readings import BEGIN, END, REGISTER, Reading
-from hub.roaming.stations import Boot, Discovered, StatusReport
+from hub.roaming.stations import Boot
+from hub.roaming.transactions import Start, Stop
 
 log = structlog.get_logger()
 
@@ -96,7 +107,7 @@ class Station201(Station):
 
         async def write(db: AsyncSession) -> list[Stored]:
             self.registration = await stations.booted(db, self.ref, boot, at=now)
-            await stations.forget_status_times(db, self.ref)
+            await connectors.forget_status_times(db, self.ref)
             return []
 
         await self.within(write)
@@ -134,8 +145,8 @@ class Station201(Station):
         )
 
         async def write(db: AsyncSession) -> list[Stored]:
-            if await stations.status_changed(db, self.ref, report) and word == "Available":
-                await charging.unplugged(db, self.ref, evse, report.at)
+            if await connectors.status_changed(db, self.ref, report) and word == "Available":
+                await session_records.unplugged(db, self.ref, evse, report.at)
             return []
 
         await self.within(write)
@@ -224,7 +235,7 @@ class Station201(Station):
                 evse_number=event.evse_number,
                 connector_id=event.connector_id,
             )
-        if not await charging.first_time(
+        if not await transactions.first_time(
             db,
             transaction,
             kind=event.kind.upper(),
@@ -269,7 +280,7 @@ class Station201(Station):
         """How an update or an upload is getting on."""
 
         async def write(db: AsyncSession) -> list[Stored]:
-            await stations.diagnosed(db, self.ref, {"last_report": payload})
+            await station_settings.diagnosed(db, self.ref, {"last_report": payload})
             return []
 
         await self.within(write)
@@ -344,12 +355,12 @@ class Station201(Station):
 
     async def learn(self, db: AsyncSession, reported: list[dict[str, Any]]) -> list[Stored]:
         """Connectors, their types and powers; and every variable for the operator to look at."""
-        await stations.remember_settings(db, self.ref, settings_told(reported))
-        await stations.discovered(db, self.ref, connectors_told(reported))
+        await station_settings.remember_settings(db, self.ref, settings_told(reported))
+        await connectors.discovered(db, self.ref, connectors_told(reported))
         told = capabilities_told(reported)
         if told:
-            await stations.remember_capabilities(db, self.ref, told)
-        return await stations.publish(db, self.ref)
+            await station_settings.remember_capabilities(db, self.ref, told)
+        return await own_evses.publish(db, self.ref)
 
     async def provision(self) -> None:
         """Ask for the device model, then have the station measure what CDRs need."""
@@ -388,7 +399,7 @@ class Station201(Station):
     async def ask_status(self) -> None:
         """A status of each connector we know of: 2.x has none for all of them at once."""
         async with self.wire.database.transaction(self.ref.tenant_id) as db:
-            connectors = (await stations.view(db, self.ref)).connectors
+            connectors = (await own_evses.view(db, self.ref)).connectors
         for connector in connectors:
             evse = {"id": connector.evse_number, "connectorId": connector.connector_id}
             await self.ask(
@@ -449,7 +460,7 @@ class TransactionEvent:
         self.readings: tuple[Reading, ...] = samples.readings_2x(payload.get("meterValue") or [])
         self.raw = codec.write_text(payload)
         # seqNo alone is not unique in the field: a simulator sends nought every time.
-        self.key = charging.digest(
+        self.key = transactions.digest(
             self.transaction_id,
             payload["seqNo"],
             self.kind,

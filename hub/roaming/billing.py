@@ -23,7 +23,7 @@ from hub.models.ocpp import StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import metering, projection, stations
+from hub.roaming import metering, own_objects, projection
 from hub.roaming.merging import Document
 from hub.roaming.modules import CDRS, SESSIONS
 from hub.roaming.objects import Stored, Write
@@ -183,8 +183,8 @@ async def show_session(
     if about is None:
         return []
     at = datetime.now(UTC)
-    document = stations.plain(projection.session(about, at=at))
-    return await stations.apply(db, [Write(SESSIONS, "PUT", about.owner, about.id, document)])
+    document = own_objects.plain(projection.session(about, at=at))
+    return await own_objects.apply(db, [Write(SESSIONS, "PUT", about.owner, about.id, document)])
 
 
 async def settle(
@@ -200,7 +200,9 @@ async def settle(
     if transaction.cdr_ids:
         moved += await credit(db, transaction, about.owner, at)
     document = await priced_cdr(db, transaction, about, policy, at)
-    moved += await stations.apply(db, [Write(CDRS, "POST", about.owner, document["id"], document)])
+    moved += await own_objects.apply(
+        db, [Write(CDRS, "POST", about.owner, document["id"], document)]
+    )
     transaction.cdr_ids = [*(transaction.cdr_ids or []), document["id"]]
     await write_record(db, transaction, document)
     return moved
@@ -227,8 +229,8 @@ async def priced_cdr(
         signed=await signed_readings(db, transaction),
         remark=remark(transaction),
     )
-    document = stations.plain(document)
-    return stations.plain({**document, **policy.price(document, around["zone"])})
+    document = own_objects.plain(document)
+    return own_objects.plain({**document, **policy.price(document, around["zone"])})
 
 
 def remark(transaction: StationTransaction) -> str:
@@ -283,9 +285,9 @@ async def credit(
     )
     if found is None:
         return []
-    document = stations.plain(projection.credit_of(codec.read_stored(found), at=at))
+    document = own_objects.plain(projection.credit_of(codec.read_stored(found), at=at))
     transaction.cdr_ids = [*transaction.cdr_ids, document["id"]]
-    return await stations.apply(db, [Write(CDRS, "POST", owner, document["id"], document)])
+    return await own_objects.apply(db, [Write(CDRS, "POST", owner, document["id"], document)])
 
 
 async def write_record(

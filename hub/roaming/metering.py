@@ -18,6 +18,17 @@ from hub.roaming.readings import Figures
 
 CHARGING, PARKING, WAITING, RESERVED = "CHARGING", "PARKING", "WAITING", "RESERVED"
 
+# What the vehicle is doing, in either version's words, and what OCPI counts it as.
+STATES = {
+    "Charging": CHARGING,
+    "SuspendedEV": PARKING,
+    "EVConnected": PARKING,
+    "Finishing": PARKING,
+    "Idle": PARKING,
+    # The driver is not the cause: time, but no parking.
+    "SuspendedEVSE": WAITING,
+}
+
 QUARTER = timedelta(minutes=15)
 MOST_PERIODS = 1000
 # Watts that no connector exceeds, for those of which nothing is known.

@@ -10,7 +10,7 @@ from hub.models.ocpp import Reservation, StationEVSE
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import authorization, projection, stations
+from hub.roaming import authorization, own_objects, projection
 from hub.roaming.modules import SESSIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
@@ -69,5 +69,5 @@ async def show(db: AsyncSession, ref: StationRef, reservation: Reservation) -> l
         authorization_reference=reservation.authorization_reference,
         ended_at=reservation.ended_at,
     )
-    document = stations.plain(projection.session(facts, at=datetime.now(UTC)))
-    return await stations.apply(db, [Write(SESSIONS, "PUT", facts.owner, facts.id, document)])
+    document = own_objects.plain(projection.session(facts, at=datetime.now(UTC)))
+    return await own_objects.apply(db, [Write(SESSIONS, "PUT", facts.owner, facts.id, document)])

@@ -18,7 +18,7 @@ from hub.models.stations import ChargingStation, Connector
 from hub.models.values import Party
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.wire import Wire
-from hub.roaming import objects, stations
+from hub.roaming import objects, own_evses
 from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Write
 from hub.roaming.ports import StationRef
@@ -125,7 +125,7 @@ class CSMS:
                     )
                 )
         async with self.transaction() as db:
-            await stations.publish(db, made.ref)
+            await own_evses.publish(db, made.ref)
         return made
 
     async def add_own_token(self, uid, **more):
@@ -190,7 +190,7 @@ class CSMS:
 
     async def status_of(self, made, number):
         async with self.transaction() as db:
-            return (await stations.evse_document(db, made.evse_uids[number]))["status"]
+            return (await own_evses.evse_document(db, made.evse_uids[number]))["status"]
 
     async def transactions(self, made):
         async with self.transaction() as db:

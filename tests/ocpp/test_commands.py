@@ -19,8 +19,7 @@ from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations, change_password
 from hub.ocpp.upkeep import Upkeep
 from hub.ocpp.wire import Wire
-from hub.roaming import local
-from hub.roaming import stations as rules
+from hub.roaming import local, own_evses
 from tests.helpers.charge_points import PASSWORD
 
 MSP = Party("BE", "MSP")
@@ -388,7 +387,7 @@ async def test_the_ocpp_identity_is_in_no_document(csms):
         begun = await station.ask(call.StartTransaction(1, "TAG1", 0, iso(-1)))
         await station.ask(call.StopTransaction(100, iso(), begun.transaction_id))
     async with csms.transaction() as db:
-        shown = await rules.evse_document(db, made.evse_uids[1])
+        shown = await own_evses.evse_document(db, made.evse_uids[1])
         alias_count = len((await db.scalars(select(TokenAlias))).all())
     told = json.dumps([shown, await csms.sessions(), await csms.cdrs()])
     assert made.identity not in told
