@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
+from uuid import UUID
 
 import structlog
 from aiohttp import web
@@ -28,8 +29,7 @@ from hub.lag import LAG
 from hub.metrics import Metrics
 from hub.models.feed import Cursor, QuarantinedObject, Setback
 from hub.models.partners import HandshakeTrace, Partner
-from hub.models.tenants import Tenant
-from hub.models.values import ConnectionStatus
+from hub.models.values import SHUT_OUT, ConnectionStatus
 from hub.ocpi.courier import Run
 from hub.ocpi.directory import Directory
 from hub.partitions import stray_rows
@@ -138,7 +138,10 @@ class Scrape:
         found: dict[Gauge, dict[tuple[str, ...], float]] = {gauge: {} for gauge in self._gauges()}
         found[own.partners] = {(status,): 0 for status in ConnectionStatus}
         async with self._database.platform() as db:
-            tenant_ids = list(await db.scalars(select(Tenant.id)))
+            # Nothing is owed to who is shut out, and nobody waits for it.
+            tenant_ids = await db.scalars(
+                select(Partner.tenant_id).where(Partner.status.not_in(SHUT_OUT)).distinct()
+            )
             counted = await db.execute(
                 select(Partner.connection_status, func.count()).group_by(Partner.connection_status)
             )
@@ -146,21 +149,31 @@ class Scrape:
         strays = await stray_rows(self._database)
         found[own.stray_rows] = {(table,): rows for table, rows in strays.items()}
         for tenant_id in tenant_ids:
-            audience = await self._directory.audience(tenant_id)
-            if not audience.connections:
-                continue
-            async with self._database.transaction(tenant_id) as db:
-                now = await db.scalar(select(func.clock_timestamp()))
-                for one in await backlogs(db, audience):
-                    key = (str(one.partner_id), one.source)
-                    age = (now - one.since).total_seconds() if now and one.since else 0.0
-                    found[own.delivery_lag][key] = one.objects
-                    found[own.delivery_oldest_age][key] = max(0.0, age)
-                found[own.deliveries_held] |= await held(db)
-                found[own.setbacks_open] |= await still_open(db, Setback)
-                found[own.quarantined_open] |= await still_open(db, QuarantinedObject)
-                found[own.handshakes_failed] |= await failed_handshakes(db)
+            try:
+                await self._read_tenant(tenant_id, found)
+            except Unavailable:
+                raise
+            except Exception:
+                # One tenant that cannot be measured does not hide the others.
+                log.exception("tenant could not be measured", tenant=str(tenant_id))
         return found
+
+    async def _read_tenant(
+        self, tenant_id: UUID, found: dict[Gauge, dict[tuple[str, ...], float]]
+    ) -> None:
+        own = self._metrics
+        audience = await self._directory.audience(tenant_id)
+        async with self._database.transaction(tenant_id) as db:
+            now = await db.scalar(select(func.clock_timestamp()))
+            for one in await backlogs(db, audience):
+                key = (str(one.partner_id), one.source)
+                age = (now - one.since).total_seconds() if now and one.since else 0.0
+                found[own.delivery_lag][key] = one.objects
+                found[own.delivery_oldest_age][key] = max(0.0, age)
+            found[own.deliveries_held] |= await held(db)
+            found[own.setbacks_open] |= await still_open(db, Setback)
+            found[own.quarantined_open] |= await still_open(db, QuarantinedObject)
+            found[own.handshakes_failed] |= await failed_handshakes(db)
 
 
 SCRAPE: web.AppKey[Scrape] = web.AppKey("scrape", Scrape)

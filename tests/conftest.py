@@ -1,7 +1,9 @@
 """A real PostgreSQL for all tests, and tenants that nobody else has.
 
 One embedded server per test process, migrated once. Nothing is ever cleaned up: each test works in
-tenants of its own, and whatever it sees of another's is a fault in the isolation.
+tenants of its own, and whatever it sees of another's is a fault in the isolation. Only the partners
+of a tenant are suspended when its test ends: their servers are gone, and a hub that a later test
+starts would call them.
 """
 
 import asyncio
@@ -11,12 +13,15 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import update
 
 from hub import log
 from hub.db import Database
 from hub.embedded import EmbeddedPostgres
 from hub.migrate import migrate
+from hub.models.partners import Partner
 from hub.models.tenants import Tenant
+from hub.models.values import PartnerStatus
 from hub.settings import Settings
 from tests.requirements.hook import pytest_runtest_makereport  # noqa: F401
 
@@ -63,8 +68,9 @@ async def database(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def make_tenant(database: Database) -> MakeTenant:
+async def make_tenant(database: Database) -> AsyncIterator[MakeTenant]:
     """Make one more tenant; `**columns` as in `Tenant`."""
+    made: list[Tenant] = []
 
     async def make(**columns: object) -> Tenant:
         tenant = Tenant(
@@ -80,9 +86,13 @@ def make_tenant(database: Database) -> MakeTenant:
         )
         async with database.transaction(tenant.id) as db:
             db.add(tenant)
+        made.append(tenant)
         return tenant
 
-    return make
+    yield make
+    for tenant in made:
+        async with database.transaction(tenant.id) as db:
+            await db.execute(update(Partner).values(status=PartnerStatus.SUSPENDED))
 
 
 @pytest.fixture

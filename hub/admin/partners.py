@@ -25,7 +25,7 @@ from hub.admin.partner_output import (
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import CLIENT, DATABASE, DIRECTORY, KEYRING, SENDER, SETTINGS
 from hub.models.partners import HandshakeTrace, Partner
-from hub.models.values import AuditAction, PartnerStatus, Role
+from hub.models.values import SHUT_OUT, AuditAction, PartnerStatus, Role
 from hub.ocpi import handshake
 from hub.ocpi.operations import MODULE_NAMES
 from hub.roaming import invitations
@@ -323,7 +323,7 @@ async def suspend(request: web.Request) -> Any:
     async with transaction(request) as db:
         partner = await find(db, Partner, partner_id, *NAMED)
         expect_version(request, partner)
-        if partner.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+        if partner.status in SHUT_OUT:
             raise Conflict(
                 f"{partner.name} is suspended already.",
                 next_step=f"hub partner resume {partner_id}",
@@ -340,7 +340,7 @@ async def resume(request: web.Request) -> Any:
     async with transaction(request) as db:
         partner = await find(db, Partner, partner_id, *NAMED)
         expect_version(request, partner)
-        if partner.status not in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+        if partner.status not in SHUT_OUT:
             raise Conflict(f"{partner.name} is not suspended: it is {partner.status}.")
         await invitations.resume(db, partner_id)
     forget(request)

@@ -41,6 +41,10 @@ class PartnerStatus(StrEnum):
     BLOCKED = "BLOCKED"
 
 
+# By the operator: neither heard nor told anything.
+SHUT_OUT = frozenset({PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED})
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Party:
     """A country code and a party id. Compared without case: both are kept in upper case."""

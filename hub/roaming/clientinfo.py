@@ -20,12 +20,12 @@ from hub.models.clientinfo import ClientInfo
 from hub.models.objects import FEED_SEQUENCE
 from hub.models.partners import Partner, PartnerRole
 from hub.models.tenants import Tenant
-from hub.models.values import ConnectionStatus, PartnerStatus, Party, Role
+from hub.models.values import SHUT_OUT, ConnectionStatus, PartnerStatus, Party, Role
 
 # The oldest version that has HubClientInfo; it reads the same in all that have it.
 SAME_SINCE = "2.2.1"
 
-NEVER_AGAIN = frozenset({PartnerStatus.INACTIVE, PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED})
+NEVER_AGAIN = SHUT_OUT | {PartnerStatus.INACTIVE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.errors import InvalidRequest
 from hub.models.partners import Partner, PartnerRole, PartnerToken
-from hub.models.values import AuditAction, ConnectionStatus, PartnerStatus, Party, Role
+from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming.partners import own_tenant, roles_changed
 from hub.roaming.registration import Grant, lock, mint, spell, summary
 from hub.security import Keyring
@@ -189,7 +189,7 @@ async def suspend(db: AsyncSession, partner_id: UUID, *, reason: str = "") -> No
 
 async def resume(db: AsyncSession, partner_id: UUID) -> None:
     partner = await lock(db, partner_id)
-    if partner.status not in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+    if partner.status not in SHUT_OUT:
         raise InvalidRequest(f"{partner.name} is not suspended.")
     if partner.token_to_send is None:
         status, connection = PartnerStatus.PENDING_VERIFICATION, ConnectionStatus.PLANNED

@@ -17,7 +17,7 @@ from hub.errors import HubError
 from hub.models.base import CURRENT_TENANT
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.tenants import Tenant
-from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
+from hub.models.values import SHUT_OUT, ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
 from hub.roaming import feed
 
 # How old "last seen" may be before a request writes it anew, so that not every request writes.
@@ -106,7 +106,7 @@ class Connection:
 
     @property
     def shut_out(self) -> bool:
-        return self.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}
+        return self.status in SHUT_OUT
 
     @property
     def registered(self) -> bool:

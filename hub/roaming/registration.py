@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.errors import Forbidden, NotFound
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
-from hub.models.values import AuditAction, ConnectionStatus, PartnerStatus, Party, Role
+from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming import feed
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Configuration, Endpoint, touch
@@ -135,7 +135,7 @@ async def connected(
     how long tokens remain that were minted for earlier renewals and never used.
     """
     partner = await lock(db, partner_id)
-    if partner.status in {PartnerStatus.SUSPENDED, PartnerStatus.BLOCKED}:
+    if partner.status in SHUT_OUT:
         raise Forbidden("This platform was suspended meanwhile; ask the operator of the hub.")
     before = summary(partner)
     first = overlap is None

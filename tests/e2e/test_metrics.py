@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from hub import health, jobs
 from hub.db import Database
@@ -23,6 +24,7 @@ from hub.scrape import SCRAPE, is_local
 from tests.helpers.documents import evse, location, tariff
 from tests.helpers.faults import http, refuse
 from tests.helpers.hub import RunningHub
+from tests.helpers.network import Network
 from tests.helpers.partner import FakePartner
 
 V = "2.2.1"
@@ -195,6 +197,20 @@ async def test_partners_are_counted_by_connection_status_and_gone_ones_leave(hub
     lag = ("ocpi_hub_delivery_lag_objects", "tokens", partner)
     assert lag in before
     assert lag not in after
+
+
+async def test_one_tenant_that_cannot_be_measured_does_not_hide_the_others(
+    hub, cpo, emsp, make_tenant
+):
+    nameless = await make_tenant(country_code=None, party_id=None)
+    async with Network(hub.database_url, nameless.id) as other:
+        await other.connect(FakePartner("FR*TEN EMSP"))
+    with capture_logs() as logged:
+        found = await scrape(hub)
+
+    assert len([key for key in found if key[0] == "ocpi_hub_delivery_lag_objects"]) > 0
+    assert found["ocpi_hub_database_up",] == 1
+    assert "tenant could not be measured" in [entry["event"] for entry in logged]
 
 
 async def test_failed_handshakes_are_counted(hub, partners):

@@ -102,8 +102,8 @@ class RunningHub:
         return invitation
 
     async def deliver(self) -> None:
-        """Everything that is due is with the partners when this returns."""
-        await self.app[SENDER].drain()
+        """Everything that is due is with the tenant's partners when this returns."""
+        await self.app[SENDER].drain(self.tenant_id)
 
     async def retry_now(self) -> None:
         """What waits for its next attempt need not wait any longer."""
