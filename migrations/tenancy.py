@@ -4,6 +4,9 @@ Every table with a ``tenant_id`` is isolated in the migration that makes it. The
 so that it holds for the owner as well; no tenant set means no rows.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import op
 
 CURRENT_TENANT = "nullif(current_setting('hub.tenant_id', true), '')::uuid"
@@ -20,3 +23,13 @@ def isolate(table: str, *, column: str = "tenant_id", identify: bool = False) ->
     op.execute(f"CREATE POLICY tenant ON {table} USING ({column} = {CURRENT_TENANT})")
     if identify:
         op.execute(f"CREATE POLICY identify ON {table} FOR SELECT USING ({CURRENT_TENANT} IS NULL)")
+
+
+@contextmanager
+def opened(*tables: str) -> Iterator[None]:
+    """Let the migration, which runs as the owner and for no tenant, see the rows of all tenants."""
+    for table in tables:
+        op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
+    yield
+    for table in tables:
+        op.execute(f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY")

@@ -11,14 +11,18 @@ from sqlalchemy.orm.exc import StaleDataError
 from hub.admin import (
     agreements,
     audit,
+    evses,
     feed,
     keys,
     me,
     objects,
+    own_objects,
     partners,
     quarantine,
     roles,
     setbacks,
+    station_passwords,
+    stations,
     tenants,
     users,
 )
@@ -50,9 +54,13 @@ RESOURCES: tuple[Routes, ...] = (
     partners.routes,
     agreements.routes,
     objects.routes,
+    own_objects.routes,
     feed.routes,
     setbacks.routes,
     quarantine.routes,
+    stations.routes,
+    station_passwords.routes,
+    evses.routes,
     audit.routes,
 )
 

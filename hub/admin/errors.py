@@ -107,6 +107,7 @@ def answer(error: AdminError | HubError) -> web.Response:
     else:
         status, code = translation(error)
         headers = error.headers
+        said["field"] = field_of(error)
     shown = {name: value for name, value in said.items() if value is not None}
     return web.Response(
         body=codec.write({"error": {"code": code} | shown}),
@@ -114,6 +115,14 @@ def answer(error: AdminError | HubError) -> web.Response:
         headers=headers,
         content_type="application/json",
     )
+
+
+def field_of(error: HubError) -> str | None:
+    """The first field that the check of an object found wrong."""
+    match error.data:
+        case {"errors": [{"field": str(field)}, *_]}:
+            return field
+    return None
 
 
 def translation(error: HubError) -> tuple[int, str]:
@@ -132,6 +141,10 @@ UNIQUE = {
     "uq_agreements_parties": (
         "from",
         "There is an agreement for these parties and this module already: change that one.",
+    ),
+    "uq_charging_stations_tenant_id_station_id": (
+        "station_id",
+        "A station of this identity exists already.",
     ),
     "uq_ocpi_partner_roles_party": (
         "roles",

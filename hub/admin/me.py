@@ -17,6 +17,7 @@ class ActingTenant(Schema):
     id = fields.UUID()
     name = fields.String()
     party = PartyOf()
+    cpo_party = PartyOf("cpo_", metadata={"description": "The party of its own stations."})
 
 
 class Me(Schema):

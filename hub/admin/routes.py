@@ -111,6 +111,18 @@ class Routes:
             "POST", path, permission, {"answer": answer, "body": body, "status": status}
         )
 
+    def put(
+        self,
+        path: str,
+        *,
+        permission: str,
+        body: type[Schema],
+        answer: type[Schema],
+        query: type[Schema] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        options = {"body": body, "answer": answer, "query": query}
+        return self.add("PUT", path, permission, options)
+
     def patch(
         self, path: str, *, permission: str, body: type[Schema], answer: type[Schema]
     ) -> Callable[[Handler], Handler]:

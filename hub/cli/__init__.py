@@ -22,6 +22,7 @@ from hub.cli import (
     roles,
     serve,
     setbacks,
+    stations,
     tariff,
     tenants,
     users,
@@ -45,6 +46,7 @@ first steps:
   hub partner list                   who is there
   hub partner trace ID               every step of the handshakes with a partner
   hub feed status                    are the deliveries going out?
+  hub station add CP-1               let a charging station of your own connect
   hub demo                           watch a CPO and an eMSP roam, on a hub of its own
 
 environment:
@@ -71,6 +73,7 @@ GROUPS = (
     openapi,
     partners,
     agreements,
+    stations,
     objects,
     feed,
     setbacks,

@@ -1,13 +1,19 @@
 """``hub object``: what the hub keeps, and who has received it."""
 
 import json
+import sys
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from hub.cli import options
+from hub.cli.failures import Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import facts, lines, table, when, write_json
+from hub.cli.output import facts, lines, note, table, when, write_json
 
 MODULES = ("locations", "tariffs", "sessions", "cdrs", "tokens")
+# What operators write themselves.
+OWN = ("locations", "tariffs")
 
 
 def add(commands: Commands) -> None:
@@ -29,6 +35,28 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("module", choices=MODULES)
     parser.add_argument("ref", help="country code, party id and id, with slashes")
+
+    parser = options.command(
+        objects,
+        "put",
+        put,
+        "Create or replace a location or tariff of your own.",
+        more="The file holds one OCPI object, or a list of them. Owner and last_updated may be left"
+        " out. A location keeps the EVSEs of the stations that stand there.",
+    )
+    parser.add_argument("module", choices=OWN)
+    parser.add_argument("file", help="a file with JSON, - for standard input")
+    parser.add_argument(
+        "--ocpi-version",
+        metavar="V",
+        default="2.3.0",
+        help="the version it is written in: 2.3.0 or 2.2.1 (2.3.0)",
+    )
+
+    parser = options.command(objects, "delete", delete, "Delete a tariff of your own.")
+    parser.add_argument("module", choices=OWN)
+    parser.add_argument("id", help="its id, or country code, party id and id, with slashes")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def list_(arguments: Arguments) -> None:
@@ -73,3 +101,66 @@ def show(arguments: Arguments) -> None:
         [("FOR", "party"), ("ON", "partner"), ("STATE", "state"), ("WHY", "reason")],
         empty="It is meant for nobody who is connected.",
     )
+
+
+def put(arguments: Arguments) -> None:
+    connection = hub(arguments)
+    owner = own_party(arguments)
+    answers = []
+    for document in read(arguments.file):
+        parts = [document.get(name) or part for name, part in owner.items()]
+        where = "/".join(quote(str(part), safe="") for part in (*parts, document.get("id", "")))
+        answers.append(
+            connection.ask(
+                "PUT",
+                f"/objects/{arguments.module}/{where}",
+                query={"ocpi_version": arguments.ocpi_version},
+                body=document,
+            )
+        )
+    if arguments.json:
+        write_json({"items": answers})
+        return
+    table(answers, [("REF", "ref"), ("OUTCOME", "outcome")], empty="The file holds nothing.")
+
+
+def own_party(arguments: Arguments) -> dict[str, str]:
+    """The party of the tenant's own stations, as members of an object."""
+    tenant = hub(arguments).get("/me")["tenant"]
+    if not tenant["cpo_party"]:
+        raise Refused(
+            "This tenant has no party for stations of its own yet.",
+            code="no_party",
+            next_step=f"hub tenant change {tenant['id']} --cpo-party NL*OWN",
+        )
+    country_code, party_id = tenant["cpo_party"].split("*")
+    return {"country_code": country_code, "party_id": party_id}
+
+
+def read(name: str) -> list[dict[str, Any]]:
+    """The objects in a file, each with an id."""
+    try:
+        content = json.loads(sys.stdin.read() if name == "-" else Path(name).read_text())
+    except OSError as error:
+        raise Usage(f"{name} cannot be read: {error.strerror}.", field="file") from None
+    except ValueError as error:
+        raise Usage(f"{name} is not JSON: {error}.", field="file") from None
+    found = content if isinstance(content, list) else [content]
+    for document in found:
+        if not isinstance(document, dict) or not isinstance(document.get("id"), str):
+            raise Usage(
+                f"{name} must hold OCPI objects, each with an id.", field="file", allowed="JSON"
+            )
+    return found
+
+
+def delete(arguments: Arguments) -> None:
+    owner = own_party(arguments)
+    parts = arguments.id.split("/") if "/" in arguments.id else [*owner.values(), arguments.id]
+    options.confirm(arguments, f"Delete {arguments.module} {'/'.join(parts)}?")
+    where = "/".join(quote(part, safe="") for part in parts)
+    hub(arguments).delete(f"/objects/{arguments.module}/{where}")
+    if arguments.json:
+        write_json({"deleted": "/".join(parts)})
+    else:
+        note("Deleted.")

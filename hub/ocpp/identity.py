@@ -41,6 +41,9 @@ VERSIONS = {
     "OCPP_2_1": OCPPVersion.V21,
 }
 
+# The other way round: how the tables name a version.
+NAMES = {version: name for name, version in VERSIONS.items()}
+
 
 @dataclass(frozen=True)
 class Record:

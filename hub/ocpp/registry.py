@@ -105,6 +105,13 @@ class Registry:
         del self.stations[conversation.ref.id]
         return True
 
+    def hang_up(self, station_id: UUID) -> None:
+        """Close what is open of a station; it may connect anew at once."""
+        attached = self.stations.get(station_id, Attached())
+        attached.newcomers.clear()
+        for conversation in list(attached.conversations):
+            self.run(conversation.link.leave(1000))
+
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self.checks.add(task)

@@ -3,6 +3,9 @@
 The call is a row; a notification tells the process that holds the socket. That process marks the
 row SENT before it sends, so that a call is never sent twice, whatever crashes when. Whoever asked
 waits for the row to be finished; one that nobody has taken up in time was for nobody: OFFLINE.
+
+Another notification tells all processes to close the sockets of a station: what they were opened
+with does not hold any more.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from hub.roaming.ports import StationRef
 log = structlog.get_logger()
 
 CHANNEL = "hub_station_calls"
+HANG_UP = "hub_station_hang_up"
 RECONNECT = 1.0
 LOOK_AGAIN = 5.0
 
@@ -144,6 +148,7 @@ class Relay:
         connection.add_termination_listener(lambda *_: lost.set())
         try:
             await connection.add_listener(CHANNEL, self.hear)
+            await connection.add_listener(HANG_UP, self.hear_hang_up)
             self.ready.set()
             await lost.wait()
         finally:
@@ -157,6 +162,9 @@ class Relay:
             self.wire.spawn(self.take_up(UUID(tenant), UUID(call), asker))
         elif process == self.wire.process and (event := self.waiting.get(UUID(call))):
             event.set()
+
+    def hear_hang_up(self, connection: Any, pid: int, channel: str, told: Any) -> None:
+        self.wire.registry.hang_up(UUID(str(told)))
 
     async def take_up(self, tenant_id: UUID, call_id: UUID, asker: str) -> None:
         """Send a call that somebody wants sent. It is marked first: never twice."""
@@ -176,6 +184,13 @@ class Relay:
                 await notify(db, asker, tenant_id, call_id, "-")
         if asker == self.wire.process and (event := self.waiting.get(call_id)):
             event.set()
+
+
+async def hang_up(db: AsyncSession, station: StationRef) -> None:
+    """Close the station's sockets, wherever they are, once the transaction is committed."""
+    await db.execute(
+        text("SELECT pg_notify(:channel, :told)"), {"channel": HANG_UP, "told": str(station.id)}
+    )
 
 
 async def notify(

@@ -1,0 +1,128 @@
+"""Where stations of our own stand, and which of their EVSEs OCPI sees.
+
+A station stands at one location of the tenant's own CPO party. An EVSE is published when the
+operator says so and has described its connectors; what merely turned up on the wire stays pending.
+OCPI cannot take an EVSE back, only say that it is REMOVED.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.errors import InvalidRequest
+from hub.models.objects import Location, Tariff
+from hub.models.ocpp import StationEVSE
+from hub.models.stations import ChargingStation
+from hub.models.tenants import Tenant
+from hub.models.values import Party
+from hub.roaming import own_evses, own_objects, projection
+from hub.roaming.merging import MEMBER_OF_TIME
+from hub.roaming.modules import LOCATIONS
+from hub.roaming.objects import Stored, Write
+from hub.roaming.ports import StationRef
+
+REMOVED = "REMOVED"
+
+
+async def own_party(db: AsyncSession) -> Party:
+    """The CPO party of the tenant's own stations; InvalidRequest while it has none."""
+    tenant = (await db.scalars(select(Tenant))).one()
+    if tenant.cpo_country_code is None or tenant.cpo_party_id is None:
+        raise InvalidRequest(
+            "This tenant has no party for stations of its own yet: give it one, other than the"
+            f" hub's: hub tenant change {tenant.id} --cpo-party NL*OWN"
+        )
+    return Party(tenant.cpo_country_code, tenant.cpo_party_id)
+
+
+async def own_location(db: AsyncSession, location_id: str) -> Location:
+    """One of the own party's locations; InvalidRequest for any other."""
+    owner = await own_party(db)
+    found = await db.scalar(
+        select(Location).where(
+            Location.country_code == owner.country_code,
+            Location.party_id == owner.party_id,
+            Location.object_key == location_id.upper(),
+            Location.deleted_at.is_(None),
+        )
+    )
+    if found is None:
+        raise unknown("location_id", f"{owner} has no location {location_id!r}.")
+    return found
+
+
+async def own_tariff(db: AsyncSession, tariff_id: str) -> Tariff:
+    owner = await own_party(db)
+    found = await db.scalar(
+        select(Tariff).where(
+            Tariff.country_code == owner.country_code,
+            Tariff.party_id == owner.party_id,
+            Tariff.object_key == tariff_id.upper(),
+            Tariff.deleted_at.is_(None),
+        )
+    )
+    if found is None:
+        raise unknown("tariff_id", f"{owner} has no tariff {tariff_id!r}.")
+    return found
+
+
+def unknown(field: str, rule: str) -> InvalidRequest:
+    return InvalidRequest(f"{field}: {rule}", data={"errors": [{"field": field, "rule": rule}]})
+
+
+async def move(db: AsyncSession, ref: StationRef, location: Location) -> list[Stored]:
+    """Take a station and all its EVSEs to a location. At another place an EVSE is another one."""
+    station = await db.get_one(ChargingStation, (ref.tenant_id, ref.id))
+    if station.location_id == location.id:
+        return []
+    moved = []
+    if station.location_id is not None:
+        published = [evse for evse in (await own_evses.view(db, ref)).evses if evse.published]
+        moved = await told_removed(db, ref, published)
+        for evse in published:
+            evse.evse_uid = str(uuid4())
+    station.location_id = location.id
+    await db.flush()
+    return moved
+
+
+async def withdraw(db: AsyncSession, ref: StationRef, evse: StationEVSE) -> list[Stored]:
+    """Publish an EVSE no longer."""
+    if not evse.published:
+        return []
+    moved = await told_removed(db, ref, [evse])
+    evse.published = False
+    await db.flush()
+    return moved
+
+
+async def withdraw_all(db: AsyncSession, ref: StationRef) -> list[Stored]:
+    moved = []
+    for evse in (await own_evses.view(db, ref)).evses:
+        moved += await withdraw(db, ref, evse)
+    return moved
+
+
+async def told_removed(
+    db: AsyncSession, ref: StationRef, evses: Iterable[StationEVSE]
+) -> list[Stored]:
+    seen_as = await own_evses.view(db, ref)
+    if seen_as.location_id is None or seen_as.owner is None:
+        return []
+    at = projection.instant(datetime.now(UTC))
+    writes = [
+        Write(
+            LOCATIONS,
+            "PATCH",
+            seen_as.owner,
+            seen_as.location_id,
+            {"status": REMOVED, MEMBER_OF_TIME: at},
+            evse_uid=evse.evse_uid,
+        )
+        for evse in evses
+        if await own_evses.evse_document(db, evse.evse_uid) is not None
+    ]
+    return await own_objects.apply(db, writes)
