@@ -21,14 +21,14 @@ def name(operation):
 
 def somewhere(operation, **known):
     """The path with something in its variables that does not exist, unless it is known."""
-    values = {"module": "locations", "country_code": "NL", "party_id": "ONE"} | known
+    values = {"module": "tariffs", "number": "1", "country_code": "NL", "party_id": "ONE"} | known
     return re.sub(
         r"{(\w+)[^}]*}", lambda found: values.get(found[1]) or str(uuid4()), operation.path
     )
 
 
 def body_of(operation):
-    return {"json": {}} if operation.method in {"POST", "PATCH"} else {}
+    return {"json": {}} if operation.method in {"POST", "PUT", "PATCH"} else {}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=name)
@@ -101,7 +101,9 @@ async def things(hub, cpo, operator, tenant):
     role = await operator.post("/roles", name="Readers", permissions=["partners.read"])
     key = await operator.post("/keys", name="Key", permissions=["partners.read"])
     agreement = await operator.post("/agreements", effect="BLOCK")
+    station = await operator.post("/stations", station_id="CP-1")
     return {
+        "stations": station.body["station"]["id"],
         "partners": cpo.id,
         "feed": cpo.id,
         "setbacks": str(setback.id),
