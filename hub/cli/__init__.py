@@ -9,6 +9,7 @@ from hub import __version__
 from hub.cli import (
     agreements,
     audit,
+    conformance,
     demo,
     feed,
     health,
@@ -48,11 +49,13 @@ first steps:
   hub feed status                    are the deliveries going out?
   hub station add CP-1               let a charging station of your own connect
   hub demo                           watch a CPO and an eMSP roam, on a hub of its own
+  hub conformance URL                does that platform keep to OCPI?
 
 environment:
   HUB_URL             the hub to speak to (http://127.0.0.1:8080)
   HUB_API_KEY         the key to show it; or HUB_API_KEY_FILE; else admin.key in the data directory
   HUB_DATA_DIR        where `hub serve` keeps its data (./hub-data)
+  OCPI_TOKEN          for `hub conformance`: a token of the platform to examine
   HUB_DATABASE_URL    PostgreSQL 15 or newer, instead of the embedded one
   NO_COLOR            no colours
   `hub serve --settings` lists everything the server reads.
@@ -86,6 +89,7 @@ GROUPS = (
     whoami,
     price,
     tariff,
+    conformance,
 )
 
 

@@ -33,6 +33,8 @@ CDR_DIMENSION_TYPE = closed(
     "RESERVATION_EXPIRES",
     "RESERVATION_OVERTIME",
 )
+# What a session may tell and a CDR may not (CDR-20).
+SESSION_ONLY = frozenset({"CURRENT", "ENERGY_EXPORT", "ENERGY_IMPORT", "POWER", "STATE_OF_CHARGE"})
 
 
 class CdrToken(Object):

@@ -1,0 +1,1 @@
+"""The rules, by subject. ``Read``: nothing is changed at the platform."""
