@@ -21,7 +21,9 @@ from hub.admin import (
     quarantine,
     roles,
     setbacks,
+    station_calls,
     station_passwords,
+    station_settings,
     stations,
     tenants,
     users,
@@ -61,6 +63,8 @@ RESOURCES: tuple[Routes, ...] = (
     stations.routes,
     station_passwords.routes,
     evses.routes,
+    station_settings.routes,
+    station_calls.routes,
     audit.routes,
 )
 

@@ -105,11 +105,11 @@ class Routes:
         permission: str,
         answer: type[Schema] | None = None,
         body: type[Schema] | None = None,
+        query: type[Schema] | None = None,
         status: int = 200,
     ) -> Callable[[Handler], Handler]:
-        return self.add(
-            "POST", path, permission, {"answer": answer, "body": body, "status": status}
-        )
+        options = {"answer": answer, "body": body, "query": query, "status": status}
+        return self.add("POST", path, permission, options)
 
     def put(
         self,

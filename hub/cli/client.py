@@ -104,9 +104,10 @@ class Hub:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        patience: float = TIMEOUT[1],
     ) -> Any:
-        """One request; None where there is nothing to answer."""
-        answer = self.send(method, f"/admin/v1{path}", query=query, body=body)
+        """One request; None where there is nothing to answer. ``patience`` is in seconds."""
+        answer = self.send(method, f"/admin/v1{path}", query=query, body=body, patience=patience)
         if answer.ok and not answer.is_redirect:
             return answer.json() if answer.content else None
         raise failure(answer)
@@ -118,6 +119,7 @@ class Hub:
         *,
         query: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
+        patience: float = TIMEOUT[1],
     ) -> requests.Response:
         params = {name: spell(value) for name, value in (query or {}).items() if value is not None}
         try:
@@ -126,7 +128,7 @@ class Hub:
                 f"{self.url}{path}",
                 params=params,
                 json=body,
-                timeout=TIMEOUT,
+                timeout=(TIMEOUT[0], patience),
                 # The key is for this server and no other.
                 allow_redirects=False,
             )

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from hub.cli import evses, options
+from hub.cli import evses, options, station_calls
 from hub.cli.naming_stations import named, path
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
 from hub.cli.output import facts, note, table, when, write_json
@@ -77,6 +77,7 @@ def add(commands: Commands) -> None:
     named(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
     evses.add(stations)
+    station_calls.add(stations)
 
 
 def record(parser: ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
@@ -139,6 +139,10 @@ async def take_back(db: AsyncSession, call_id: UUID) -> None:
         .where(StationCall.id == call_id, StationCall.state == "WAITING")
         .values(state="OFFLINE", finished_at=datetime.now(UTC), sealed=None)
     )
+
+
+async def forget(db: AsyncSession, call_id: UUID) -> None:
+    await db.execute(delete(StationCall).where(StationCall.id == call_id))
 
 
 async def give_up_overdue(db: AsyncSession) -> None:

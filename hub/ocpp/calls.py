@@ -15,6 +15,7 @@ from hub.ocpp import messages
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion, Payload
 from hub.ocpp.link import CALL_DEADLINE
+from hub.ocpp.relay import Note
 from hub.ocpp.stations import Stations
 from hub.roaming.ports import StationRef
 
@@ -73,15 +74,17 @@ async def begin(
     payload: Payload,
     *,
     timeout: float = CALL_DEADLINE,  # noqa: ASYNC109
+    note: Note | None = None,
 ) -> UUID:
     """Check and keep one CALL and have it sent; returns its id in ``station_calls``.
 
     ``timeout`` is how many seconds the station has to answer. A station that is not connected gets
-    a row as well, which is OFFLINE from the beginning. Raises ``CallRefused`` as ``check`` does.
+    a row as well, which is OFFLINE from the beginning. ``note`` writes down who asked, in the same
+    transaction. Raises ``CallRefused`` as ``check`` does.
     """
     check(await stations.version(station), action, payload)
     deadline = min(max(timeout, 1.0), LONGEST_WAIT)
-    return await stations.relay.place(station, action, payload, timeout=deadline)
+    return await stations.relay.place(station, action, payload, timeout=deadline, note=note)
 
 
 async def outcome(stations: Stations, station: StationRef, call_id: UUID) -> Answered:

@@ -4,6 +4,7 @@ The names and looks that ``hub.masking`` knows, and what only OCPP has: settings
 value of another member.
 """
 
+import re
 from typing import Any
 
 from hub import codec
@@ -50,9 +51,30 @@ def redact_frame(text: str) -> str:
     try:
         frame = codec.read(text)
     except codec.BadJSON:
-        return mask_text(text)
+        return redact_text(text)
     if not isinstance(frame, list):
-        return mask_text(text)
+        return redact_text(text)
     return codec.write_text(
         [redact(member) if isinstance(member, dict) else mask("frame", member) for member in frame]
     )
+
+
+# A member with a text, perhaps cut off: of a frame that is broken, or too long to be kept whole.
+MEMBER = re.compile(r'"(\w{1,64})"(\s*:\s*)"((?:[^"\\]|\\.)*)("?)')
+SETTING = re.compile("|".join(SECRET_SETTINGS), re.IGNORECASE)
+
+
+def redact_text(text: str) -> str:
+    """A frame that cannot be read as one: by the names of its members, the best that can be done.
+
+    Where a secret setting is named, nothing of the payload is shown: its value may stand anywhere.
+    """
+    if SETTING.search(text):
+        return mask_text(text.partition("{")[0]) + HIDDEN
+    return mask_text(MEMBER.sub(redact_member, text))
+
+
+def redact_member(found: re.Match[str]) -> str:
+    name, colon, value, end = found.groups()
+    shown = HIDDEN if name in SECRET_MEMBERS else mask(name, value)
+    return f'"{name}"{colon}"{shown}{end}'

@@ -62,6 +62,7 @@ class Registry:
     def __init__(self) -> None:
         self.stations: dict[UUID, Attached] = {}
         self.frames: deque[Traced] = deque(maxlen=FRAMES_KEPT)
+        self.traced_at = 0.0
         self.closing = False
         self.checks: set[asyncio.Task[None]] = set()
 
@@ -128,7 +129,9 @@ class Registry:
         await asyncio.gather(*(link.leave() for link in links), return_exceptions=True)
 
     def trace(self, station_id: UUID, direction: str, text: str) -> None:
-        self.frames.append(Traced(time.time(), station_id, direction, text[:LONGEST_FRAME_KEPT]))
+        # No two frames at the same instant: whoever reads on says from where.
+        self.traced_at = max(time.time(), self.traced_at + 1e-6)
+        self.frames.append(Traced(self.traced_at, station_id, direction, text[:LONGEST_FRAME_KEPT]))
 
     def versions(self) -> dict[OCPPVersion, int]:
         counts: dict[OCPPVersion, int] = {}

@@ -9,6 +9,7 @@ with does not hold any more.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.ocpp import call_rows
+from hub.ocpp import call_rows, frame_log
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
@@ -32,6 +33,11 @@ CHANNEL = "hub_station_calls"
 HANG_UP = "hub_station_hang_up"
 RECONNECT = 1.0
 LOOK_AGAIN = 5.0
+FRAMES_WITHIN = 5.0
+
+
+# Told of the row of a call that was just kept.
+Note = Callable[[AsyncSession, UUID], Awaitable[None]]
 
 
 class Relay:
@@ -76,8 +82,12 @@ class Relay:
         payload: Payload,
         *,
         timeout: float,  # noqa: ASYNC109
+        note: Note | None = None,
     ) -> UUID:
-        """Keep a CALL as a row and have it sent; it goes on without whoever asked for it."""
+        """Keep a CALL as a row and have it sent; it goes on without whoever asked for it.
+
+        ``note`` writes down who asked for it, in the same transaction.
+        """
         here = self.wire.registry.get(station.id) is not None
         async with self.wire.database.transaction(station.tenant_id) as db:
             process = await call_rows.process_of(db, station)
@@ -94,6 +104,8 @@ class Relay:
                 seconds=timeout,
                 reachable=process is not None,
             )
+            if note is not None:
+                await note(db, call_id)
             if process is not None and not here:
                 await notify(db, process, station.tenant_id, call_id, self.wire.process)
         if here:
@@ -131,6 +143,25 @@ class Relay:
                         await event.wait()
         finally:
             self.waiting.pop(call_id, None)
+
+    async def frames(self, station: StationRef, *, after: float, limit: int) -> list[Payload]:
+        """The last frames of a station, redacted, from the process that holds its socket.
+
+        Those of a station that is away are where it was last, if that is this process.
+        """
+        if self.wire.registry.get(station.id) is None and await self.held_elsewhere(station):
+            asked = {"after": after, "limit": limit}
+            call_id = await self.place(station, frame_log.READ, asked, timeout=FRAMES_WITHIN)
+            answered = await self.wait(station, call_id)
+            async with self.wire.database.transaction(station.tenant_id) as db:
+                await call_rows.forget(db, call_id)
+            found: list[Payload] = (answered.payload or {}).get("frames", [])
+            return found
+        return frame_log.frames(self.wire.registry, station.id, after=after, limit=limit)
+
+    async def held_elsewhere(self, station: StationRef) -> bool:
+        async with self.wire.database.transaction(station.tenant_id) as db:
+            return await call_rows.process_of(db, station) not in {None, self.wire.process}
 
     async def listen(self) -> None:
         """Hear of calls for our stations, and of answers to calls of ours; for ever."""
@@ -173,7 +204,9 @@ class Relay:
         if taken is None:
             return
         conversation = self.wire.registry.get(taken.station_id)
-        if conversation is None:
+        if taken.action == frame_log.READ:
+            answered = Answered("ANSWERED", frame_log.here(self.wire.registry, taken))
+        elif conversation is None:
             answered = Answered("OFFLINE")
         else:
             left = (taken.deadline_at - datetime.now(UTC)).total_seconds()

@@ -136,6 +136,7 @@ async def test_the_things_of_another_tenant_do_not_exist(
 def valid_body(operation):
     bodies = {
         "/partners/{id}/join": {"versions_url": "http://127.0.0.1:1/versions", "token": "a"},
+        "/stations/{id}/calls": {"action": "ClearCache"},
     }
     return bodies.get(operation.path, {}) if operation.body else None
 

@@ -93,3 +93,62 @@ async def test_what_is_wrong_is_told_with_an_exit_code(command, tmp_path):
         ended = await command(*arguments)
         assert (ended.code, ended.out) == (code, ""), arguments
         assert ended.err
+
+
+async def test_asking_a_station_something(command, hub):
+    made = await station_of(command)
+    async with connected(hub, made, "1.6") as client:
+        await client.boot()
+        sent = await command(
+            "station", "call", "CP-1", "TriggerMessage", '{"requestedMessage": "Heartbeat"}'
+        )
+        unlocked = await command("station", "unlock", "CP-1", "1")
+        triggered = await command("station", "trigger", "CP-1", "StatusNotification", "--evse", "1")
+        changed = await command("station", "configuration", "CP-1", "HeartbeatInterval", "60")
+        unable = await command("station", "availability", "CP-1", "inoperative")
+        kept = await command("station", "configuration", "CP-1")
+        asked = list(client.asked)
+        listed = await command("station", "calls", "CP-1")
+        log = await command("station", "log", "CP-1")
+        as_json = await command("station", "log", "CP-1", "--json", "--limit", "3")
+    away = await command("station", "reset", "CP-1")
+    away_json = await command("station", "reset", "CP-1", "--json")
+
+    assert json.loads(sent.out) == {"status": "Accepted"}
+    assert (unlocked.code, '"Unlocked"' in unlocked.out) == (0, True)
+    assert ("UnlockConnector", {"connector_id": 1}) in asked
+    assert triggered.code == changed.code == kept.code == 0
+    assert ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"}) in asked
+    # This client has never heard of it: an error of the station is exit code 1.
+    assert (unable.code, "Not" in unable.err) == (1, True)
+    assert "UnlockConnector" in listed.out
+    assert "→  CALL        UnlockConnector" in log.out
+    assert "←  CALLRESULT  UnlockConnector" in log.out
+    assert len(as_json.json["items"]) == 3
+    assert (away.code, "not connected" in away.err) == (4, True)
+    assert (away_json.code, away_json.json["state"]) == (4, "OFFLINE")
+
+
+async def station_of(command, *options):
+    added = (await command("station", "add", "CP-1", "--json", *options)).json
+    return added["station"] | {"password": added["password"]}
+
+
+async def test_the_same_wishes_in_the_words_of_ocpp_2(command, hub):
+    made = await station_of(command)
+    async with connected(hub, made, "2.0.1") as client:
+        await client.boot()
+        unlocked = await command("station", "unlock", "CP-1", "2", "--connector", "3")
+        await command("station", "trigger", "CP-1", "StatusNotification", "--evse", "2")
+        changed = await command(
+            "station", "configuration", "CP-1", "SampledDataCtrlr.TxUpdatedInterval", "30"
+        )
+        wrong = await command("station", "configuration", "CP-1", "HeartbeatInterval")
+        asked = list(client.asked)
+
+    assert unlocked.code == changed.code == 0
+    assert ("UnlockConnector", {"evse_id": 2, "connector_id": 3}) in asked
+    status = {"requested_message": "StatusNotification", "evse": {"id": 2, "connector_id": 1}}
+    assert ("TriggerMessage", status) in asked
+    assert [one for one in asked if one[0] == "SetVariables"][-1][1][0]["attribute_value"] == "30"
+    assert (wrong.code, "Component.Variable" in wrong.err) == (2, True)

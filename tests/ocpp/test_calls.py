@@ -77,6 +77,7 @@ async def test_a_call_in_ocpp_s_own_words_reaches_the_station(csms, able):
 async def test_from_another_process_as_well(csms):
     made = await csms.add_station("OCPP_2_1")
     async with another_process(csms) as far, csms.connect(made, "2.0.1") as station:
+        await station.boot()
         # The record says 2.1, the connection speaks 2.0.1: what counts is the connection.
         assert await far.version(made.ref) is OCPPVersion.V201
         report = {"requestId": 7, "reportBase": "FullInventory"}
