@@ -28,6 +28,7 @@ from hub.models.partners import HandshakeTrace, Partner
 from hub.models.values import SHUT_OUT, AuditAction, PartnerStatus, Role
 from hub.ocpi import handshake
 from hub.ocpi.operations import MODULE_NAMES
+from hub.ocpi.versions import VERSIONS
 from hub.roaming import invitations
 from hub.roaming.registration import Grant, lock
 
@@ -69,6 +70,15 @@ class Configuration(Input):
         },
     )
     token_form = fields.String(validate=validate.OneOf(("auto", "base64", "raw")))
+    beside = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+        metadata={
+            "description": "The partner of which this is one more registration, at one address: "
+            "OCPI 2.1.1 has one party in one role for each.",
+            "allowed": "the id of a partner",
+        },
+    )
     auto_sync_enabled = fields.Boolean()
     custom_settings = fields.Dict(keys=fields.String())
 
@@ -92,7 +102,14 @@ class InvitationAgain(Input):
     valid_days = fields.Integer(load_default=7, validate=validate.Range(1, 90))
 
 
-class JoiningAgain(Input):
+class VersionWanted(Input):
+    version = fields.String(
+        validate=validate.OneOf(list(VERSIONS)),
+        metadata={"description": "The OCPI version to speak; by default the newest both know."},
+    )
+
+
+class JoiningAgain(VersionWanted):
     versions_url = fields.String(
         required=True,
         validate=[validate.Regexp(ORIGIN + r"(/[^\s?#]*)?$"), validate.Length(max=500)],
@@ -249,7 +266,12 @@ async def register(request: web.Request, partner_id: UUID) -> dict[str, Any]:
     body = request[BODY]
     forget(request)
     await handshake.join(
-        parts(request), request[ACTOR].tenant_id, partner_id, body["versions_url"], body["token"]
+        parts(request),
+        request[ACTOR].tenant_id,
+        partner_id,
+        body["versions_url"],
+        body["token"],
+        version=body.get("version"),
     )
     request.config_dict[SENDER].wake(request[ACTOR].tenant_id)
     return await one(request, partner_id)
@@ -348,9 +370,14 @@ async def resume(request: web.Request) -> Any:
     return await one(request, partner_id)
 
 
-@routes.post("/partners/{id}/renew", permission="partners.execute", answer=PartnerShown)
+@routes.post(
+    "/partners/{id}/renew",
+    permission="partners.execute",
+    body=VersionWanted,
+    answer=PartnerShown,
+)
 async def renew(request: web.Request) -> Any:
-    """New tokens for both sides, and the newest version both know.
+    """New tokens for both sides, and the newest version both know or the one that is wanted.
 
     Old and new tokens overlap until the new ones are used; when the other side refuses, everything
     stays as it was.
@@ -358,7 +385,12 @@ async def renew(request: web.Request) -> Any:
     partner_id = path_id(request)
     async with transaction(request) as db:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
-    await handshake.renew(parts(request), request[ACTOR].tenant_id, partner_id)
+    await handshake.renew(
+        parts(request),
+        request[ACTOR].tenant_id,
+        partner_id,
+        version=request[BODY].get("version"),
+    )
     return await one(request, partner_id)
 
 

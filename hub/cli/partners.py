@@ -23,6 +23,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("name", help="what you call the platform; with --again its id")
     roles(parser)
+    beside(parser)
     parser.add_argument("--days", type=options.positive, default=7, help="valid for (7)")
     parser.add_argument("--again", action="store_true", help="a new token for a known partner")
 
@@ -37,6 +38,8 @@ def add(commands: Commands) -> None:
     parser.add_argument("name", help="what you call the platform; with --again its id")
     parser.add_argument("versions_url", help="theirs, such as https://ocpi.example.com/versions")
     roles(parser)
+    beside(parser)
+    version(parser)
     parser.add_argument("--token-file", metavar="FILE", help="their token A; - for standard input")
     parser.add_argument("--again", action="store_true", help="try a known partner again")
 
@@ -56,6 +59,8 @@ def add(commands: Commands) -> None:
         parser.add_argument("id", help="of the partner, or the beginning of its name")
         if name == "suspend":
             parser.add_argument("--reason", help="for the audit log")
+        if name == "renew":
+            version(parser)
         if name == "trace":
             parser.add_argument("--all", action="store_true", help="not only the latest handshake")
         if name == "leave":
@@ -64,6 +69,26 @@ def add(commands: Commands) -> None:
 
 def roles(parser: Any) -> None:
     parser.add_argument("--role", metavar="PARTY:ROLE", action="append", default=[], help=ROLE)
+
+
+def beside(parser: Any) -> None:
+    parser.add_argument(
+        "--beside",
+        metavar="PARTNER",
+        help="one more registration of this platform: 2.1.1 has one party and role in each",
+    )
+
+
+def version(parser: Any) -> None:
+    parser.add_argument("--version", help="of OCPI, such as 2.1.1; else the newest both know")
+
+
+def introduced(arguments: Arguments) -> dict[str, Any]:
+    """What a new partner is, as the admin API wants it."""
+    body: dict[str, Any] = {"name": arguments.name, "roles": read_roles(arguments)}
+    if arguments.beside:
+        body["configuration"] = {"beside": find(arguments, arguments.beside)}
+    return body
 
 
 def read_roles(arguments: Arguments) -> list[dict[str, str]]:
@@ -86,9 +111,9 @@ def read_roles(arguments: Arguments) -> list[dict[str, str]]:
     return granted
 
 
-def find(arguments: Arguments) -> str:
+def find(arguments: Arguments, name: str | None = None) -> str:
     """The partner's id; its name will do where only one begins so."""
-    wanted: str = arguments.id
+    wanted: str = arguments.id if name is None else name
     if len(wanted) == 36 and wanted.count("-") == 4:  # noqa: PLR2004 - how UUIDs are written
         return wanted
     named = [
@@ -114,14 +139,8 @@ def invite(arguments: Arguments) -> None:
             f"/partners/{find(arguments)}/invite", {"valid_days": arguments.days}
         )
     else:
-        made = hub(arguments).post(
-            "/partners/invite",
-            {
-                "name": arguments.name,
-                "roles": read_roles(arguments),
-                "valid_days": arguments.days,
-            },
-        )
+        body = introduced(arguments) | {"valid_days": arguments.days}
+        made = hub(arguments).post("/partners/invite", body)
     if arguments.json:
         write_json(made)
         return
@@ -139,16 +158,17 @@ def invite(arguments: Arguments) -> None:
 
 
 def join(arguments: Arguments) -> None:
-    body = {
+    token = read_secret(arguments.token_file, prompt="Their token A", option="--token-file")
+    body = given(version=arguments.version) | {
         "versions_url": arguments.versions_url,
-        "token": read_secret(arguments.token_file, prompt="Their token A", option="--token-file"),
+        "token": token,
     }
     if arguments.again:
         arguments.id = arguments.name
         path = f"/partners/{find(arguments)}/join"
     else:
         path = "/partners/join"
-        body |= {"name": arguments.name, "roles": read_roles(arguments)}
+        body |= introduced(arguments)
     if not arguments.json:
         note(f"Registering at {arguments.versions_url} …")
     answer(arguments, hub(arguments).post(path, body))
@@ -190,7 +210,8 @@ def resume(arguments: Arguments) -> None:
 
 
 def renew(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).post(f"/partners/{find(arguments)}/renew"))
+    body = given(version=arguments.version)
+    answer(arguments, hub(arguments).post(f"/partners/{find(arguments)}/renew", body))
 
 
 def leave(arguments: Arguments) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
 from hub.keys import DIRECTORY, LIMITS, METRICS
-from hub.ocpi import custom, forward, parties
+from hub.ocpi import custom, forward, parties, peers
 from hub.ocpi.endpoints import cdrs, credentials, locations, objects, sessions, tokens, versions
 from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operations import OPERATIONS, Operation
@@ -68,11 +68,17 @@ def make_api() -> web.Application:
         if isinstance(route, web.RouteDef)
     ]
     served += [(one.method, route_path(one), ENDPOINTS[one.endpoint]) for one in OPERATIONS]
+    served.append(("*", peers.PATH, serve_peer))
     # Last: what is served otherwise is none of these.
     served += [(method, custom.ROUTE, custom.refuse_unaddressed) for method in custom.METHODS]
     for method, path, handler in served:
         api.router.add_route(method, path, handler, expect_handler=expect)
     return api
+
+
+async def serve_peer(request: web.Request) -> web.StreamResponse:
+    """What ``peers`` found the URL to mean."""
+    return await ENDPOINTS[request[OPERATION].endpoint](request)
 
 
 async def expect(request: web.Request) -> None:
@@ -113,7 +119,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         response = await handler(request)
     except HubError as error:
         log.info("request refused", status_code=error.status_code, reason=str(error))
-        response = failure(error)
+        response = failure(error, request.get(VERSION))
     except web.HTTPException as error:
         response = failure(http_error(error))
     except Exception:
@@ -129,7 +135,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 def count(request: web.Request, response: web.StreamResponse, seconds: float) -> None:
     """For the metrics: what was asked, as the route says it, and what was answered."""
-    operation, partner = operation_of(request), request.get(PARTNER)
+    operation = request.get(OPERATION) or operation_of(request)
+    partner = request.get(PARTNER)
     interface = str(operation.interface) if operation else "none"
     request.config_dict[METRICS].answered(
         label_of(request, operation),
@@ -147,9 +154,7 @@ def label_of(request: web.Request, operation: Operation | None) -> str:
     """
     if operation is not None:
         return "custom" if operation.custom else operation.module
-    resource = request.match_info.route.resource
-    path = resource.canonical.removesuffix("{slash}") if resource else ""
-    return CONFIGURATION.get(path.removeprefix("/ocpi"), "other")
+    return CONFIGURATION.get(route_of(request).removesuffix("{slash}"), "other")
 
 
 def message_id(request: web.Request, header: str) -> str:
@@ -191,16 +196,16 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
     read_version(request)
     operation = operation_of(request)
-    if operation is None:
+    of_peer = route_of(request) == peers.CANONICAL
+    if operation is None and not of_peer:
         return await handler(request)
-    if partner.token_kind == "A":  # noqa: S105 - a kind of token
+    if partner.invited:
         raise Unauthorized("This token is for registering only: POST your credentials first.")
+    version = request[VERSION]
+    operation = operation or peers.operation_of(request)
+    if not operation.is_in(version.number) or version.peer_to_peer is not of_peer:
+        raise NotFound(f"OCPI {version.number} has no such request.")
     request[OPERATION] = operation
-    if operation.since > request[VERSION].number or operation.only not in {
-        None,
-        request[VERSION].number,
-    }:
-        raise NotFound(f"OCPI {request[VERSION].number} has no such request.")
     request[AUDIENCE] = await directory.audience(partner.tenant_id)
     if operation.custom:
         custom.check_agreed(request)
@@ -224,8 +229,10 @@ def read_version(request: web.Request) -> None:
 
 
 def operation_of(request: web.Request) -> Operation | None:
+    return BY_ROUTE.get((request.method, route_of(request))) or custom.operation_of(request)
+
+
+def route_of(request: web.Request) -> str:
+    """The path as the route has it, empty where there is none."""
     resource = request.match_info.route.resource
-    if resource is None:
-        return None
-    path = resource.canonical.removeprefix("/ocpi")
-    return BY_ROUTE.get((request.method, path)) or custom.operation_of(request)
+    return "" if resource is None else resource.canonical.removeprefix("/ocpi")

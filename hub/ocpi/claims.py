@@ -18,10 +18,10 @@ from hub.ocpi.directory import Directory
 from hub.ocpi.discovery import check_versions_url
 from hub.ocpi.outbound import origin
 from hub.ocpi.trace import Trace
-from hub.ocpi.versions.base import Version
-from hub.roaming.invitations import approved
+from hub.ocpi.versions.base import Known, Version
+from hub.roaming import invitations
 from hub.roaming.partners import Connection
-from hub.roaming.registration import Grant, spell
+from hub.roaming.registration import Grant, only_role, spell
 from hub.security import TOKEN_CHARACTERS
 from hub.settings import Settings
 
@@ -45,9 +45,17 @@ class Theirs:
         return replace(self, declared=granted)
 
 
-def read_credentials(version: Version, body: Any, *, own: Party) -> Theirs:
-    """Raises InvalidRequest, which names the field."""
-    document = version.read("Credentials", body)
+def read_credentials(
+    version: Version, body: Any, *, own: Party, approved: frozenset[Grant]
+) -> Theirs:
+    """Raises InvalidRequest, which names the field. What is ``approved`` tells the role of a party
+    where the version does not.
+    """
+    role = None
+    if version.peer_to_peer:
+        version.check("Credentials", body)
+        role = only_role(approved, Party.of(body["country_code"], body["party_id"]))
+    document = version.read("Credentials", body, known=Known(role=role))
     if not TOKEN_CHARACTERS.fullmatch(document["token"]):
         raise InvalidRequest("token: must be 1 to 64 printable ASCII characters without blanks.")
     declared: dict[Grant, dict[str, Any] | None] = {}
@@ -95,7 +103,7 @@ async def judge_roles(
 ) -> tuple[frozenset[Grant], frozenset[Grant]]:
     """The roles that are approved, and the declared ones that are not, which are put on record."""
     async with database.transaction(partner.tenant_id) as db:
-        allowed = await approved(db, partner.id)
+        allowed = await invitations.approved(db, partner.id)
         excess = frozenset(declared) - allowed
         if excess:
             claim = f"The platform claims {listing(excess)}, which is not approved for it"
@@ -121,11 +129,13 @@ def listing(grants: frozenset[Grant]) -> str:
 async def vouched_origins(
     directory: Directory, settings: Settings, trace: Trace, partner: Connection, versions_url: str
 ) -> frozenset[str]:
-    """Where a platform with this versions URL may be called. Addresses of others are refused."""
+    """Where a platform with this versions URL may be called. Addresses of others are refused,
+    unless the operator said that both are registrations of one platform.
+    """
     place = check_versions_url(versions_url, settings.public_url)
     allowed = partner.settings.allowed_origins
     for other in await directory.connections(partner.tenant_id):
-        taken = other.id != partner.id and other.registered and other.versions_url
+        taken = other.registered and not other.is_beside(partner) and other.versions_url
         if taken and origin(taken) == place and place not in allowed:
             trace.note("origins", f"{place} is where {other.name} is; the operator can allow it")
             raise InvalidRequest(f"url: the operator of the hub must allow {place} first.")

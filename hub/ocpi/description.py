@@ -6,10 +6,14 @@ import re
 from typing import Any
 
 from hub import __version__
+from hub.models.values import Role
 from hub.ocpi.api import ENDPOINTS
 from hub.ocpi.endpoints import credentials, versions
-from hub.ocpi.operations import OPERATIONS, Operation
+from hub.ocpi.operations import OPERATIONS, Operation, endpoint_path
 from hub.ocpi.schemas import compiled
+from hub.ocpi.versions import VERSIONS
+from hub.ocpi.versions.base import Version
+from hub.ocpi.versions.ownership_2_1_1 import interface_of, opposite
 
 JSON = dict[str, Any]
 
@@ -52,30 +56,42 @@ ENVELOPE: JSON = {
         "timestamp": {"type": "string", "format": "date-time"},
     },
 }
+WRITTEN = {
+    "base64": "`Token `, then the credentials token in base64.",
+    "raw": "`Token `, then the credentials token as it is.",
+}
 NOT_DONE = "Not done; the status code and message say why."
 CREATED_BY = {"PUT", "POST"}
 
 
+ABOUT_PEERS = """\
+OCPI {number} as this hub serves it, made from the rows that serve it. A partner registers at
+`/{number}/credentials` with the token A it was given, as one party in one role; everything else
+needs the token it got there.
+
+Which of the requests a partner can make follows from its role; each says who makes it. Every
+request is served from what the hub keeps, or goes to whom it concerns.
+"""
+
+
 def describe_ocpi(number: str) -> JSON:
-    operations = [
-        operation
-        for operation in OPERATIONS
-        if operation.since <= number and operation.only in {None, number}
-    ]
+    version = VERSIONS[number]
+    operations = [operation for operation in OPERATIONS if operation.is_in(number)]
     schemas = compiled.components(number)
     schemas["Envelope"] = ENVELOPE
     for kind in {operation.body: None for operation in operations if operation.partial}:
         assert kind is not None
-        schemas[f"{kind}Patch"] = patch_of(schemas[kind])
+        schemas[f"{kind}Patch"] = patch_of(schemas[kind], version.schema(kind).in_every_patch)
     paths: dict[str, JSON] = {}
-    for path, method, described in [*configuration(number), *functional(operations, number)]:
-        paths.setdefault(path, {})[method] = described
+    for path, method, described in [*configuration(number), *functional(operations, version)]:
+        add(paths, path, method, described)
+    about = ABOUT_PEERS if version.peer_to_peer else ABOUT
     return {
         "openapi": "3.1.0",
         "info": {
             "title": f"Roaming hub: OCPI {number}",
             "version": __version__,
-            "description": ABOUT.format(number=number),
+            "description": about.format(number=number),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/ocpi"}],
@@ -88,12 +104,44 @@ def describe_ocpi(number: str) -> JSON:
                     "type": "apiKey",
                     "in": "header",
                     "name": "Authorization",
-                    "description": "`Token `, then the credentials token in base64.",
+                    "description": WRITTEN[version.token_form],
                 }
             },
-            "parameters": {name: header(name, about) for name, about in HEADERS.items()},
+            "parameters": {name: header(name, HEADERS[name]) for name in headers(version)},
             "schemas": schemas,
         },
+    }
+
+
+def headers(version: Version) -> list[str]:
+    return [name for name in HEADERS if not (version.peer_to_peer and name.startswith("OCPI"))]
+
+
+def add(paths: dict[str, JSON], path: str, method: str, described: JSON) -> None:
+    """Where a URL means different things to callers in different roles, it is told once for all."""
+    shape = re.sub(r"{\w+}", "{}", path)
+    known = next((one for one in paths if re.sub(r"{\w+}", "{}", one) == shape), path)
+    there = paths.setdefault(known, {})
+    if known != path:
+        described["parameters"] = [
+            *path_parameters(known),
+            *(one for one in described["parameters"] if one.get("in") != "path"),
+        ]
+    there[method] = either(there[method], described) if method in there else described
+
+
+def either(one: JSON, other: JSON) -> JSON:
+    """One request that is made by two roles and answered with different things."""
+    data = [
+        operation["responses"]["200"]["content"]["application/json"]["schema"]
+        for operation in (one, other)
+    ]
+    content = {"application/json": {"schema": {"anyOf": data}}}
+    about = "\n\n".join(f"{each['summary']}. {each['description']}" for each in (one, other))
+    answered = one["responses"]["200"] | {"content": content}
+    return one | {
+        "description": about,
+        "responses": one["responses"] | {"200": answered},
     }
 
 
@@ -101,10 +149,10 @@ def tags(operations: list[Operation]) -> list[str]:
     return ["versions", "credentials", *dict.fromkeys(one.module for one in operations)]
 
 
-def patch_of(schema: JSON) -> JSON:
-    """The same with nothing required but the time of the change."""
+def patch_of(schema: JSON, required: tuple[str, ...]) -> JSON:
+    """The same with nothing required but the time of the change, if even that."""
     partial = copy.deepcopy(schema)
-    partial["required"] = ["last_updated"]
+    partial["required"] = list(required)
     partial["description"] = "The members that change, and when."
     return partial
 
@@ -113,18 +161,18 @@ def header(name: str, about: str) -> JSON:
     return {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
 
 
-def functional(operations: list[Operation], number: str) -> list[tuple[str, str, JSON]]:
+def functional(operations: list[Operation], version: Version) -> list[tuple[str, str, JSON]]:
     return [
         (
-            f"/{number}/{operation.interface.lower()}/{operation.module}{operation.path}",
+            f"/{endpoint_path(version, operation.interface, operation.module)}{operation.path}",
             operation.method.lower(),
-            describe(operation),
+            describe(operation, version),
         )
         for operation in operations
     ]
 
 
-def describe(operation: Operation) -> JSON:
+def describe(operation: Operation, version: Version) -> JSON:
     described = operation_of(
         operation.module,
         f"{operation.method}_{operation.interface}_{operation.module}{operation.path}",
@@ -133,8 +181,12 @@ def describe(operation: Operation) -> JSON:
     described["parameters"] = [
         *path_parameters(operation.path),
         *({"name": n, "in": "query", "schema": s} for n, s in query_of(operation).items()),
-        *({"$ref": f"#/components/parameters/{name}"} for name in HEADERS),
+        *({"$ref": f"#/components/parameters/{name}"} for name in headers(version)),
     ]
+    if version.peer_to_peer:
+        of_cpo = interface_of(operation.module, Role.CPO) is opposite(operation.interface)
+        caller = "For CPOs." if of_cpo else "For eMSPs."
+        described["description"] = f"{caller} {described.get('description', '')}".strip()
     if operation.body:
         kind = f"{operation.body}Patch" if operation.partial else operation.body
         described["requestBody"] = body_of(reference(kind), required=not operation.body_optional)

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from hub import codec
 from hub.errors import InvalidRequest, MissingEndpoints, UnsupportedVersion, UnusableClient
-from hub.models.values import InterfaceRole
+from hub.models.values import InterfaceRole, Role
 from hub.ocpi.client import Answer, Client, Refused, Unreachable
 from hub.ocpi.outbound import origin
 from hub.ocpi.trace import Trace
 from hub.ocpi.versions import VERSIONS
-from hub.ocpi.versions.base import Version
+from hub.ocpi.versions.base import Known, Version
 from hub.roaming.partners import Connection, Endpoint
+from hub.roaming.registration import Grant, only_role
 
 # Where a platform may be called: said to partners instead of the details, which are the operator's.
 CALLABLE = (
@@ -51,7 +52,8 @@ class Visit:
 
     ``attempts`` are tokens and forms to try, best first. Before the first contact nobody knows how
     a platform wants the token written, so versions and credentials may be asked again after a 401
-    (TRANSPORT-35); what was refused once is not tried again.
+    (TRANSPORT-35); what was refused once is not tried again. ``spoken`` is the version in which it
+    is known how they want it.
     """
 
     client: Client
@@ -59,10 +61,15 @@ class Visit:
     partner_id: UUID
     origins: frozenset[str]
     attempts: list[tuple[str, str]] = field(repr=False)
+    spoken: str | None = None
 
     @property
     def form(self) -> str:
         return self.attempts[0][1]
+
+    def prefer(self, form: str) -> None:
+        """Try this form of the token first, if it was not refused and is not out of question."""
+        self.attempts.sort(key=lambda attempt: attempt[1] != form)
 
     async def get(self, step: str, url: str) -> Any:
         """The ``data`` of a successful answer; anything else is ``UnusableClient`` (3001)."""
@@ -100,24 +107,34 @@ class Visit:
             self.trace.note(step, f"once more, with the token written as {self.form}")
 
 
-def token_forms(partner: Connection, *, known: bool) -> list[str]:
-    """The forms to try: the operator's word, else what was learned, else base64 and then raw."""
+def token_forms(partner: Connection, *, known: bool, form: str = "base64") -> list[str]:
+    """The forms to try: the operator's word, else what was learned, else ``form`` and the other."""
     configured = partner.settings.token_form
     if configured in {"base64", "raw"}:
         return [configured]
-    likely = partner.token_form_sent if known else "base64"
+    likely = partner.token_form_sent if known else form
     return [likely, "raw" if likely == "base64" else "base64"]
 
 
 async def discover(
-    visit: Visit, versions_url: str, *, version: str | None, required: frozenset[str]
+    visit: Visit,
+    versions_url: str,
+    *,
+    version: str | None,
+    required: frozenset[str],
+    grants: frozenset[Grant],
 ) -> Found:
-    """Read versions and details. ``version`` None: the newest both know (VER-08)."""
+    """Read versions and details. ``version`` None: the newest both know (VER-08). ``grants`` are
+    the roles of the platform, which tell what its endpoints are where its version does not.
+    """
     offered = read_versions(await visit.get("versions", versions_url))
     chosen = choose(offered, version)
     url = offered[chosen.number]
+    role = only_role(grants) if chosen.peer_to_peer else None
+    if chosen.number != visit.spoken:
+        visit.prefer(chosen.token_form)
     data = await visit.get(f"details of {chosen.number}", url)
-    endpoints = read_endpoints(visit.trace, data)
+    endpoints = read_endpoints(visit.trace, data, chosen, role)
     check_origins(visit, endpoints)
     check_required(endpoints, required)
     return Found(chosen, versions_url, endpoints, visit.form)
@@ -148,12 +165,12 @@ def choose(offered: dict[str, str], wanted: str | None) -> Version:
     return VERSIONS[max(mutual)]
 
 
-def read_endpoints(trace: Trace, data: Any) -> tuple[Endpoint, ...]:
+def read_endpoints(
+    trace: Trace, data: Any, version: Version, role: Role | None
+) -> tuple[Endpoint, ...]:
     """The endpoints, also from details that are wrapped in a list; bad entries are left out."""
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
-    entries = data.get("endpoints") if isinstance(data, dict) else None
-    if not isinstance(entries, list):
+    entries = endpoint_entries(data, version, role)
+    if entries is None:
         raise UnusableClient("The version details have no list of endpoints.")
     found: dict[tuple[str, InterfaceRole], Endpoint] = {}
     for entry in entries:
@@ -163,6 +180,18 @@ def read_endpoints(trace: Trace, data: Any) -> tuple[Endpoint, ...]:
         else:
             found.setdefault((endpoint.identifier.lower(), endpoint.role), endpoint)
     return tuple(found.values())
+
+
+def endpoint_entries(data: Any, version: Version, role: Role | None) -> list[Any] | None:
+    """What version details list, whatever it is, with the interfaces that follow from the role."""
+    if isinstance(data, list) and len(data) == 1:
+        data = data[0]
+    if not isinstance(data, dict) or not isinstance(data.get("endpoints"), list):
+        return None
+    entries: list[Any] = version.upgrade("VersionDetails", data, known=Known(role=role))[
+        "endpoints"
+    ]
+    return entries
 
 
 def read_endpoint(entry: Any) -> Endpoint | None:

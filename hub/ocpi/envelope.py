@@ -9,6 +9,7 @@ from aiohttp import web
 from hub import codec
 from hub.errors import HubError, InvalidRequest, MalformedRequest, TooLarge
 from hub.keys import SETTINGS
+from hub.ocpi.versions.base import Version
 
 # What the envelope says, for those who do not want to read it.
 STATUS_CODE: web.ResponseKey[int] = web.ResponseKey("status_code", int)
@@ -34,9 +35,11 @@ def success(
     return envelope(1000, message, text, http_status, headers)
 
 
-def failure(error: HubError) -> web.Response:
+def failure(error: HubError, version: Version | None = None) -> web.Response:
+    """An answer that says what went wrong, with a status code that the version has."""
     text = None if error.data is None else codec.write_text(error.data)
-    return envelope(error.status_code, str(error), text, error.http_status, error.headers)
+    code = error.status_code if version is None else version.code(error.status_code)
+    return envelope(code, str(error), text, error.http_status, error.headers)
 
 
 def envelope(

@@ -9,6 +9,7 @@ from hub.ocpi.discovery import Visit, token_forms
 from hub.ocpi.trace import Trace
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming.partners import Connection, token_place
+from hub.roaming.registration import Grant
 from hub.security import Keyring, Undecipherable
 
 
@@ -51,20 +52,27 @@ def open_visit(
         trace.hide(token)
     attempts = [(t, form) for form in token_forms(partner, known=True) for t in tokens]
     origins = origins_of(partner)
-    return Visit(client, trace, partner.id, origins, attempts), partner.versions_url
+    visit = Visit(client, trace, partner.id, origins, attempts, partner.version)
+    return visit, partner.versions_url
 
 
 def replace_token(visit: Visit, token: str) -> Visit:
     return replace(visit, attempts=[(token, visit.form)])
 
 
-def read_answer(trace: Trace, partner: Connection, version: Version, answer: Answer) -> Theirs:
+def read_answer(
+    trace: Trace,
+    partner: Connection,
+    version: Version,
+    answer: Answer,
+    approved: frozenset[Grant],
+) -> Theirs:
     """The credentials in an answer, also when they are wrapped in a list (tolerance 5)."""
     data = answer.data
     if isinstance(data, list) and len(data) == 1:
         data = data[0]
     try:
-        theirs = read_credentials(version, data, own=partner.hub)
+        theirs = read_credentials(version, data, own=partner.hub, approved=approved)
     except InvalidRequest as error:
         raise UnusableClient(
             f"They answered with credentials that are not valid: {error}"

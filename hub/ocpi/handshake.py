@@ -34,9 +34,9 @@ from hub.ocpi.exchange import (
 )
 from hub.ocpi.trace import Trace, traced
 from hub.ocpi.versions.base import Document, Version
-from hub.roaming import partners, registration
+from hub.roaming import invitations, partners, registration
 from hub.roaming.partners import Connection, token_place
-from hub.roaming.registration import Registration
+from hub.roaming.registration import Grant, Registration
 from hub.security import TOKEN_CHARACTERS, Keyring
 from hub.settings import Settings
 
@@ -84,14 +84,21 @@ async def take(
     parts: Parts, trace: Trace, partner: Connection, version: Version, body: Any, *, first: bool
 ) -> Document:
     trace.note("credentials received", method="POST" if first else "PUT", detail=body)
-    theirs = read_credentials(version, body, own=partner.hub)
+    allowed = await approved(parts, partner)
+    theirs = read_credentials(version, body, own=partner.hub, approved=allowed)
     trace.hide(theirs.token)
     origins = await vouched_origins(parts.directory, parts.settings, trace, partner, theirs.url)
     await check_roles(parts.database, trace, partner, theirs.declared)
-    forms = token_forms(partner, known=not first)
-    visit = Visit(parts.client, trace, partner.id, origins, [(theirs.token, f) for f in forms])
+    known_form = partner.version == version.number and not first
+    forms = token_forms(partner, known=known_form, form=version.token_form)
+    attempts = [(theirs.token, form) for form in forms]
+    visit = Visit(parts.client, trace, partner.id, origins, attempts, version.number)
     found = await discover(
-        visit, theirs.url, version=version.number, required=partner.settings.required_modules
+        visit,
+        theirs.url,
+        version=version.number,
+        required=partner.settings.required_modules,
+        grants=frozenset(theirs.declared),
     )
     async with parts.database.transaction(partner.tenant_id) as db:
         await registration.lock(db, partner.id)
@@ -125,9 +132,16 @@ async def unregister(parts: Parts, partner: Connection) -> None:
 
 
 async def join(
-    parts: Parts, tenant_id: UUID, partner_id: UUID, versions_url: str, token: str
+    parts: Parts,
+    tenant_id: UUID,
+    partner_id: UUID,
+    versions_url: str,
+    token: str,
+    *,
+    version: str | None = None,
 ) -> None:
-    """Register with a platform that gave the operator its versions URL and a token A (CRED-11).
+    """Register with a platform that gave the operator its versions URL and a token A (CRED-11), in
+    the newest version both know, or in the one that is wanted.
 
     Roles it declares without approval are not granted; the others are. Raises HubError that says
     what went wrong, in words for the operator.
@@ -144,7 +158,11 @@ async def join(
         forms = token_forms(partner, known=False)
         visit = Visit(parts.client, trace, partner.id, origins, [(token, f) for f in forms])
         found = await discover(
-            visit, versions_url, version=None, required=partner.settings.required_modules
+            visit,
+            versions_url,
+            version=version,
+            required=partner.settings.required_modules,
+            grants=await approved(parts, partner),
         )
         token_id, body = await introduce(parts, trace, partner, found, valid_for=JOINING)
         try:
@@ -170,7 +188,8 @@ async def register(
             )
     if not answer.ok:
         raise UnusableClient(f"POST credentials was refused: {answer.reason}.")
-    theirs = read_answer(visit.trace, partner, found.version, answer)
+    grants = await approved(parts, partner)
+    theirs = read_answer(visit.trace, partner, found.version, answer, grants)
     allowed, excess = await judge_roles(parts.database, visit.trace, partner, theirs.declared)
     if excess == frozenset(theirs.declared):
         await goodbye(replace_token(visit, theirs.token), found.credentials_url)
@@ -181,8 +200,11 @@ async def register(
     return theirs.only(allowed)
 
 
-async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
-    """New tokens for both sides, endpoints read again, and the newest version both know (CRED-20).
+async def renew(
+    parts: Parts, tenant_id: UUID, partner_id: UUID, *, version: str | None = None
+) -> None:
+    """New tokens for both sides, endpoints read again (CRED-20), in the newest version both know
+    or in the one that is wanted.
 
     When the other side says no, everything is as before. When its answer does not come, both the
     old and the new token are valid until the new one is used.
@@ -191,8 +213,13 @@ async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
     check_not_shut_out(partner)
     async with traced(parts.database, partner, "renew") as trace:
         visit, versions_url = open_visit(parts.client, parts.keyring, trace, partner)
+        grants = await approved(parts, partner)
         found = await discover(
-            visit, versions_url, version=None, required=partner.settings.required_modules
+            visit,
+            versions_url,
+            version=version,
+            required=partner.settings.required_modules,
+            grants=grants,
         )
         token_id, body = await introduce(parts, trace, partner, found)
         try:
@@ -204,7 +231,7 @@ async def renew(parts: Parts, tenant_id: UUID, partner_id: UUID) -> None:
             if answer.http_status < SERVER_ERROR and answer.http_status != HTTPStatus.UNAUTHORIZED:
                 await withdraw(parts, partner, token_id)
             raise UnusableClient(f"PUT credentials was refused: {answer.reason}.")
-        theirs = read_answer(trace, partner, found.version, answer)
+        theirs = read_answer(trace, partner, found.version, answer, grants)
         allowed, _ = await judge_roles(parts.database, trace, partner, theirs.declared)
         theirs = theirs.only(allowed)
         await adopt(parts, partner, found, theirs, token_id=token_id, overlap=parts.overlap)
@@ -233,6 +260,11 @@ async def known(parts: Parts, tenant_id: UUID, partner_id: UUID) -> Connection:
     if partner is None:
         raise NotFound("There is no such partner.")
     return partner
+
+
+async def approved(parts: Parts, partner: Connection) -> frozenset[Grant]:
+    async with parts.database.transaction(partner.tenant_id) as db:
+        return await invitations.approved(db, partner.id)
 
 
 def check_not_shut_out(partner: Connection) -> None:

@@ -34,7 +34,8 @@ async def credentials(
     hub = partners.hub_party(tenant)
     own = {"token": token, "url": f"{public_url}/ocpi/versions"}
     if "hub_party_id" not in version.schema("Credentials")().fields:
-        return own | {"roles": [role(hub, Role.HUB, business_details(tenant, public_url))]}
+        alone = own | {"roles": [role(hub, Role.HUB, business_details(tenant, public_url))]}
+        return version.downgrade("Credentials", alone)
     return own | {
         "hub_party_id": hub.country_code + hub.party_id,
         "roles": await reachable(db, partner, tenant, public_url)

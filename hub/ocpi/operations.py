@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hub.models.values import InterfaceRole
+from hub.ocpi.versions.base import Version
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
 
@@ -50,6 +51,9 @@ class Operation:
     def reads(self) -> bool:
         return self.method == "GET"
 
+    def is_in(self, version: str) -> bool:
+        return self.since <= version and self.only in {None, version}
+
 
 def lists(module: str, kind: str) -> Operation:
     return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True)
@@ -59,7 +63,13 @@ OWNED = "/{country_code}/{party_id}/{id}"
 
 
 def owned(
-    module: str, kind: str, methods: str, path: str = OWNED, endpoint: str = "object"
+    module: str,
+    kind: str,
+    methods: str,
+    path: str = OWNED,
+    endpoint: str = "object",
+    *,
+    only: str | None = None,
 ) -> tuple[Operation, ...]:
     """The Receiver interface of a client-owned object (MOD-01)."""
     return tuple(
@@ -72,6 +82,7 @@ def owned(
             body=kind if method in {"PUT", "PATCH"} else None,
             answer=kind if method == "GET" else None,
             partial=method == "PATCH",
+            only=only,
         )
         for method in methods.split()
     )
@@ -112,6 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
     # Tariffs
     lists("tariffs", "Tariff"),
     *owned("tariffs", "Tariff", "GET PUT DELETE"),
+    *owned("tariffs", "Tariff", "PATCH", only="2.1.1"),
     # Tokens
     lists("tokens", "Token"),
     Operation(
@@ -137,14 +149,20 @@ def custom(module: str, interface: InterfaceRole, method: str) -> Operation:
 MODULE_NAMES = tuple(dict.fromkeys(operation.module for operation in OPERATIONS))
 
 
-def interfaces(module: str, version: str) -> list[InterfaceRole]:
-    """The interfaces of a module that a version knows, for the version details (VER-03)."""
-    return list(
-        dict.fromkeys(
-            operation.interface
-            for operation in OPERATIONS
-            if operation.module == module
-            and operation.since <= version
-            and operation.only in {None, version}
-        )
+def interfaces(module: str, version: Version) -> list[InterfaceRole]:
+    """The interfaces of a module that a version knows, for the version details (VER-03).
+
+    A version without interfaces has one URL for all of a module.
+    """
+    known = dict.fromkeys(
+        operation.interface
+        for operation in OPERATIONS
+        if operation.module == module and operation.is_in(version.number)
     )
+    return list(known)[: 1 if version.peer_to_peer else None]
+
+
+def endpoint_path(version: Version, interface: InterfaceRole, module: str) -> str:
+    """Where the hub serves an interface, below its OCPI root."""
+    parts = [module] if version.peer_to_peer else [interface.lower(), module]
+    return "/".join([version.number, *parts])

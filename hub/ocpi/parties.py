@@ -8,7 +8,7 @@ from aiohttp import web
 
 from hub.errors import Forbidden, InvalidRequest
 from hub.models.values import Party
-from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, TO
+from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, TO, VERSION
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Connection
 
@@ -35,6 +35,10 @@ def party_in(request: web.Request, direction: str) -> Party | None:
 def read_parties(request: web.Request) -> None:
     """Put FROM and TO on the request, or refuse it."""
     partner, operation = request[PARTNER], request[OPERATION]
+    if request[VERSION].peer_to_peer:
+        # Whatever such headers are, they are not OCPI's: every request is Open Routing.
+        request[FROM], request[TO] = next(iter(partner.parties)), None
+        return
     sender, to = party_in(request, "from"), party_in(request, "to")
     if sender is not None and sender not in partner.parties:
         raise Forbidden(f"OCPI-from names {sender}, which is not a party of your platform.")
@@ -86,6 +90,8 @@ def broadcast_is_open(partner: Connection) -> bool:
 def answer_headers(request: web.Request) -> dict[str, str]:
     """The routing headers of the response: the parties of the request, swapped (HUB-14)."""
     partner = request[PARTNER]
+    if request[VERSION].peer_to_peer:
+        return {}
     to = request.get(FROM) or next(iter(sorted(partner.parties)), None)
     sender = request.get(ANSWERED_BY) or request.get(TO) or partner.hub
     headers = {

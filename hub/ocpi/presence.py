@@ -11,7 +11,8 @@ from hub.errors import HubError
 from hub.models.partners import Partner
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus
 from hub.ocpi.client import Answer, Client, Refused, Unreachable
-from hub.ocpi.discovery import read_endpoint, read_versions
+from hub.ocpi.discovery import endpoint_entries, read_endpoint, read_versions
+from hub.ocpi.versions import VERSIONS
 from hub.roaming import partners, registration
 from hub.roaming.partners import Connection, Endpoint
 
@@ -72,7 +73,7 @@ async def rediscover(database: Database, client: Client, partner: Connection, mo
     details = await get(client, partner, url) if url else "not listed"
     if not isinstance(details, Answer) or not details.ok:
         return False
-    found = endpoints(details.data)
+    found = endpoints(partner, details.data)
     if not found or set(found) == set(partner.endpoints):
         return False
     now = replace(partner, endpoints=tuple(found)).endpoint(module, InterfaceRole.RECEIVER)
@@ -82,9 +83,10 @@ async def rediscover(database: Database, client: Client, partner: Connection, mo
     return now is not None and now != partner.endpoint(module, InterfaceRole.RECEIVER)
 
 
-def endpoints(data: object) -> list[Endpoint]:
+def endpoints(partner: Connection, data: object) -> list[Endpoint]:
     """The endpoints in version details, each interface once."""
-    entries = data.get("endpoints") if isinstance(data, dict) else None
-    found = [read_endpoint(entry) for entry in entries] if isinstance(entries, list) else []
+    version = VERSIONS[partner.version or ""]
+    role = next((role for _, role in partner.roles), None)
+    found = [read_endpoint(entry) for entry in endpoint_entries(data, version, role) or ()]
     unique = {(e.identifier.lower(), e.role): e for e in reversed(found) if e is not None}
     return list(unique.values())

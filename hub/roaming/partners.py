@@ -39,7 +39,7 @@ class Configuration:
     the registration is refused (3003), as ``locations`` or ``locations:SENDER``. ``delivery``: what
     a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``:
     where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
-    ``raw``.
+    ``raw``. ``beside``: the partner of which this is one more registration.
     """
 
     auto_sync_enabled: bool = True
@@ -48,6 +48,7 @@ class Configuration:
     delivery: str = "catch_up"
     allowed_origins: frozenset[str] = frozenset()
     token_form: str = "auto"  # noqa: S105 - the form, not the token
+    beside: str | None = None
     rate_limits: Mapping[str, Any] = field(default_factory=dict)
     custom_settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -115,6 +116,11 @@ class Connection:
     @cached_property
     def settings(self) -> Configuration:
         return Configuration.of(self.configuration)
+
+    def is_beside(self, other: "Connection") -> bool:
+        """Whether the operator said that both are the same platform, registered several times."""
+        first, second = (one.settings.beside or str(one.id) for one in (self, other))
+        return first == second
 
     def roles_of(self, party: Party) -> frozenset[Role]:
         return frozenset(role for host, role in self.roles if host == party)

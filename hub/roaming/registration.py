@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.errors import Forbidden, NotFound
+from hub.errors import Forbidden, InvalidRequest, NotFound
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming import feed
@@ -271,3 +271,20 @@ def summary(partner: Partner) -> dict[str, Any]:
 def spell(grant: Grant) -> str:
     party, role = grant
     return f"{party} {role}"
+
+
+def only_role(approved: frozenset[Grant], party: Party | None = None) -> Role:
+    """The role of a platform whose version has one for each registration (HUB-06).
+
+    ``party`` is whom it says to be, if it did yet. A stranger is given the role that was approved
+    for somebody, so that it is refused as a stranger.
+    """
+    fitting = [(one, role) for one, role in approved if party in {None, one}] or list(approved)
+    roles = {role for _, role in fitting}
+    if len(roles) == 1 and (party is not None or len(fitting) == 1):
+        return roles.pop()
+    told = ", ".join(sorted(map(spell, fitting))) or "nothing"
+    raise InvalidRequest(
+        "This OCPI version has one party in one role for each registration, but approved is "
+        f"{told}. The operator of the hub can invite your platform once for each."
+    )

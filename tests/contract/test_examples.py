@@ -3,14 +3,14 @@
 import pytest
 
 from hub.errors import InvalidRequest
-from hub.ocpi.versions import VERSIONS as SERVED
-from hub.ocpi.versions.v2_1_1 import V2_1_1
+from hub.ocpi.versions import VERSIONS
 from tests.contract import specification
 from tests.contract.mutations import mutations
 
 specification.need(specification.EXAMPLES)
 
-VERSIONS = {**SERVED, "2.1.1": V2_1_1}
+# 2.1.1 does not say what it takes to make its objects canonical: see test_translation_2_1_1.
+COMPLETE = {number for number, version in VERSIONS.items() if not version.peer_to_peer}
 
 # Examples that break the tables of their own version: the fields that must be named.
 BROKEN = {
@@ -94,7 +94,7 @@ def test_a_valid_example_is_accepted(example):
     VERSIONS[example.version].check(example.kind, example.body, partial=example.partial)
 
 
-@pytest.mark.parametrize("example", [e for e in VALID if e.version in SERVED], ids=str)
+@pytest.mark.parametrize("example", [e for e in VALID if e.version in COMPLETE], ids=str)
 def test_a_valid_example_is_accepted_and_stays_as_it_is(example):
     version = VERSIONS[example.version]
 

@@ -56,7 +56,8 @@ async def test_an_invited_platform_registers_and_both_can_call(hub, partners, ve
     )
     assert there.roles == {(NL_ONE, Role.CPO)}
     assert there.versions_url == platform.versions_url
-    assert there.endpoint("tariffs", "SENDER").url.endswith(f"/{version}/sender/tariffs")
+    path = "tariffs" if version == "2.1.1" else "sender/tariffs"
+    assert there.endpoint("tariffs", "SENDER").url.endswith(f"/{version}/{path}")
     assert platform.tokens.to_hub != invitation.token
     await assert_both_can_call(hub, platform, invitation.partner_id)
 
@@ -332,6 +333,8 @@ async def test_versions_and_details_open_with_token_a(hub, platform):
         assert entry["url"] == f"{hub.url}/ocpi/{entry['version']}"
         details = await platform.call("GET", entry["url"], token=invitation.token, routed=False)
         assert details.data["version"] == entry["version"]
+        if entry["version"] == "2.1.1":
+            continue  # test_peers.py
         served = {(e["identifier"], e["role"]): e["url"] for e in details.data["endpoints"]}
         assert served["credentials", "SENDER"] == f"{entry['url']}/credentials"
         for module in ("locations", "tariffs", "sessions", "cdrs", "tokens"):

@@ -26,7 +26,17 @@ from aiohttp import web
 
 from tests.helpers import partner_server
 from tests.helpers.faults import Fault, unavailable
-from tests.helpers.wire import Answer, Push, Tokens, party_of, read_json, routing_headers
+from tests.helpers.wire import (
+    PEER_TO_PEER,
+    Answer,
+    Push,
+    Tokens,
+    interface_of,
+    other_interface,
+    party_of,
+    read_json,
+    routing_headers,
+)
 
 CONFIGURATION_MODULES = {"credentials", "versions", "hubclientinfo"}
 OWN: Any = object()
@@ -53,6 +63,8 @@ class FakePartner:
         self.version: str | None = None
         self.hub_party_id: str | None = None
         self.tokens = Tokens()
+        if versions == (PEER_TO_PEER,):
+            self.tokens.form_sent = self.tokens.form_wanted = "raw"
         # Where the hub serves what, from its version details: (module, interface) -> URL.
         self.endpoints: dict[tuple[str, str], str] = {}
         self.hub_credentials: dict[str, Any] | None = None
@@ -169,6 +181,13 @@ class FakePartner:
     def credentials(self, token: str, *, version: str | None = None) -> dict[str, Any]:
         """Our credentials object, as this version writes it."""
         body: dict[str, Any] = {"token": token, "url": self.versions_url}
+        if version == PEER_TO_PEER:
+            country_code, party_id, _ = self.roles[0]
+            return body | {
+                "country_code": country_code,
+                "party_id": party_id,
+                "business_details": {"name": self.name},
+            }
         if self.hub_party_id:
             body["hub_party_id"] = self.hub_party_id
         return body | {
@@ -246,9 +265,15 @@ class FakePartner:
         if not details.ok:
             raise HandshakeError(details)
         return {
-            (endpoint["identifier"], endpoint.get("role", "SENDER")): endpoint["url"]
+            (endpoint["identifier"], self.hub_interface(endpoint)): endpoint["url"]
             for endpoint in details.data["endpoints"]
         }, version
+
+    def hub_interface(self, endpoint: dict[str, Any]) -> str:
+        """What an endpoint of the hub is to us; 2.1.1 does not say, for there it is the other."""
+        if "role" in endpoint or endpoint["identifier"] == "credentials":
+            return str(endpoint.get("role", "SENDER"))
+        return other_interface(interface_of(endpoint["identifier"], self.roles[0][2]))
 
     # The client side: requests to the hub.
 
@@ -304,7 +329,9 @@ class FakePartner:
             "X-Correlation-ID": str(uuid.uuid4()),
             "Authorization": self.tokens.header(token) if token else None,
         }
-        if routed:
+        if self.version == PEER_TO_PEER:
+            sent = {"Authorization": sent["Authorization"]}
+        elif routed:
             sender = self.roles[0] if from_ is OWN else from_
             sent |= routing_headers("from", sender) | routing_headers("to", to)
         if body is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from tests.helpers.faults import Proceed, envelope, hang_up
-from tests.helpers.wire import Push, read_json
+from tests.helpers.wire import PEER_TO_PEER, Push, interface_of, read_json
 
 if TYPE_CHECKING:
     from tests.helpers.partner import FakePartner
@@ -62,6 +62,8 @@ async def note(request: web.Request) -> None:
     version, interface, path = parts[0], "", "/".join(parts[1:])
     if len(parts) > 2 and parts[1] in {"sender", "receiver"}:
         interface, path = parts[1].upper(), "/".join(parts[2:])
+    elif version == PEER_TO_PEER and parts[1:2] != ["credentials"] and len(parts) > 1:
+        interface = interface_of(parts[1], request.app[PARTNER].roles[0][2])
     text = await request.text()
     request[PUSH] = Push(
         method=request.method,
@@ -82,7 +84,7 @@ async def check_token(request: web.Request, handler: Any) -> web.StreamResponse:
     """Token A opens versions and credentials only."""
     tokens, header = request.app[PARTNER].tokens, request.headers.get("Authorization", "")
     kind = tokens.kind(header)
-    functional = "/sender/" in request.path or "/receiver/" in request.path
+    functional = bool(request[PUSH].interface)
     if kind is None or (kind == "A" and functional):
         return envelope(status_code=2000, message="Invalid token", http_status=401)
     if functional:
@@ -111,6 +113,8 @@ async def get_details(request: web.Request) -> web.Response:
     partner, version = request.app[PARTNER], request.match_info["version"]
     slash = "/" if partner.trailing_slash else ""
     endpoints = []
+    if version == PEER_TO_PEER:
+        return single(partner, {"version": version, "endpoints": peer_endpoints(partner, slash)})
     for module, interface in [*INTERFACES, *sorted(partner.more_modules)]:
         if (module, interface) in partner.without_modules:
             continue
@@ -120,6 +124,16 @@ async def get_details(request: web.Request) -> web.Response:
     if partner.endpoint_changes:
         endpoints = partner.endpoint_changes(endpoints)
     return single(partner, {"version": version, "endpoints": endpoints})
+
+
+def peer_endpoints(partner: "FakePartner", slash: str) -> list[dict[str, Any]]:
+    """Each module once, and nothing said of interfaces."""
+    role = partner.roles[0][2]
+    return [
+        {"identifier": module, "url": f"{partner.base_url}/{PEER_TO_PEER}/{module}{slash}"}
+        for module in ("credentials", *FUNCTIONAL[:-1])
+        if (module, interface_of(module, role)) not in partner.without_modules
+    ]
 
 
 CREDENTIALS = r"/ocpi/{version:\d[^/]*}/credentials{slash:/?}"
@@ -199,7 +213,8 @@ def get_object(partner: "FakePartner", path: str) -> web.Response:
 
 
 def keep_cdr(partner: "FakePartner", cdr: Any, url: str) -> web.Response:
-    path = f"cdrs/{cdr['country_code']}/{cdr['party_id']}/{cdr['id']}"
+    owner = [cdr[name] for name in ("country_code", "party_id") if name in cdr]
+    path = "/".join(["cdrs", *owner, cdr["id"]])
     partner.objects[path] = cdr
     location = f"{url.rstrip('/')}/{path.removeprefix('cdrs/')}"
     return envelope(http_status=201, headers={"Location": location})
@@ -251,6 +266,21 @@ def keep_child(method: str, children: list[Any], found: Any, body: Any) -> web.R
     return envelope()
 
 
+@routes.route("*", f"/ocpi/{{version:{PEER_TO_PEER}}}/{{module:[a-z]+}}{{path:(?:/.*)?}}")
+async def serve_peer(request: web.Request) -> web.StreamResponse:
+    """2.1.1: the URL says the module, our role which interface that is."""
+    push, path = request[PUSH], request.match_info["path"].strip("/")
+    if push.interface == "RECEIVER" and request.method != "GET":
+        return await receive(request)
+    if push.interface == "RECEIVER":
+        return get_object(request.app[PARTNER], push.path)
+    if request.method != "GET":
+        request.match_info["uid"] = path.partition("/")[0]
+        return await (authorize if path.endswith("/authorize") else take_result)(request)
+    request.match_info["id"] = path.partition("/")[0]
+    return await (get_own if path else get_list)(request)
+
+
 @routes.get(SENDER)
 @routes.get(SENDER + "/")
 async def get_list(request: web.Request) -> web.Response:
@@ -282,12 +312,15 @@ async def authorize(request: web.Request) -> web.Response:
     partner, uid = request.app[PARTNER], request.match_info["uid"]
     if request.match_info["module"] != "tokens":
         return not_allowed()
+    peer = request[PUSH].version == PEER_TO_PEER
     if uid in partner.authorizations:
         return envelope(partner.authorizations[uid])
     for token in partner.own["tokens"]:
         if token["uid"] == uid:
-            return envelope({"allowed": "ALLOWED" if token["valid"] else "BLOCKED", "token": token})
-    return envelope(status_code=2004, message="Unknown token", http_status=404)
+            allowed = "ALLOWED" if token["valid"] else "BLOCKED"
+            return envelope({"allowed": allowed} | ({} if peer else {"token": token}))
+    code = 2001 if peer else 2004
+    return envelope(status_code=code, message="Unknown token", http_status=404)
 
 
 @routes.post(SENDER + "/{path:.*}")

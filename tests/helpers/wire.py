@@ -95,6 +95,19 @@ class Tokens:
                 del self.accepted[older]
 
 
+PEER_TO_PEER = "2.1.1"
+OWNED_BY_CPO = {"locations", "sessions", "cdrs", "tariffs"}
+
+
+def interface_of(module: str, role: str) -> str:
+    """In 2.1.1, where URLs do not say it: the interface that a platform in this role has."""
+    return "SENDER" if (module in OWNED_BY_CPO) == (role == "CPO") else "RECEIVER"
+
+
+def other_interface(interface: str) -> str:
+    return "RECEIVER" if interface == "SENDER" else "SENDER"
+
+
 def routing_headers(direction: str, party: Any) -> dict[str, str | None]:
     """``party``: None, "NL*ONE", ("NL", "ONE", …), a Party or a whole FakePartner."""
     if party is None:

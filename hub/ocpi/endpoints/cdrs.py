@@ -6,9 +6,10 @@ from aiohttp import web
 
 from hub.errors import InvalidRequest, NotFound
 from hub.keys import SETTINGS
-from hub.models.values import Party
+from hub.models.values import InterfaceRole, Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object
+from hub.ocpi.operations import endpoint_path
 from hub.ocpi.request import FROM, PARTNER, TO, VERSION
 from hub.roaming.modules import CDRS
 from hub.roaming.objects import Stored, Write
@@ -53,8 +54,7 @@ def owner_of(request: web.Request, body: dict[str, object]) -> Party:
 
 
 def url_of(request: web.Request, stored: Stored) -> str:
-    base = (
-        f"{request.config_dict[SETTINGS].public_url}/ocpi/{request[VERSION].number}/receiver/cdrs"
-    )
+    path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, CDRS.name)
+    base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{path}"
     owner = stored.owner
     return f"{base}/{owner.country_code}/{owner.party_id}/{quote(stored.object_id, safe='')}"

@@ -6,7 +6,7 @@ from hub.keys import DIRECTORY, SETTINGS
 from hub.models.values import InterfaceRole
 from hub.ocpi import custom
 from hub.ocpi.envelope import success
-from hub.ocpi.operations import MODULE_NAMES, interfaces
+from hub.ocpi.operations import MODULE_NAMES, endpoint_path, interfaces
 from hub.ocpi.request import PARTNER, VERSION
 from hub.ocpi.versions import VERSIONS
 
@@ -29,20 +29,23 @@ async def get_details(request: web.Request) -> web.Response:
     version, partner = request[VERSION], request[PARTNER]
     agreed = partner.settings.supported_modules
     audience = await request.config_dict[DIRECTORY].audience(partner.tenant_id)
-    base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{version.number}"
-    endpoints = [endpoint("credentials", InterfaceRole.SENDER, f"{base}/credentials")]
+    base = f"{request.config_dict[SETTINGS].public_url}/ocpi"
+    credentials = f"{base}/{version.number}/credentials"
+    endpoints = [endpoint("credentials", InterfaceRole.SENDER, credentials)]
     endpoints += [
-        endpoint(module, interface, f"{base}/{interface.lower()}/{module}")
+        endpoint(module, interface, f"{base}/{endpoint_path(version, interface, module)}")
         for module in MODULE_NAMES
         if agreed is None or module in agreed
-        for interface in interfaces(module, version.number)
+        for interface in interfaces(module, version)
     ]
     endpoints += [
-        endpoint(module, interface, f"{base}/{interface.lower()}/{module}")
+        endpoint(module, interface, f"{base}/{endpoint_path(version, interface, module)}")
         for module in custom.modules_for(partner, audience)
         for interface in InterfaceRole
+        if not version.peer_to_peer
     ]
-    return success({"version": version.number, "endpoints": endpoints})
+    details = {"version": version.number, "endpoints": endpoints}
+    return success(version.downgrade("VersionDetails", details))
 
 
 def endpoint(identifier: str, role: InterfaceRole, url: str) -> dict[str, str]:

@@ -3,16 +3,22 @@
 from collections.abc import Mapping
 
 from hub.ocpi.versions.base import Document, NotExpressible, Version
+from hub.ocpi.versions.v2_1_1 import V2_1_1
 from hub.ocpi.versions.v2_2_1 import V2_2_1
 from hub.ocpi.versions.v2_3_0 import V2_3_0
 
-VERSIONS: Mapping[str, Version] = {version.number: version for version in (V2_3_0, V2_2_1)}
+VERSIONS: Mapping[str, Version] = {version.number: version for version in (V2_3_0, V2_2_1, V2_1_1)}
 
 
 def same_since(kind: str, document: Document) -> str:
-    """The oldest version in which a document reads the same: it may go out as it lies."""
+    """The oldest version in which a document reads the same: it may go out as it lies.
+
+    In a version for two platforms alone nothing does: its objects do not say whose they are.
+    """
     oldest = V2_3_0.number
     for number, version in VERSIONS.items():
+        if version.peer_to_peer:
+            break
         try:
             if version.downgrade(kind, document) is not document:
                 break

@@ -115,11 +115,24 @@ def unchanged(document: Document, trail: Trail) -> Document:
 
 @dataclass(frozen=True)
 class Version:
+    """``peer_to_peer`` versions know two platforms and nobody between them: one party and role on
+    each side, no routing headers, no interfaces in URLs, objects that do not say whose they are. To
+    translate those takes what is ``Known``. ``token_form`` is how a token is written in a header,
+    ``codes`` what is said instead of status codes that the version does not have.
+    """
+
     number: str
     schemas: Mapping[str, type[Object]]
     newer: "Version | None" = None
     upgrades: Mapping[str, Translate] = field(default_factory=dict)
     downgrades: Mapping[str, Translate] = field(default_factory=dict)
+    peer_to_peer: bool = False
+    token_form: str = "base64"  # noqa: S105 - the form, not the token
+    codes: Mapping[int, int] = field(default_factory=dict)
+
+    def code(self, status_code: int) -> int:
+        """A status code as this version says it (BRIDGE-07)."""
+        return self.codes.get(status_code, status_code)
 
     def check(self, kind: str, body: Any, *, partial: bool = False) -> None:
         """Raise InvalidRequest, naming field and rule, unless the body is valid in this version."""

@@ -10,7 +10,7 @@ later. Credentials speak of one party, endpoints of no role: the role follows fr
 is.
 """
 
-from hub.models.values import Role
+from hub.models.values import InterfaceRole, Role
 from hub.ocpi.schemas import v2_1_1
 from hub.ocpi.schemas.commands import COMMAND_RESPONSE_TYPE, COMMAND_RESULT_TYPE
 from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate, Version
@@ -24,7 +24,7 @@ from hub.ocpi.versions.locations_2_1_1 import (
     upgrade_evse,
     upgrade_location,
 )
-from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner
+from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner, interface_of
 from hub.ocpi.versions.plain_2_1_1 import plain
 from hub.ocpi.versions.rewriting import (
     ABSENT,
@@ -49,7 +49,6 @@ from hub.ocpi.versions.v2_2_1 import V2_2_1
 # Seconds in which the result of a command is to be expected when 2.1.1 does not say (BRIDGE,
 # Commands).
 TIMEOUT = 30
-SENT_BY_CPO = {"locations", "sessions", "cdrs", "tariffs", "credentials"}
 
 
 def number_to_id(command: Document, trail: Trail) -> Document:
@@ -95,10 +94,10 @@ def downgrade_credentials(credentials: Document, trail: Trail) -> Document:
 
 def add_interface_role(endpoint: Document, trail: Trail) -> Document:
     """Each module has one owner; its interface is the Sender's (VER-04)."""
-    by_cpo = endpoint.get("identifier") in SENT_BY_CPO
-    is_cpo = trail.known.role != Role.EMSP
-    credentials = endpoint.get("identifier") == "credentials"
-    return put(endpoint, {"role": "SENDER" if credentials or by_cpo == is_cpo else "RECEIVER"})
+    module = str(endpoint.get("identifier", ""))
+    if module.lower() == "credentials":
+        return put(endpoint, {"role": InterfaceRole.SENDER.value})
+    return put(endpoint, {"role": interface_of(module, trail.known.role).value})
 
 
 def written(kind: str, change: Translate) -> Translate:
@@ -162,4 +161,8 @@ V2_1_1 = Version(
         "Credentials": written("Credentials", downgrade_credentials),
         "VersionDetails": each("endpoints", change=drop("role")),
     },
+    peer_to_peer=True,
+    token_form="raw",  # noqa: S106 - the form, not the token
+    # There are no hubs, so none has errors; HTTP says that a token is unknown (BRIDGE-07).
+    codes={2004: 2001, 4000: 3000, 4001: 3000, 4002: 3000, 4003: 3000},
 )
