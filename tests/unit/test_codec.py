@@ -1,6 +1,7 @@
 """The strict JSON reader and the writer (T-20)."""
 
 import json
+import time
 import timeit
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
@@ -207,8 +208,10 @@ def test_a_valid_location_costs_a_few_times_the_bare_parser():
     raw = codec.write(LOCATION)
 
     def cost(function):
-        return min(timeit.repeat(lambda: function(raw), number=100, repeat=5))
+        # The processor's time: neighbours on the machine make others worthless.
+        return min(
+            timeit.repeat(lambda: function(raw), number=200, repeat=5, timer=time.process_time)
+        )
 
     assert 4000 < len(raw) < 6000
-    # Neighbours on the machine make single measurements worthless.
     assert min(cost(codec.read) / cost(orjson.loads) for _ in range(10)) < 6
