@@ -20,7 +20,7 @@ from hub.keys import DATABASE, KEYRING, METRICS, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.partitions import ensure_partitions
-from hub.roaming import quarantine, rekeying
+from hub.roaming import quarantine, rekeying, station_reports
 
 log = structlog.get_logger()
 
@@ -56,6 +56,12 @@ async def forget_routes(app: web.Application) -> None:
                 await db.execute(delete(table).where(table.expires_at < func.now()))
 
 
+async def forget_station_reports(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            await station_reports.forget(db)
+
+
 async def encrypt_anew(app: web.Application) -> None:
     """After a change of keys: nothing of value stays encrypted with the old one."""
     for tenant_id in await tenants(app):
@@ -75,6 +81,7 @@ JOBS = (
     Job("still alive", 30, check_still_alive),
     Job("settle quarantine", 60, settle_quarantine),
     Job("forget routes", 600, forget_routes),
+    Job("forget station reports", 3600, forget_station_reports),
     Job("encrypt anew", 3600, encrypt_anew),
 )
 

@@ -259,6 +259,27 @@ class StationCall(TenantOwned, Base):
     finished_at: Mapped[datetime | None]
 
 
+class StationReport(TenantOwned, Base):
+    """Something a station reported to its operator: an event, a limit, a part of an answer.
+
+    ``payload`` is the message as operators may see it. ``request_id`` joins the parts of what was
+    asked for; ``severity`` is OCPP's, from 0 (danger) to 9 (debug).
+    """
+
+    __tablename__ = "station_reports"
+    __table_args__ = (
+        belongs_to_station(ondelete="CASCADE"),
+        Index(None, "tenant_id", "charging_station_id", "created_at"),
+    )
+
+    charging_station_id: Mapped[UUID]
+    action: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+    severity: Mapped[int | None]
+    payload: Mapped[dict[str, Any]]
+
+
 class StationProfile(TenantOwned, Base):
     """A charging profile that a station was given: for a session, or by the operator's template."""
 

@@ -37,6 +37,9 @@ class Conversation(Protocol):
 
     async def answer(self, action: str, payload: Payload) -> Payload: ...
 
+    async def call(self, action: str, payload: Payload, *, timeout: float = ...) -> Payload:  # noqa: ASYNC109
+        """Ask the station; what its answer says of it is kept. Raises as ``Link.call``."""
+
 
 @dataclass(slots=True)
 class Attached:

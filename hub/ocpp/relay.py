@@ -24,6 +24,7 @@ from hub.ocpp import call_rows, frame_log
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
 from hub.roaming.ports import StationRef
 
@@ -72,7 +73,7 @@ class Relay:
         """Ask a station something, wherever its socket is. Never sent twice."""
         conversation = self.wire.registry.get(station.id)
         if conversation is not None:
-            return await ask(conversation.link, action, payload, timeout)
+            return await ask(conversation, action, payload, timeout)
         return await self.wait(station, await self.place(station, action, payload, timeout=timeout))
 
     async def place(
@@ -210,7 +211,7 @@ class Relay:
             answered = Answered("OFFLINE")
         else:
             left = (taken.deadline_at - datetime.now(UTC)).total_seconds()
-            answered = await ask(conversation.link, taken.action, taken.payload, max(left, 0.1))
+            answered = await ask(conversation, taken.action, taken.payload, max(left, 0.1))
         async with self.wire.database.transaction(tenant_id) as db:
             await call_rows.finish(db, call_id, answered)
             if asker != self.wire.process:
@@ -235,10 +236,10 @@ async def notify(
     )
 
 
-async def ask(link: Any, action: str, payload: Payload, wait: float) -> Answered:
+async def ask(conversation: Conversation, action: str, payload: Payload, wait: float) -> Answered:
     """One CALL over a socket of ours, with every way it can end as a value."""
     try:
-        return Answered("ANSWERED", await link.call(action, payload, timeout=wait))
+        return Answered("ANSWERED", await conversation.call(action, payload, timeout=wait))
     except CallRefused as refusal:
         return Answered("REFUSED", None, str(refusal.code), refusal.description)
     except BrokenAnswer as broken:

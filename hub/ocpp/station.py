@@ -14,19 +14,26 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Unavailable
+from hub.ocpp import timestamps
 from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
-from hub.ocpp.link import Link
+from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, Link, NoAnswer
 from hub.ocpp.wire import Wire
-from hub.roaming import authorization, own_evses, stations
+from hub.roaming import authorization, connectors, own_evses, stations
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.clocks import Moment, reckon
 from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.stations import Boot
 
 log = structlog.get_logger()
 
 Answering = Callable[[Any, Payload], Awaitable[Payload]]
+# What is kept of the answer to a question of ours: (station, question, answer).
+Learning = Callable[[Any, Payload, Payload], Coroutine[Any, Any, None]]
+
+# How a question of ours may fail without anything being wrong with the conversation.
+UNANSWERED = (CallRefused, NoAnswer, BrokenAnswer, Disconnected)
 
 # Statuses that come and go within this many seconds are shown once.
 SETTLING = 2.0
@@ -39,6 +46,7 @@ class Station:
     """One connection of one station. ``answers`` maps actions to methods of the version's class."""
 
     answers: ClassVar[Mapping[str, Answering]] = {}
+    learned: ClassVar[Mapping[str, Learning]] = {}
     # Sent by stations that are not accepted yet as well.
     unregistered: ClassVar[frozenset[str]] = frozenset({"BootNotification"})
     link: Link
@@ -57,7 +65,44 @@ class Station:
         self.showing: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
-        """The connection is open and may be written to once the reader runs."""
+        """The connection is open. If no boot follows, the states are asked for."""
+        if self.registration == "Accepted" and self.wire.provisioning:
+            self.run(self.ask_status_unless_booted())
+
+    async def ask_status_unless_booted(self) -> None:
+        await asyncio.sleep(self.wire.patience_for_boot)
+        if self.booted_at is None:
+            await self.ask_status()
+
+    async def ask_status(self) -> None:
+        """Have the station tell what its connectors are doing."""
+        raise NotImplementedError
+
+    async def provision(self) -> None:
+        """Ask what the station can, and have it measure what CDRs need."""
+        raise NotImplementedError
+
+    async def take_boot(self, boot: Boot) -> Payload:
+        """The answer to a BootNotification; the first questions follow once it has left."""
+        now = datetime.now(UTC)
+
+        async def write(db: AsyncSession) -> list[Stored]:
+            self.registration = await stations.booted(db, self.ref, boot, at=now)
+            await connectors.forget_status_times(db, self.ref)
+            return []
+
+        await self.within(write)
+        self.booted_at = now
+        if self.registration == "Accepted" and self.wire.provisioning:
+            self.link.after_answer(lambda: self.run(self.provision()))
+        return {
+            "currentTime": timestamps.write(datetime.now(UTC)),
+            "interval": self.wire.heartbeat_interval,
+            "status": self.registration,
+        }
+
+    async def heartbeat(self, payload: Payload) -> Payload:
+        return {"currentTime": timestamps.write(datetime.now(UTC))}
 
     def end(self) -> None:
         for task in self.tasks:
@@ -74,6 +119,27 @@ class Station:
         if self.registration != "Accepted" and action not in self.unregistered | self.asked:
             raise CallRefused(ErrorCode.SECURITY, "The station is not accepted yet.")
         return await method(self, payload)
+
+    async def call(
+        self,
+        action: str,
+        payload: Payload,
+        *,
+        timeout: float = CALL_DEADLINE,  # noqa: ASYNC109
+    ) -> Payload:
+        """Send a CALL and keep what its answer says of the station. Raises as ``Link.call``."""
+        answer = await self.link.call(action, payload, timeout=timeout)
+        if (learn := self.learned.get(action)) is not None:
+            await self.guarded(learn(self, payload, answer))
+        return answer
+
+    async def ask(self, action: str, payload: Payload) -> Payload | None:
+        """A question whose refusal changes nothing: None."""
+        try:
+            return await self.call(action, payload)
+        except UNANSWERED as error:
+            log.info("not done by station", station=self.identity, action=action, reason=str(error))
+            return None
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something beside the answering; it ends with the connection."""

@@ -7,26 +7,23 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from hub.ocpp.frames import Payload
+from hub.ocpp.notices import report
 from hub.ocpp.station import Answering
 from hub.ocpp.v201 import Station201, refusal
 
 
 class Station21(Station201):
-    async def noted_only(self, payload: Payload) -> Payload:
-        """Seen in the message log; no receipt, signal or swap is ours to give."""
-        return {}
-
     answers: ClassVar[Mapping[str, Answering]] = {
         **Station201.answers,
-        "NotifySettlement": noted_only,
-        "NotifyPriorityCharging": noted_only,
-        "NotifyDERAlarm": noted_only,
-        "NotifyDERStartStop": noted_only,
-        "ReportDERControl": noted_only,
+        "NotifySettlement": report("NotifySettlement"),
+        "NotifyPriorityCharging": report("NotifyPriorityCharging"),
+        "NotifyDERAlarm": report("NotifyDERAlarm"),
+        "NotifyDERStartStop": report("NotifyDERStartStop"),
+        "ReportDERControl": report("ReportDERControl"),
         "PullDynamicScheduleUpdate": lambda self, payload: refusal("Rejected"),
         "OpenPeriodicEventStream": lambda self, payload: refusal("Rejected"),
-        "ClosePeriodicEventStream": noted_only,
-        "BatterySwap": noted_only,
+        "ClosePeriodicEventStream": report("ClosePeriodicEventStream"),
+        "BatterySwap": report("BatterySwap"),
         "VatNumberValidation": lambda self, payload: not_validated(payload),
         "GetCertificateChainStatus": lambda self, payload: no_chain(payload),
     }

@@ -1,7 +1,7 @@
 """What the conversations with stations need of the hub, in one place."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,13 +12,17 @@ from hub.db import Database
 from hub.ocpp.registry import Registry
 from hub.roaming.billing import Policy
 from hub.roaming.objects import Stored
-from hub.roaming.ports import Issuers
+from hub.roaming.ports import Issuers, StationRef
 from hub.security import Keyring, new_token
 
 log = structlog.get_logger()
 
 # Told after a commit which objects moved, so that the feed is looked at at once.
 OnChange = Callable[[UUID, Sequence[Stored]], None]
+
+
+# Answers a DataTransfer: the station, the messageId and the data, to the payload of the answer.
+Vendor = Callable[[StationRef, str | None, Any], Awaitable[dict[str, Any]]]
 
 
 def nobody_waits(tenant_id: UUID, moved: Sequence[Stored]) -> None:
@@ -47,6 +51,8 @@ class Wire:
     provisioning: bool = True
     # Seconds in which a station that reconnects may boot before it is asked for its states.
     patience_for_boot: float = 10.0
+    # Who answers DataTransfer, by vendor.
+    vendors: Mapping[str, Vendor] = field(default_factory=dict)
     # Work that outlives the connection it came from.
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 

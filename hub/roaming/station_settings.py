@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.stations import ChargingStation, StationConfigurationItem
+from hub.models.values import StationAvailability
 from hub.roaming.ports import StationRef
 
 
@@ -55,13 +56,47 @@ async def remember_capabilities(
 
 
 async def diagnosed(db: AsyncSession, ref: StationRef, told: dict[str, Any]) -> None:
-    """What a station says of its health, of updates and of uploads."""
+    """The last word about some matter of the station's health: an update, an upload, a limit."""
     await db.execute(
-        update(ChargingStation)
-        .where(ChargingStation.id == ref.id)
-        .values(
-            diagnostics=func.coalesce(ChargingStation.diagnostics, text("'{}'::jsonb")).op("||")(
-                bindparam("told", {"performance_metrics": told}, type_=JSONB)
-            )
+        text(
+            "UPDATE charging_stations SET diagnostics = coalesce(diagnostics, '{}')"
+            " || jsonb_build_object('system_health',"
+            " coalesce(diagnostics -> 'system_health', '{}') || :told) WHERE id = :id"
+        ).bindparams(bindparam("told", told, type_=JSONB), id=ref.id)
+    )
+
+
+async def uploaded(db: AsyncSession, ref: StationRef, at: datetime) -> None:
+    """A log or diagnostics file has arrived where it was to go."""
+    await db.execute(
+        text(
+            "UPDATE charging_stations SET diagnostics = coalesce(diagnostics, '{}')"
+            " || jsonb_build_object('last_diagnostics_run', cast(:at AS text)) WHERE id = :id"
+        ).bindparams(at=at.isoformat(), id=ref.id)
+    )
+
+
+async def availability_changed(
+    db: AsyncSession,
+    ref: StationRef,
+    evse_number: int | None,
+    *,
+    operative: bool,
+    scheduled: bool,
+) -> None:
+    """What the station was told to be, as a whole or at one EVSE. It says itself what it is."""
+    if evse_number is None:
+        told = StationAvailability.OPERATIVE if operative else StationAvailability.INOPERATIVE
+        if scheduled:
+            told = StationAvailability.SCHEDULED
+        await db.execute(
+            update(ChargingStation).where(ChargingStation.id == ref.id).values(availability=told)
         )
+        return
+    await db.execute(
+        text(
+            "UPDATE connectors SET configuration = coalesce(configuration, '{}')"
+            " || jsonb_build_object('is_enabled', cast(:operative AS boolean))"
+            " WHERE charging_station_id = :id AND evse_number = :evse_number"
+        ).bindparams(operative=operative, id=ref.id, evse_number=evse_number)
     )

@@ -4,10 +4,10 @@ import asyncio
 import base64
 import logging
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import aiohttp
 import ocpp.messages
-from ocpp.routing import on
 from ocpp.v16 import ChargePoint as ChargePoint16
 from ocpp.v16 import call as call16
 from ocpp.v16 import call_result as result16
@@ -17,6 +17,9 @@ from ocpp.v21 import call_result as result21
 from ocpp.v201 import ChargePoint as ChargePoint201
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
+
+from hub.ocpp.calls import SENT_BY_THE_HUB
+from hub.ocpp.frames import OCPPVersion
 
 logging.getLogger("ocpp").setLevel(logging.ERROR)
 ocpp.messages.ASYNC_VALIDATION = False
@@ -58,6 +61,26 @@ class Client:
         super().__init__(*args, response_timeout=10)
         self.asked = []
         self.replies = {}
+        for action in SENT_BY_THE_HUB[self.version]:
+            self.route_map[action] = {
+                "_on_action": partial(self.asked_for, action),
+                "_skip_schema_validation": False,
+            }
+
+    async def asked_for(self, action, **payload):
+        """Note what the CSMS wants, and say yes unless the test says otherwise."""
+        self.asked.append((action, payload))
+        return self.reply(action, self.willing(action, payload))
+
+    def willing(self, action, payload):
+        """The answer of a station that does as it is asked."""
+        result = getattr(self.results, action)
+        if action == "SetVariables":
+            return result([variable_set(item) for item in payload["set_variable_data"]])
+        silent = {"CostUpdated"}
+        if self.version is OCPPVersion.V16:
+            silent |= {"GetDiagnostics", "UpdateFirmware"}
+        return result(*([] if action in silent else WILLING.get(action, ["Accepted"])))
 
     @asynccontextmanager
     async def running(self):
@@ -78,13 +101,34 @@ class Client:
 
     def reply(self, action, default):
         given = self.replies.get(action, default)
+        if isinstance(given, list):
+            given = given.pop(0) if given else default
         if isinstance(given, Exception):
             raise given
         return given
 
 
+# What else than "Accepted" means yes.
+WILLING = {
+    "GetConfiguration": [[], []],
+    "UnlockConnector": ["Unlocked"],
+    "GetLocalListVersion": [0],
+    "GetTransactionStatus": [False],
+}
+
+
+def variable_set(item):
+    return {
+        "attributeStatus": "Accepted",
+        "component": item["component"],
+        "variable": item["variable"],
+    }
+
+
 class Client16(Client, ChargePoint16):
+    version = OCPPVersion.V16
     messages = call16
+    results = result16
 
     async def boot(self):
         return await self.ask(
@@ -93,61 +137,6 @@ class Client16(Client, ChargePoint16):
 
     async def status(self, connector, status, timestamp=None, error="NoError"):
         return await self.ask(call16.StatusNotification(connector, error, status, timestamp))
-
-    @on("GetConfiguration")
-    async def on_get_configuration(self, **payload):
-        self.asked.append(("GetConfiguration", payload))
-        return self.reply("GetConfiguration", result16.GetConfiguration([], []))
-
-    @on("ChangeConfiguration")
-    async def on_change_configuration(self, **payload):
-        self.asked.append(("ChangeConfiguration", payload))
-        return self.reply("ChangeConfiguration", result16.ChangeConfiguration("Accepted"))
-
-    @on("TriggerMessage")
-    async def on_trigger_message(self, **payload):
-        self.asked.append(("TriggerMessage", payload))
-        return self.reply("TriggerMessage", result16.TriggerMessage("Accepted"))
-
-    @on("RemoteStartTransaction")
-    async def on_remote_start(self, **payload):
-        self.asked.append(("RemoteStartTransaction", payload))
-        return self.reply("RemoteStartTransaction", result16.RemoteStartTransaction("Accepted"))
-
-    @on("RemoteStopTransaction")
-    async def on_remote_stop(self, **payload):
-        self.asked.append(("RemoteStopTransaction", payload))
-        return self.reply("RemoteStopTransaction", result16.RemoteStopTransaction("Accepted"))
-
-    @on("ReserveNow")
-    async def on_reserve_now(self, **payload):
-        self.asked.append(("ReserveNow", payload))
-        return self.reply("ReserveNow", result16.ReserveNow("Accepted"))
-
-    @on("CancelReservation")
-    async def on_cancel_reservation(self, **payload):
-        self.asked.append(("CancelReservation", payload))
-        return self.reply("CancelReservation", result16.CancelReservation("Accepted"))
-
-    @on("UnlockConnector")
-    async def on_unlock_connector(self, **payload):
-        self.asked.append(("UnlockConnector", payload))
-        return self.reply("UnlockConnector", result16.UnlockConnector("Unlocked"))
-
-    @on("SetChargingProfile")
-    async def on_set_charging_profile(self, **payload):
-        self.asked.append(("SetChargingProfile", payload))
-        return self.reply("SetChargingProfile", result16.SetChargingProfile("Accepted"))
-
-    @on("ClearChargingProfile")
-    async def on_clear_charging_profile(self, **payload):
-        self.asked.append(("ClearChargingProfile", payload))
-        return self.reply("ClearChargingProfile", result16.ClearChargingProfile("Accepted"))
-
-    @on("CertificateSigned")
-    async def on_certificate_signed(self, **payload):
-        self.asked.append(("CertificateSigned", payload))
-        return result16.CertificateSigned("Accepted")
 
 
 class Client2x(Client):
@@ -184,63 +173,13 @@ class Client2x(Client):
         )
         return await self.ask(request)
 
-    @on("GetBaseReport")
-    async def on_get_base_report(self, **payload):
-        self.asked.append(("GetBaseReport", payload))
-        return self.results.GetBaseReport("Accepted")
-
-    @on("SetVariables")
-    async def on_set_variables(self, set_variable_data, **payload):
-        self.asked.append(("SetVariables", set_variable_data))
-        return self.results.SetVariables(
-            [
-                {
-                    "attributeStatus": "Accepted",
-                    "component": item["component"],
-                    "variable": item["variable"],
-                }
-                for item in set_variable_data
-            ]
-        )
-
-    @on("TriggerMessage")
-    async def on_trigger_message(self, **payload):
-        self.asked.append(("TriggerMessage", payload))
-        return self.results.TriggerMessage("Accepted")
-
-    @on("RequestStartTransaction")
-    async def on_request_start(self, **payload):
-        self.asked.append(("RequestStartTransaction", payload))
-        return self.reply(
-            "RequestStartTransaction", self.results.RequestStartTransaction("Accepted")
-        )
-
-    @on("RequestStopTransaction")
-    async def on_request_stop(self, **payload):
-        self.asked.append(("RequestStopTransaction", payload))
-        return self.reply("RequestStopTransaction", self.results.RequestStopTransaction("Accepted"))
-
-    @on("ReserveNow")
-    async def on_reserve_now(self, **payload):
-        self.asked.append(("ReserveNow", payload))
-        return self.reply("ReserveNow", self.results.ReserveNow("Accepted"))
-
-    @on("UnlockConnector")
-    async def on_unlock_connector(self, **payload):
-        self.asked.append(("UnlockConnector", payload))
-        return self.reply("UnlockConnector", self.results.UnlockConnector("Unlocked"))
-
-    @on("SetChargingProfile")
-    async def on_set_charging_profile(self, **payload):
-        self.asked.append(("SetChargingProfile", payload))
-        return self.reply("SetChargingProfile", self.results.SetChargingProfile("Accepted"))
-
 
 class Client201(Client2x, ChargePoint201):
-    pass
+    version = OCPPVersion.V201
 
 
 class Client21(Client2x, ChargePoint21):
+    version = OCPPVersion.V21
     messages = call21
     results = result21
 

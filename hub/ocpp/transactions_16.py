@@ -1,0 +1,167 @@
+"""Transactions of OCPP 1.6: StartTransaction, MeterValues, StopTransaction."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import codec
+from hub.ocpp import samples, timestamps
+from hub.ocpp.frames import Payload
+from hub.ocpp.station import Answering, Station
+from hub.roaming import (
+    authorization,
+    charging,
+    metering,
+    missing_stops,
+    session_records,
+    transactions,
+)
+from hub.roaming.authorization import Decision, Shown
+from hub.roaming.connectors import StatusReport
+from hub.roaming.objects import Stored
+from hub.roaming.transactions import Start, Stop
+
+ID_TAG_STATUS = {
+    "ALLOWED": "Accepted",
+    "BLOCKED": "Blocked",
+    "NO_CREDIT": "Blocked",
+    "EXPIRED": "Expired",
+}
+
+
+class Transactions16(Station):
+    async def transactions_follow(self, db: AsyncSession, report: StatusReport) -> list[Stored]:
+        """A status never begins a session; it says what the running one does, or its end."""
+        moved: list[Stored] = []
+        if report.evse_number == 0:
+            return moved
+        for transaction in await transactions.running(db, self.ref, report.evse_number):
+            begun = transaction.started_at or report.at
+            if report.word == "Available" and report.at > begun:
+                moved += await missing_stops.lose(
+                    db, self.ref, transaction, "the connector is free", self.wire.policy
+                )
+            elif report.word in metering.STATES and report.at >= begun:
+                moved += await charging.turn(
+                    db, self.ref, transaction, report.word, report.at, policy=self.wire.policy
+                )
+        if report.word == "Available":
+            await session_records.unplugged(db, self.ref, report.evse_number, report.at)
+        return moved
+
+    async def authorize_tag(self, payload: Payload) -> Payload:
+        decision = await self.authorize(Shown(payload["idTag"]))
+        return {"idTagInfo": id_tag_info(decision)}
+
+    async def start(self, payload: Payload) -> Payload:
+        moment = self.reckon(timestamps.read(payload["timestamp"]))
+        decision = await self.authorize(Shown(payload["idTag"]), offline=moment.late)
+        begun = Start(
+            moment=moment,
+            evse_number=payload["connectorId"],
+            connector_id=1,
+            id_tag=payload["idTag"],
+            meter_start=samples.watt_hours(payload["meterStart"]),
+            reservation_number=payload.get("reservationId"),
+            remote_start_id=decision.remote_start_id,
+        )
+        number, concurrent = 0, False
+
+        async def write(db: AsyncSession) -> list[Stored]:
+            nonlocal number, concurrent
+            policy = self.wire.policy
+            if policy.refuse_concurrent and decision.cdr_token and decision.accepted:
+                concurrent = await authorization.another_runs(db, self.ref, decision.cdr_token)
+            told = await charging.start(db, self.ref, begun, decision, policy)
+            number = told.transaction.number
+            if told.repeated:
+                concurrent = False
+            else:
+                await self.keep_raw(db, told.transaction, "START", moment.at, payload)
+            return told.moved
+
+        await self.within(write, patient=True)
+        info = {"status": "ConcurrentTx"} if concurrent else id_tag_info(decision)
+        return {"transactionId": number, "idTagInfo": info}
+
+    async def keep_raw(
+        self, db: AsyncSession, transaction: Any, kind: str, at: datetime, payload: Payload
+    ) -> bool:
+        raw = codec.write_text(payload)
+        return await transactions.first_time(
+            db, transaction, kind=kind, at=at, key=transactions.digest(kind, raw), raw=raw
+        )
+
+    async def meter_values(self, payload: Payload) -> Payload:
+        readings = samples.readings_16(payload["meterValue"])
+        if not any(reading.samples for reading in readings):
+            return {}
+        evse = payload["connectorId"]
+
+        async def write(db: AsyncSession) -> list[Stored]:
+            transaction = await self.transaction_of(db, payload.get("transactionId"), evse)
+            if transaction is None:
+                return []
+            key = transactions.digest("METER", codec.write_text(payload["meterValue"]))
+            at = max(reading.at for reading in readings)
+            if not await transactions.first_time(db, transaction, kind="METER", at=at, key=key):
+                return []
+            return await charging.meter(db, self.ref, transaction, readings, self.wire.policy)
+
+        await self.within(write, patient=True)
+        return {}
+
+    async def transaction_of(self, db: AsyncSession, number: int | None, evse: int) -> Any:
+        """By its number; many stations send none, or nought, for the one that runs there."""
+        if number is not None and number > 0:
+            transaction = await transactions.find(db, self.ref, str(number))
+            if transaction is not None:
+                return transaction
+        candidates = await transactions.running(db, self.ref, evse) if evse else []
+        return candidates[0] if len(candidates) == 1 else None
+
+    async def stop(self, payload: Payload) -> Payload:
+        moment = self.reckon(timestamps.read(payload["timestamp"]))
+        ended = Stop(
+            moment=moment,
+            reason=payload.get("reason", "Local"),
+            meter_stop=samples.watt_hours(payload["meterStop"]),
+            id_tag=payload.get("idTag"),
+            readings=samples.readings_16(payload.get("transactionData") or []),
+        )
+
+        async def write(db: AsyncSession) -> list[Stored]:
+            number = payload["transactionId"]
+            transaction = await transactions.find(db, self.ref, str(number)) if number > 0 else None
+            if transaction is None:
+                transaction = transactions.matching(await transactions.running(db, self.ref), ended)
+            if transaction is None:
+                await transactions.orphan(db, self.ref, ended, str(number))
+                return []
+            if not await self.keep_raw(db, transaction, "STOP", moment.at, payload):
+                return []
+            return await charging.stop(db, self.ref, transaction, ended, self.wire.policy)
+
+        await self.within(write, patient=True)
+        if ended.id_tag is None:
+            return {}
+        decision = await self.authorize(Shown(ended.id_tag), offline=True)
+        return {"idTagInfo": id_tag_info(decision)}
+
+    answers: ClassVar[Mapping[str, Answering]] = {
+        "Authorize": authorize_tag,
+        "StartTransaction": start,
+        "MeterValues": meter_values,
+        "StopTransaction": stop,
+    }
+
+
+def id_tag_info(decision: Decision) -> Payload:
+    info: Payload = {"status": ID_TAG_STATUS.get(decision.allowed, "Invalid")}
+    if decision.group_id and len(decision.group_id) <= authorization.LONGEST_ID_TAG:
+        info["parentIdTag"] = decision.group_id
+    if decision.expires_at is not None:
+        info["expiryDate"] = timestamps.write(decision.expires_at)
+    return info
