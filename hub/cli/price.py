@@ -66,24 +66,34 @@ def run(arguments: Arguments) -> None:
     if arguments.json:
         write_json(answers.report(verdict))
     else:
-        lines(answers.told(verdict))
+        lines(answers.narrated(verdict))
 
 
 def answer_lines() -> None:
-    """Every line is answered and flushed by itself: whoever feeds us may wait for each."""
-    from hub.roaming.pricing.answers import answer  # noqa: PLC0415
+    """Every line is answered and flushed by itself: whoever feeds us may wait for each.
 
+    The answer to a line has the number of the line. Only empty lines at the end are none.
+    """
+    empty = 0
     for line in sys.stdin.buffer:
         if not line.strip():
+            empty += 1
             continue
-        try:
-            found = answer(parse(line))
-        except BadInput as error:
-            found = {"error": str(error)}
-        except Exception as error:  # noqa: BLE001 - one line must not stop the ones after it
-            found = {"error": f"This line cannot be priced ({type(error).__name__})."}
-        sys.stdout.write(json.dumps(found) + "\n")
+        sys.stdout.write('{"error": "This line is empty."}\n' * empty)
+        sys.stdout.write(json.dumps(answer_line(line)) + "\n")
         sys.stdout.flush()
+        empty = 0
+
+
+def answer_line(line: bytes) -> dict[str, Any]:
+    from hub.roaming.pricing.answers import answer  # noqa: PLC0415
+
+    try:
+        return answer(parse(line))
+    except BadInput as error:
+        return {"error": str(error)}
+    except Exception as error:  # noqa: BLE001 - one line must not stop the ones after it
+        return {"error": f"This line cannot be priced ({type(error).__name__})."}
 
 
 class BadInput(Exception):

@@ -13,8 +13,8 @@ from hub.models.values import Party, Role
 from hub.ocpi.schemas.compiled import validator
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Known, NotExpressible
-from hub.ocpi.versions.time_zones import ZONES, zone_of
 from hub.ocpi.versions.v2_1_1 import V2_1_1
+from hub.roaming.time_zones import ZONES, zone_of
 from tests.contract import specification
 from tests.contract.generated import documents
 from tests.helpers import documents as own

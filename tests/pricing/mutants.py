@@ -356,11 +356,10 @@ MUTANTS = [
         "difference * allowed.denominator >= allowed.numerator * below * bottom",
     ),
     Mutant(
-        "credit CDRs are compared as they are",
-        "check.py",
-        "    if claim is None or not record.is_credit:\n        return claim\n"
-        "    return Claim(-claim.before",
-        "    if True:\n        return claim\n    return Claim(-claim.before",
+        "a credit CDR is expected to bill",
+        "wire.py",
+        "    if not priced.record.is_credit:\n        return total\n",
+        "    if priced.record.is_credit or total:\n        return total\n",
     ),
     Mutant(
         "halves are rounded to even",

@@ -5,11 +5,17 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from hub.roaming.pricing.periods import Usage
 from hub.roaming.pricing.tariffs import Phase
 from tests.pricing.documents import Document, element, part, stamp, tariff
+
+settings.register_profile(
+    "pricing", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+often = settings(settings.get_profile("pricing"))
 
 TIMES = ["00:00", "06:00", "07:30", "17:00", "22:00", "23:59"]
 DAYS = ["MONDAY", "SATURDAY", "SUNDAY"]

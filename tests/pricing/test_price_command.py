@@ -80,12 +80,13 @@ def test_a_cdr_may_come_from_standard_input_and_carry_its_tariffs():
     assert b"verdict: cannot tell\n  The CDR claims no total cost." in done.stdout
 
 
-def test_what_cannot_be_priced_says_why_and_what_to_do():
-    done = hub(
-        "price",
-        *("--cdr", str(UNSPLIT / "cdr-crosses-five.json")),
-        *("--tariff", str(UNSPLIT / "tariff.json")),
-    )
+def test_what_cannot_be_priced_says_why_and_what_to_do(tmp_path: Path):
+    record = json.loads((UNSPLIT / "cdr-crosses-five.json").read_text())
+    record["cdr_location"]["country"] = "USA"
+    file = tmp_path / "cdr.json"
+    file.write_text(json.dumps(record))
+
+    done = hub("price", *("--cdr", str(file)), *("--tariff", str(UNSPLIT / "tariff.json")))
 
     assert done.returncode == 1
     assert b"time zone is not known" in done.stderr
@@ -167,9 +168,49 @@ def test_a_bad_line_gets_an_error_and_the_run_goes_on():
         good,
     )
 
-    assert len(found) == 11
-    assert all(set(answer) == {"error"} and answer["error"] for answer in found[:10])
-    assert found[10]["expected"]["total_cost"] == {"excl_vat": "5.0000", "incl_vat": None}
+    assert len(found) == 12
+    assert all(set(answer) == {"error"} and answer["error"] for answer in found[:11])
+    assert found[1] == {"error": "This line is empty."}
+    assert found[11]["expected"]["total_cost"] == {"excl_vat": "5.0000", "incl_vat": None}
+
+
+def test_empty_lines_at_the_end_are_no_lines():
+    good = json.dumps({"cdr": cdr("2025-06-02T08:00", [(60, {"ENERGY": 20})])})
+
+    assert answers(good, "", "  ", "") == [{"error": "There is no tariff."}]
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        ({"time_zone": "Mars/Phobos"}, "'Mars/Phobos' is not a time zone."),
+        ({"time_zone": 5}, "time_zone is not a text."),
+        ({"ocpi_version": 2.2}, "ocpi_version is not a text."),
+        ({"ocpi_version": "9.9"}, "OCPI version '9.9' is not known."),
+    ],
+)
+def test_a_slip_beside_the_documents_does_not_go_unnoticed(slip, said):
+    """Even where this price does not depend on it: the next one may."""
+    line = {
+        "tariffs": [tariff(element(part("ENERGY", 0.25)))],
+        "cdr": cdr("2025-06-02T08:00", [(60, {"ENERGY": 20})]),
+    }
+
+    assert answers(line | slip) == [{"error": said}]
+
+
+def test_an_unknown_tariff_has_no_price_and_is_flagged():
+    line = {
+        "tariffs": [tariff(element(part("ENERGY", 0.25)))],
+        "cdr": cdr("2025-06-02T08:00", [(60, {"ENERGY": 20}, "T9")]),
+    }
+
+    assert answers(line) == [
+        {
+            "error": "Tariff T9 is not known.",
+            "cdr_check": {"ok": False, "mismatches": [], "flags": ["unknown_tariff"]},
+        }
+    ]
 
 
 def test_lint_fails_for_errors_only(tmp_path: Path):

@@ -4,7 +4,7 @@ import copy
 import itertools
 import json
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.roaming.pricing.answers import answer, report
@@ -16,11 +16,7 @@ from hub.roaming.pricing.periods import charging_periods
 from hub.roaming.pricing.wire import digits, totals
 from tests.pricing import strategies
 from tests.pricing.documents import Document, cdr, element, part, stamp, tariff
-
-settings.register_profile(
-    "pricing", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-often = settings(settings.get_profile("pricing"))
+from tests.pricing.strategies import often
 
 
 def amounts(priced: Priced) -> tuple[object, ...]:
@@ -108,12 +104,15 @@ def test_the_explanation_adds_up_to_the_total(tariff, pair, zone):
         max_size=3,
         unique_by=lambda item: item[1],
     ),
-    strategies.steps,
+    st.sampled_from([0, 1, 50, 100, 500]),
     st.integers(0, 200_000),
     st.integers(0, 50_000),
 )
 def test_more_energy_never_costs_less(prices, step, energy, more):
-    """With blocks of kWh at different prices, as long as they round alike."""
+    """With blocks of kWh at different prices, as long as a block is a whole number of steps.
+
+    Else a step that begins in a dear block is dear beyond its end, and a little more is cheaper.
+    """
     prices.sort(key=lambda item: item[1])
     blocks = [element(part("ENERGY", cost, step), max_kwh=limit) for cost, limit in prices]
     document = tariff(*blocks, element(part("ENERGY", 0.5, step)))
@@ -220,7 +219,7 @@ def spoil(node, draw):
 def test_whatever_is_asked_there_is_an_answer(line):
     found = answer(line)
 
-    assert set(found) in ({"error"}, {"expected", "cdr_check", "explanation"})
+    assert set(found) - {"cdr_check"} in ({"error"}, {"expected", "explanation"})
     assert json.dumps(found)
 
 

@@ -251,10 +251,22 @@ def test_energy_fed_back_is_paid_back_to_the_wh():
     assert total([document], cdr("2025-06-02T08:00", rows[1:])) == "-1.3000"
 
 
-def test_a_session_without_any_tariff_for_its_periods_costs_nothing():
-    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}, "OTHER")])
+def test_when_no_tariff_of_any_period_is_known_there_is_no_price():
+    """It would seem to cost nothing."""
+    rows = [(60, {"ENERGY": 10}, "OTHER"), (60, {"ENERGY": 10}), (60, {"ENERGY": 10}, "NONE")]
+    record = cdr("2025-06-02T08:00", rows)
 
-    assert parts([START_FEE], record) == {"total_cost": "0.0000"}
+    with pytest.raises(CannotPrice, match="Tariffs NONE, OTHER are not known") as raised:
+        price([START_FEE], record)
+
+    assert raised.value.code == "unknown_tariff"
+
+
+def test_periods_that_name_no_tariff_are_free_when_another_one_does():
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}), (60, {"ENERGY": 10}, "T1")])
+    document = tariff(element(part("ENERGY", 0.25)))
+
+    assert total([document], record) == "2.5000"
 
 
 def test_the_first_of_several_tariffs_that_would_do_is_taken_and_said():
@@ -365,6 +377,16 @@ def test_local_time_needs_a_zone():
         price([EVENING], record, time_zone="../etc/passwd")
     with pytest.raises(CannotPrice, match="not known"):
         price([EVENING], record, ocpi_version="1.9")
+
+
+def test_the_country_of_the_location_tells_the_zone_when_nothing_else_does():
+    night = tariff(element(part("ENERGY", 1), start_time="10:00", end_time="11:00"))
+    place = {"country": "NLD", "coordinates": {"latitude": "52.09", "longitude": "5.12"}}
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10})], cdr_location=place)
+
+    assert total([night], record) == "10.0000"
+    with pytest.raises(CannotPrice, match="time zone is not known"):
+        price([night], record | {"cdr_location": place | {"country": "USA"}})
 
 
 def test_the_zone_of_the_location_does_when_none_is_given():

@@ -219,12 +219,14 @@ def test_energy_is_limited_by_the_connector(connector, beyond):
 
 
 def test_without_a_connector_only_the_absurd_is_certain():
-    """A plug for alternating current never carries 150 kW, one for direct current never 2 MW."""
-    place = {"connector_power_type": "AC_1_PHASE", "connector_standard": "IEC_62196_T2"}
+    """Three phases never carry more than 75 kW, and no usual plug carries 2 MW."""
+    place = {"connector_power_type": "AC_3_PHASE", "connector_standard": "IEC_62196_T2"}
     direct = place | {"connector_power_type": "DC"}
-    little, much = [(60, {"ENERGY": 150})], [(60, {"ENERGY": 2200})]
+    little, much = [(60, {"ENERGY": 75})], [(60, {"ENERGY": 2200})]
 
     assert flags(claim(little, cdr_location=place)) == []
+    one_phase = place | {"connector_power_type": "AC_1_PHASE"}
+    assert flags(claim(little, cdr_location=one_phase)) == ["energy_beyond_power"]
     assert flags(claim(much, cdr_location=place)) == ["energy_beyond_power"]
     assert flags(claim(much, cdr_location=place | {"evse_uid": "#NA"})) == []
     assert flags(claim(much, cdr_location=direct)) == ["energy_beyond_power"]

@@ -29,7 +29,7 @@ from hub.ocpi.versions.rewriting import (
     without,
 )
 from hub.ocpi.versions.tariffs_2_1_1 import ENERGY_MIX_DOWN, ENERGY_MIX_UP, is_for_everybody_now
-from hub.ocpi.versions.time_zones import zone_of
+from hub.roaming.time_zones import zone_of
 
 UNKNOWN, OTHER = "UNKNOWN", "OTHER"
 NOTHING = "-"

@@ -2,19 +2,20 @@
 
     {"ocpi_version", "time_zone", "tariffs", "cdr"}
 
-becomes ``expected``, ``cdr_check`` and ``explanation``, or ``error`` when there is no price. A line
-may also carry what else is known of the CDR: ``connector``, ``session``, ``other_cdrs``,
-``token_is_known``, ``reservation`` (EXPIRED, CANCELLED, RUNNING) and ``tariff_type``.
+becomes ``expected``, ``cdr_check`` and ``explanation``. When there is no price it becomes
+``error``; where that is a fault of the CDR, ``cdr_check`` flags it. A line may also carry what else
+is known of the CDR: ``connector``, ``session``, ``other_cdrs``, ``token_is_known``, ``reservation``
+(EXPIRED, CANCELLED, RUNNING) and ``tariff_type``.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from hub.roaming.pricing import engine, explain, wire
-from hub.roaming.pricing.check import Outcome, Verdict, judge
+from hub.roaming.pricing import engine, explain, wire, zones
+from hub.roaming.pricing.check import Outcome, Verdict, judge, unpriced
 from hub.roaming.pricing.faults import Context
 from hub.roaming.pricing.quantities import CannotPrice, Unreadable
-from hub.roaming.pricing.records import listed, mapping, text
+from hub.roaming.pricing.records import listed, mapping
 
 
 def answer(line: Any) -> dict[str, Any]:
@@ -27,19 +28,35 @@ def answer(line: Any) -> dict[str, Any]:
         priced = engine.price(
             tariffs_of(line),
             line["cdr"],
-            time_zone=text(line.get("time_zone")),
-            ocpi_version=text(line.get("ocpi_version")),
-            tariff_type=text(line.get("tariff_type")),
-            reservation=text(line.get("reservation")),
+            time_zone=time_zone(line),
+            ocpi_version=told(line, "ocpi_version"),
+            tariff_type=told(line, "tariff_type"),
+            reservation=told(line, "reservation"),
         )
         found = judge(priced, context=context(line))
     except CannotPrice as error:
-        return {"error": str(error)}
+        body: dict[str, Any] = {"error": str(error)}
+        return body if error.code is None else body | {"cdr_check": checked(unpriced(error))}
     return {
         "expected": wire.expected(priced),
         "cdr_check": checked(found),
         "explanation": explain.entries(priced),
     }
+
+
+def told(line: Mapping[str, Any], name: str) -> str | None:
+    """What the line says beside its documents. A slip there must not go unnoticed."""
+    value = line.get(name)
+    if value is not None and not isinstance(value, str):
+        raise Unreadable(f"{name} is not a text.")
+    return value or None
+
+
+def time_zone(line: Mapping[str, Any]) -> str | None:
+    name = told(line, "time_zone")
+    if name is not None:
+        zones.zone(name)
+    return name
 
 
 def tariffs_of(line: Mapping[str, Any]) -> list[Any]:
@@ -100,7 +117,7 @@ def report(found: Verdict) -> dict[str, Any]:
     return body
 
 
-def told(found: Verdict) -> str:
+def narrated(found: Verdict) -> str:
     """The computation and the verdict for people: what ``hub price`` prints."""
     assert found.priced is not None
     return "\n".join(

@@ -32,7 +32,7 @@ from hub.roaming.pricing.quantities import (
 )
 from hub.roaming.pricing.records import Record
 from hub.roaming.pricing.tariffs import Document, Tariff, Tax
-from hub.roaming.pricing.wire import TOTAL, decimals
+from hub.roaming.pricing.wire import TOTAL, decimals, due
 
 CENT = Fraction(1, 100)
 FREE = Amount(NOTHING, NOTHING)
@@ -114,7 +114,13 @@ def check(
         )
         return judge(priced, tolerance=tolerance, context=context)
     except CannotPrice as error:
-        return Verdict(Outcome.CANNOT_TELL, reasons=(str(error),))
+        return unpriced(error)
+
+
+def unpriced(error: CannotPrice) -> Verdict:
+    """The verdict where there is no price; why may be a fault of the CDR."""
+    found = () if error.code is None else (Fault(error.code, str(error)),)
+    return Verdict(Outcome.CANNOT_TELL, faults=found, reasons=(str(error),))
 
 
 def judge(
@@ -125,7 +131,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a CDR that has been priced. Raises Unreadable for totals without a number."""
     allowed = usual_tolerance(priced.currency) if tolerance is None else Fraction(tolerance)
-    total = total_claim(priced.record)
+    total = claimed(priced.record.document, TOTAL)
     quantities = tuple(different_quantities(priced))
     costs = tuple(different_costs(priced, total, allowed))
     doubts = tuple(
@@ -177,14 +183,6 @@ def tax_amount(body: Any, where: str) -> Decimal:
     return decimal(body.get("amount") if isinstance(body, dict) else None, f"{where} taxes")
 
 
-def total_claim(record: Record) -> Claim | None:
-    """What the total cost is said to be; a credit CDR takes it back (CDR-06)."""
-    claim = claimed(record.document, TOTAL)
-    if claim is None or not record.is_credit:
-        return claim
-    return Claim(-claim.before, None if claim.after is None else -claim.after)
-
-
 def part_claim(record: Record, name: str) -> Claim | None:
     """A partial cost. In a credit CDR it may have kept its sign or not (AMB-26)."""
     claim = claimed(record.document, name)
@@ -195,7 +193,7 @@ def part_claim(record: Record, name: str) -> Claim | None:
 
 def different_costs(priced: Priced, total: Claim | None, allowed: Fraction) -> Iterator[Mismatch]:
     if total is not None:
-        yield from compared(TOTAL, total, priced.total, allowed)
+        yield from compared(TOTAL, total, due(priced), allowed)
     for name, part in PARTS:
         claim = part_claim(priced.record, name)
         if claim is not None:

@@ -5,7 +5,7 @@ tariff in force at the start of the session prices all of it. Where some periods
 not relevant to any tariff, and free, as the text has it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,6 +78,8 @@ def choose(
     if names:
         by_name = {name: given.named(name, start) or carried.named(name, start) for name in names}
         chosen = tuple(by_name.get(period.tariff_id or "") for period in record.periods)
+        if not any(by_name.values()):
+            raise nobody_knows(names)
         if None in by_name.values():
             notes += unknown(record, by_name)
     else:
@@ -90,6 +92,13 @@ def choose(
         if tariff is not None:
             notes += remarks(record, tariff, start)
     return Choice(chosen, tuple(notes))
+
+
+def nobody_knows(names: Collection[str]) -> CannotPrice:
+    """A price of nothing would be a lie when it is only that no tariff is known."""
+    found = ", ".join(sorted(name[:36] for name in names))
+    text = f"Tariffs {found} are not known." if len(names) > 1 else f"Tariff {found} is not known."
+    return CannotPrice(text, code="unknown_tariff")
 
 
 def unknown(record: Record, by_name: Mapping[str, Tariff | None]) -> list[Note]:
@@ -176,5 +185,6 @@ def same_currency(tariffs: Sequence[Tariff]) -> str:
     """The one currency of the tariffs. Raises CannotPrice."""
     currencies = sorted({tariff.currency for tariff in tariffs})
     if len(currencies) > 1:
-        raise CannotPrice(f"The tariffs are in several currencies: {', '.join(currencies)}.")
+        text = f"The tariffs are in several currencies: {', '.join(currencies)}."
+        raise CannotPrice(text, code="currency_mismatch")
     return currencies[0]

@@ -8,10 +8,12 @@ from hub.roaming.pricing.quantities import Unreadable, decimal
 from hub.roaming.pricing.records import Record, mapping, text, upper
 from hub.roaming.pricing.tariffs import Document
 
-# When nobody told the connector, only what no plug of the kind comes near is certain, in kW. That
-# finds Wh that were sent as kWh, not a CPO that adds a little.
+# When nobody told the connector, only what no plug of the kind comes near is certain, in kW: a wire
+# of 80 A carries 18 kW at 230 V. That finds Wh that were sent as kWh, not a CPO that adds a little.
 PLUG_POWER: Mapping[str, int] = {
-    **dict.fromkeys(("AC_1_PHASE", "AC_2_PHASE", "AC_2_PHASE_SPLIT", "AC_3_PHASE"), 150),
+    "AC_1_PHASE": 25,
+    **dict.fromkeys(("AC_2_PHASE", "AC_2_PHASE_SPLIT"), 50),
+    "AC_3_PHASE": 75,
     "DC": 2000,
 }
 MEGAWATT_PLUGS = frozenset({"MCS"})

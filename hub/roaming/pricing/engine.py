@@ -95,7 +95,8 @@ def price(
     """Price a CDR or Session.
 
     ``tariffs`` are documents of any version; when there are none, those in the CDR are taken.
-    ``time_zone`` is the location's, needed when a tariff looks at the clock. ``tariff_type`` helps
+    ``time_zone`` is the location's, needed when a tariff looks at the clock; without it the country
+    of the CDR's location may tell. ``tariff_type`` helps
     to choose among tariffs when the periods do not name theirs. ``taxes`` are those of the location
     where tariffs do not name any. ``readings`` are meter readings in Wh for spreading energy inside
     periods; ``average_power`` takes energy over time for power that was not measured.
@@ -111,6 +112,8 @@ def price(
     used = [tariff for tariff in dict.fromkeys(choice.tariffs) if tariff is not None]
     currency = same_currency(used) if used else record.currency or ""
     zone = time_zone or record.time_zone
+    if zone is None and any(tariff.is_local for tariff in used):
+        zone = records.zone_of_country(record.document)
     laid_out = lay_out(record, outcome(record, reservation))
     was_spread = spread_energy(record, laid_out)
     laid_out = refined(laid_out, readings, average_power=average_power)

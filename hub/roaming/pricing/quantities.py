@@ -36,7 +36,11 @@ COARSE_DECIMALS = 3
 
 
 class CannotPrice(ValueError):
-    """There is no price for this; the message says why."""
+    """There is no price for this; the message says why, ``code`` which fault of the CDR it is."""
+
+    def __init__(self, text: str, *, code: str | None = None) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class Unreadable(CannotPrice):

@@ -11,15 +11,17 @@ from hub.roaming.pricing.quantities import (
     CannotPrice,
     Exact,
     Unreadable,
+    decimal,
     energy,
     instant,
     seconds,
 )
 from hub.roaming.pricing.tariffs import Document
+from hub.roaming.time_zones import zone_of
 
 V2_1_1, V2_2_1, V2_3_0 = "2.1.1", "2.2.1", "2.3.0"
 # By its first two numbers: 2.2 and 2.2.1-d2 have the prices of 2.2.1.
-SERIES = {"2.1": V2_1_1, "2.2": V2_2_1, "2.3": V2_3_0}
+SERIES = {"2.0": V2_1_1, "2.1": V2_1_1, "2.2": V2_2_1, "2.3": V2_3_0}
 
 # Which quantity of a Period a dimension is, and how to read it.
 QUANTITIES: Mapping[str, tuple[str, Callable[[Any, str], int]]] = {
@@ -215,6 +217,19 @@ def enter(found: Period, kind: str, volume: Any, where: str) -> None:
             found.hours = volume
     elif kind in BOUNDS:
         found.bounds = {kind: volume} if found.bounds is None else {**found.bounds, kind: volume}
+
+
+def zone_of_country(document: Document) -> str | None:
+    """The zone of a CDR whose place does not tell it, in countries that have but one."""
+    place = mapping(document.get("cdr_location")) or mapping(document.get("location")) or {}
+    spot = mapping(place.get("coordinates")) or {}
+    try:
+        latitude, longitude = (
+            float(decimal(spot.get(name), name)) for name in ("latitude", "longitude")
+        )
+    except Unreadable:
+        return None
+    return zone_of(str(place.get("country")), latitude, longitude)
 
 
 def total_energy(document: Document) -> int | None:

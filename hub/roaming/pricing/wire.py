@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from hub.roaming.pricing.engine import Priced
-from hub.roaming.pricing.money import Amount, Part
+from hub.roaming.pricing.money import Amount, Part, Ratio
 from hub.roaming.pricing.quantities import in_hours, in_kwh, to_places
 from hub.roaming.pricing.records import V2_1_1, V2_2_1
 
@@ -88,7 +88,7 @@ def totals(priced: Priced, version: str | None = None) -> dict[str, Any]:
     2.1.1 knows none of the partial costs. Parts without any price component are left out.
     """
     version = version or priced.version
-    body = {TOTAL: price(priced.total, version, decimals(priced.currency))}
+    body = {TOTAL: price(due(priced), version, decimals(priced.currency))}
     if version != V2_1_1:
         body |= {str(part): price(amount, version) for part, amount in priced.parts.items()}
     body["total_energy"] = in_kwh(priced.energy)
@@ -101,7 +101,19 @@ def totals(priced: Priced, version: str | None = None) -> dict[str, Any]:
 def expected(priced: Priced) -> dict[str, Any]:
     """All totals as text with four decimals, whatever the version; null where there is none."""
     parts = {str(part): plain(priced.parts.get(part)) for part in Part}
-    return {TOTAL: plain(priced.total), **parts}
+    return {TOTAL: plain(due(priced)), **parts}
+
+
+def due(priced: Priced) -> Amount:
+    """What the total cost should say: a credit CDR takes back what the session costs (CDR-06)."""
+    total = priced.total
+    if not priced.record.is_credit:
+        return total
+    return total._replace(net=negative(total.net), gross=negative(total.gross))
+
+
+def negative(ratio: Ratio | None) -> Ratio | None:
+    return None if ratio is None else (-ratio[0], ratio[1])
 
 
 def plain(amount: Amount | None) -> dict[str, str | None] | None:
