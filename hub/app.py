@@ -23,7 +23,7 @@ from hub.keys import (
     TOTALS,
 )
 from hub.metrics import Metrics
-from hub.ocpi import forward, logo
+from hub.ocpi import calls, logo
 from hub.ocpi.api import make_api
 from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
@@ -61,7 +61,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[scrape.SCRAPE] = scrape.Scrape(app[METRICS], app[DATABASE], app[DIRECTORY])
     app[SENDER].on_batch = scrape.counting(app[METRICS])
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
-    app[forward.SLOTS] = forward.slots()
+    app[calls.SLOTS] = calls.slots()
     app.cleanup_ctx.extend([opened, delivering, jobs.running, lag.measuring])
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())

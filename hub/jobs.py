@@ -20,7 +20,8 @@ from hub.keys import DATABASE, KEYRING, METRICS, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.partitions import ensure_partitions
-from hub.roaming import quarantine, rekeying, station_reports
+from hub.roaming import commands, quarantine, rekeying, station_reports
+from hub.roaming.feed import RESULTS
 
 log = structlog.get_logger()
 
@@ -62,6 +63,15 @@ async def forget_station_reports(app: web.Application) -> None:
             await station_reports.forget(db)
 
 
+async def expire_commands(app: web.Application) -> None:
+    """Whose result did not come in time is told so."""
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            told = await commands.expire(db)
+        if told:
+            app[SENDER].wake(tenant_id, RESULTS)
+
+
 async def encrypt_anew(app: web.Application) -> None:
     """After a change of keys: nothing of value stays encrypted with the old one."""
     for tenant_id in await tenants(app):
@@ -82,6 +92,7 @@ JOBS = (
     Job("settle quarantine", 60, settle_quarantine),
     Job("forget routes", 600, forget_routes),
     Job("forget station reports", 3600, forget_station_reports),
+    Job("expire commands", 15, expire_commands),
     Job("encrypt anew", 3600, encrypt_anew),
 )
 

@@ -28,7 +28,7 @@ def add(group: Commands) -> None:
         call,
         "Send a station any message of its version, and wait for the answer.",
         more="The payload is JSON in OCPP's own words, - for standard input:\n"
-        "  hub station call CP-1 GetConfiguration '{\"key\": [\"HeartbeatInterval\"]}'",
+        '  hub station call CP-1 GetConfiguration \'{"key": ["HeartbeatInterval"]}\'',
     )
     named(parser)
     parser.add_argument("action", help="such as GetConfiguration")

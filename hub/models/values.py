@@ -349,10 +349,14 @@ class CommandDirection(StrEnum):
 
 
 class CommandState(StrEnum):
-    """OPENED, then ANSWERED by a CommandResponse, FINISHED by a result, or EXPIRED without one."""
+    """OPENED; then ANSWERED: accepted, the result is due, or REFUSED: it was not carried out, or
+    UNKNOWN: it was sent and nobody answered. FINISHED by a result, or EXPIRED without one.
+    """
 
     OPENED = "OPENED"
     ANSWERED = "ANSWERED"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
     FINISHED = "FINISHED"
     EXPIRED = "EXPIRED"
 
@@ -368,8 +372,7 @@ class RouteKind(StrEnum):
 
 
 class RewrittenURL(StrEnum):
-    """What in a forwarded message points back at a server and is rewritten to the hub."""
+    """What in a forwarded answer points back at a server and is rewritten to the hub."""
 
-    RESPONSE_URL = "RESPONSE_URL"
     LINK = "LINK"
     LOCATION = "LOCATION"

@@ -18,7 +18,18 @@ from aiohttp import web
 from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
 from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import custom, forward, parties, peers
-from hub.ocpi.endpoints import cdrs, credentials, locations, objects, sessions, tokens, versions
+from hub.ocpi.callbacks import RESULTS_PATH
+from hub.ocpi.endpoints import (
+    cdrs,
+    commands,
+    credentials,
+    locations,
+    objects,
+    results,
+    sessions,
+    tokens,
+    versions,
+)
 from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operations import OPERATIONS, Operation
 from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
@@ -33,6 +44,7 @@ CONFIGURATION = {
     "/{version}": "versions",
     "/{version}/credentials": "credentials",
     "/{version}/link/{link_id}": "link",
+    RESULTS_PATH: "results",
 }
 
 MESSAGE_ID = re.compile(r"[\x21-\x7e]{1,255}")
@@ -50,6 +62,7 @@ ENDPOINTS: Mapping[str, Handler] = {
         sessions.put_charging_preferences,
         cdrs.post_cdr,
         tokens.authorize,
+        commands.post_command,
     )
 } | {
     "patch_object": objects.put_object,
@@ -63,7 +76,7 @@ def make_api() -> web.Application:
     api = web.Application(middlewares=[answer_errors, identify, forward.forward_to_receiver])
     served: list[tuple[str, str, Any]] = [
         (route.method, route.path, route.handler)
-        for table in (versions.routes, credentials.routes, forward.routes)
+        for table in (versions.routes, credentials.routes, forward.routes, results.routes)
         for route in table
         if isinstance(route, web.RouteDef)
     ]
@@ -184,6 +197,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     """
     limits, directory = request.config_dict[LIMITS], request.config_dict[DIRECTORY]
     header = request.headers.get("Authorization", "")
+    if not header and results.identifies(request):
+        read_version(request)
+        return await handler(request)
     if not directory.knows(header):
         limits.check_login(request.remote)
     try:

@@ -236,6 +236,13 @@ class Client:
         )
         return Answer(response.status, response.headers, response.content)
 
+    def reveal(self, url: bytes, place: str) -> str:
+        """A URL that was kept encrypted, bound to a place; raises ``Refused``."""
+        try:
+            return self._keyring.decrypt(url, context=place)
+        except Undecipherable as error:
+            raise Refused(f"its URL cannot be read: {error}") from None
+
     def _decrypt(self, partner: Connection, data: bytes) -> str:
         try:
             return self._keyring.decrypt(data, context=token_place(partner.id))

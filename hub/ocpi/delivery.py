@@ -11,7 +11,7 @@ What the answers of all objects together say about the partner is decided in ``c
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -76,14 +76,14 @@ async def deliver(
 ) -> Verdict:
     """Tell one party of a change. Raises nothing that a partner could cause."""
     change = message.change
-    endpoint = connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
-    if endpoint is None or connection.version is None:
-        return Verdict(Outcome.GONE, f"It serves no Receiver interface for {source.endpoint}.")
     try:
+        url = url_of(client, connection, source, message)
+        if url is None or connection.version is None:
+            return Verdict(Outcome.GONE, f"It serves no Receiver interface for {source.endpoint}.")
         answer = await client.call(
             connection,
             change.method,
-            join_url(endpoint.url, *change.path),
+            url,
             body=message.body(connection.version),
             to=party if source.routed else None,
             from_=sender(connection, message) if source.routed else None,
@@ -94,10 +94,30 @@ async def deliver(
         reason = f"OCPI {connection.version} cannot say it: {error.reason}"
         return Verdict(Outcome.REFUSED, reason)
     except Refused as error:
-        return Verdict(Outcome.SHUT, f"The hub does not call it: {error.reason}.")
+        outcome = Outcome.REFUSED if change.reply_to else Outcome.SHUT
+        return Verdict(outcome, f"The hub does not call it: {error.reason}.")
     except Unreachable as error:
         return Verdict(Outcome.FAILING, error.reason)
-    return judge(answer, change.method, record=source.record)
+    verdict = judge(answer, change.method, record=source.record)
+    return of_one_url(verdict) if change.reply_to else verdict
+
+
+def url_of(client: Client, connection: Connection, source: Source, message: Message) -> str | None:
+    """Where it goes: below an endpoint of the partner, or to the one URL that was asked for."""
+    change = message.change
+    if change.reply_to is not None:
+        return client.reveal(change.reply_to.url, change.reply_to.place)
+    endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
+    return join_url(endpoint.url, *change.path) if endpoint else None
+
+
+def of_one_url(verdict: Verdict) -> Verdict:
+    """A URL that is not there says nothing about any other, as an endpoint would."""
+    if verdict.outcome is Outcome.GONE or (
+        verdict.outcome is Outcome.SHUT and not verdict.locked_out
+    ):
+        return replace(verdict, outcome=Outcome.REFUSED)
+    return verdict
 
 
 def sender(connection: Connection, message: Message) -> Party:

@@ -6,12 +6,10 @@ transaction and no database connection is held while the hub waits.
 
 Two things in an answer point back at the other side's server and are replaced by URLs of the hub:
 the ``Link`` to a list's next page and the ``Location`` of a posted CDR (HUB-41). A ``response_url``
-in a request is replaced likewise (HUB-40, callbacks.py).
+in a request is replaced likewise, and such a request is never sent twice (HUB-40, callbacks.py).
 """
 
-import asyncio
-from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -23,23 +21,22 @@ from hub.errors import (
     HubError,
     InvalidRequest,
     MalformedRequest,
-    ReceiverTimeout,
     ReceiverUnreachable,
     RoutingError,
     UnknownReceiver,
 )
-from hub.keys import CLIENT, SETTINGS
 from hub.models.values import ConnectionStatus, PartnerStatus, Party
-from hub.ocpi import custom, links
+from hub.ocpi import callbacks, calls, custom, links
+from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
+from hub.ocpi.calls import Way
 from hub.ocpi.client import Answer, join_url
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
 from hub.ocpi.operations import Operation
-from hub.ocpi.outbound import Refused, Unreachable
+from hub.ocpi.parties import speaker
 from hub.ocpi.request import (
     ANSWERED_BY,
     AUDIENCE,
-    CORRELATION_ID,
     FROM,
     OPERATION,
     PARTNER,
@@ -54,32 +51,27 @@ from hub.roaming.partners import Connection
 
 log = structlog.get_logger()
 
-# Requests to one partner under way at a time; the next waits, within its own time limit.
-IN_FLIGHT = 32
-SLOTS: web.AppKey[defaultdict[Any, asyncio.Semaphore]] = web.AppKey("slots", defaultdict)
 
-
-def slots() -> defaultdict[Any, asyncio.Semaphore]:
-    return defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
-
-
-@dataclass(frozen=True)
-class Way:
-    """Where a request goes: the partner, the party on it, and the URL."""
-
-    connection: Connection
-    party: Party
-    version: Version
-    url: str
+class NotSupported(UnknownReceiver):
+    """The receiver is there, but cannot do this."""
 
 
 @web.middleware
 async def forward_to_receiver(request: web.Request, handler: Any) -> web.StreamResponse:
     to = request.get(TO)
-    if to is None or to == request[PARTNER].hub:
-        response: web.StreamResponse = await handler(request)
-        return response
-    return await forward(request, to)
+    try:
+        if to is None or to == request[PARTNER].hub:
+            response: web.StreamResponse = await handler(request)
+            return response
+        return await forward(request, to)
+    except OwnAnswer as own:
+        return success(in_version(request, own.data))
+
+
+def in_version(request: web.Request, data: Any) -> Any:
+    """An answer of the hub's own, as the caller's version says it."""
+    kind = request[OPERATION].answer
+    return request[VERSION].downgrade(kind, data) if kind and isinstance(data, dict) else data
 
 
 async def forward(request: web.Request, to: Party) -> web.Response:
@@ -87,13 +79,39 @@ async def forward(request: web.Request, to: Party) -> web.Response:
 
     UnknownReceiver (4001): nobody here, or without this module. ReceiverUnreachable (4003): known
     but not connected. ReceiverTimeout (4002): no answer in time. RoutingError (4000): not agreed,
-    or an answer that is none (HUB-45, HUB-47).
+    or an answer that is none (HUB-45, HUB-47). OwnAnswer where the module itself has a word for
+    what the receiver cannot do (HUB-50, HUB-54).
     """
     check_sender(request)
-    way = find_way(request, to)
-    body = await outgoing_body(request, way)
+    try:
+        way = find_way(request, to)
+        if request[OPERATION].calls_back is not None:
+            return await ask(request, way)
+        body = await outgoing_body(request, way)
+    except NotSupported:
+        if request[OPERATION].unsupported is None:
+            raise
+        raise OwnAnswer(request[OPERATION].unsupported) from None
     request[ANSWERED_BY] = to
-    answer = await call(request, way, body)
+    return await relay(request, way, await calls.call(request, way, body))
+
+
+async def ask(request: web.Request, way: Way) -> web.Response:
+    """Pass a request on whose result comes later, at most once, to a URL of the hub."""
+    question = await callbacks.read(request)
+    asked = outgoing_question(request, way, question)
+    begun = await callbacks.begin(request, question, way.party, way.connection, way.version)
+    request[ANSWERED_BY] = way.party
+    body = codec.write(asked | {RESPONSE_URL: begun.url}) if asked is not None else None
+    if asked is None:
+        query = request.rel_url.update_query({RESPONSE_URL: begun.url}).raw_query_string
+        way = replace(way, url=f"{way.url.partition('?')[0]}?{query}")
+    try:
+        answer = await calls.call(request, way, body)
+    except RoutingError as error:
+        await callbacks.answered(request, begun, error, way.version)
+        raise
+    await callbacks.answered(request, begun, answer, way.version)
     return await relay(request, way, answer)
 
 
@@ -104,29 +122,26 @@ def check_sender(request: web.Request) -> None:
     pushed = operation.interface == "RECEIVER" and not operation.reads
     if module is not None and pushed and "country_code" in request.match_info:
         pushes.check_owner(request, module)
-    if request[FROM] is None:
-        raise InvalidRequest(
-            "Say which of your parties speaks: OCPI-from-country-code and -party-id."
-        )
+    speaker(request)
 
 
 def find_way(request: web.Request, to: Party) -> Way:
-    operation, audience, sender = request[OPERATION], request[AUDIENCE], request[FROM]
+    operation, audience, sender = request[OPERATION], request[AUDIENCE], speaker(request)
     hosts = audience.hosts(to)
     if not hosts:
         raise UnknownReceiver(f"{to} is not known here.")
-    assert sender is not None
     check_agreed(audience, sender, to, operation)
     connected = [host for host in hosts if is_connected(host)]
     if not connected:
         raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
     for host in connected:
         endpoint = host.endpoint(operation.module, operation.interface)
-        if endpoint is not None and host.version is not None:
+        known = host.version is not None and operation.is_in(host.version)
+        if endpoint is not None and host.version is not None and known:
             segments = path_segments(request, operation)
             url = join_url(endpoint.url, *segments)
             return Way(host, to, VERSIONS[host.version], with_query(url, request))
-    raise UnknownReceiver(
+    raise NotSupported(
         f"{to} does not support the {operation.interface} interface of {operation.module}."
     )
 
@@ -190,6 +205,20 @@ async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
         ) from None
 
 
+def outgoing_question(request: web.Request, way: Way, question: Question) -> dict[str, Any] | None:
+    """The body for the other side, what the caller wrote in it or its translation."""
+    operation = request[OPERATION]
+    if question.body is None or way.version is request[VERSION]:
+        return question.body
+    if operation.body is None:
+        raise NotSupported(f"What it would mean in OCPI {way.version.number} is not known.")
+    document = request[VERSION].read(operation.body, question.body)
+    try:
+        return way.version.downgrade(operation.body, document)
+    except NotExpressible as error:
+        raise NotSupported(f"OCPI {way.version.number} cannot express this: {error}") from None
+
+
 def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
     """The owner in the body is the one in the URL, or for a CDR the one who speaks (T-02, T-04)."""
     operation = request[OPERATION]
@@ -202,50 +231,6 @@ def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
         sender = request[FROM]
         assert sender is not None
         pushes.check_body(sender, body, {})
-
-
-async def call(request: web.Request, way: Way, body: bytes | None) -> Answer:
-    """Call the partner within the time the caller has; a GET that got nowhere is tried once more
-    (HUB-46).
-    """
-    seconds = time_left(request)
-    waiting = request.config_dict[SLOTS][way.connection.id]
-    try:
-        async with asyncio.timeout(seconds), waiting:
-            for last_try in (False, True):
-                try:
-                    return await request.config_dict[CLIENT].call(
-                        way.connection,
-                        request.method,
-                        way.url,
-                        body=body,
-                        to=way.party,
-                        from_=request[FROM],
-                        correlation_id=request[CORRELATION_ID],
-                        timeout=seconds,
-                    )
-                except Unreachable as error:
-                    if error.timed_out or not request[OPERATION].reads or last_try:
-                        raise
-    except TimeoutError:
-        raise ReceiverTimeout(f"{way.party} did not answer within {seconds:g} s.") from None
-    except Refused as error:
-        raise ReceiverUnreachable(f"{way.party} cannot be called: {error}") from None
-    except Unreachable as error:
-        if error.timed_out:
-            raise ReceiverTimeout(f"{way.party} did not answer within {seconds:g} s.") from None
-        raise ReceiverUnreachable(f"{way.party} cannot be reached: {error}") from None
-    raise AssertionError("a call ends with an answer or an error")
-
-
-def time_left(request: web.Request) -> float:
-    """Seconds for the call: the module's limit, or less where the caller says it waits less."""
-    limit: float = getattr(request.config_dict[SETTINGS], request[OPERATION].timeout)
-    try:
-        wanted = float(request.headers.get("X-Request-Timeout", limit))
-    except ValueError:
-        return limit
-    return min(limit, wanted) if wanted > 0 else limit
 
 
 async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
@@ -266,7 +251,7 @@ async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
         )
         response[STATUS_CODE] = answer.status_code
         return response
-    data = translated(request, way, answer.data)
+    data = translated(request, way, callbacks.completed(request[OPERATION], answer.data))
     return success(data, http_status=answer.http_status, headers=headers)
 
 
@@ -334,4 +319,4 @@ async def follow(request: web.Request) -> web.Response:
     assert hosts[0].version is not None
     way = Way(hosts[0], link.party, VERSIONS[hosts[0].version], link.url)
     request[ANSWERED_BY] = link.party
-    return await relay(request, way, await call(request, way, None))
+    return await relay(request, way, await calls.call(request, way, None))

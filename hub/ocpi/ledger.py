@@ -38,6 +38,8 @@ class Ledger:
                 await self._leave_alone(db, run, report, report.away)
             await self._set_aside(db, run, report)
             await setbacks.settle(db, report.settled)
+            if run.source.settle is not None:
+                await run.source.settle(db, taken(run))
         await self._record_losses(db, results)
 
     async def _leave_alone(self, db: AsyncSession, run: Run, report: Report, away: Verdict) -> None:
@@ -92,3 +94,11 @@ class Ledger:
         self._known_losses |= new
         while len(self._known_losses) > REMEMBERED:
             del self._known_losses[next(iter(self._known_losses))]
+
+
+def taken(run: Run) -> list[UUID]:
+    return [
+        entry.message.change.row_id
+        for entry in run.entries
+        if entry.verdict is not None and entry.verdict.outcome is Outcome.TAKEN
+    ]

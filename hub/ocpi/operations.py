@@ -7,7 +7,7 @@ store.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from hub.models.values import InterfaceRole
 from hub.ocpi.versions.base import Version
@@ -16,14 +16,29 @@ SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
 
 
 @dataclass(frozen=True)
+class CallsBack:
+    """What tells a request whose result comes later, at a URL that it names (HUB-40).
+
+    ``url_in``: where its ``response_url`` is. ``command``: what the hub's records call it, "" for
+    the last segment of its path. ``result``: the OCPI class of the result.
+    """
+
+    url_in: Literal["body", "query"]
+    command: str
+    result: str
+
+
+@dataclass(frozen=True)
 class Operation:
     """One method on one path of one module's interface.
 
     ``path`` is relative to the module's endpoint. ``body`` and ``answer`` are OCPI class names
     (None: nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the
-    oldest OCPI version that knows it, ``only`` limits it to one. ``calls_back`` says where the
-    request names a URL to answer to later (HUB-40); ``timeout`` is the setting that limits a
-    forwarded call. ``custom``: of a module that the hub knows nothing of (custom.py).
+    oldest OCPI version that knows it, ``only`` limits it to one. ``calls_back`` is there for a
+    request whose result comes later; ``timeout`` is the setting that limits a forwarded call;
+    ``params`` are numbers that its query must name. ``unsupported`` is how the module itself says
+    that a receiver cannot do it; where it has no words for that, it is an error (HUB-50, HUB-54).
+    ``custom``: of a module that the hub knows nothing of (custom.py).
     """
 
     module: str
@@ -38,8 +53,10 @@ class Operation:
     body_optional: bool = False
     since: str = "2.1.1"
     only: str | None = None
-    calls_back: Literal["body", "query"] | None = None
+    calls_back: CallsBack | None = None
     timeout: str = "forward_timeout"
+    params: tuple[str, ...] = ()
+    unsupported: Any = None
     custom: bool = False
 
     @property
@@ -88,6 +105,25 @@ def owned(
     )
 
 
+CANNOT = {"result": "NOT_SUPPORTED", "timeout": 0}
+
+
+def command(name: str, kind: str | None, *, since: str = "2.1.1") -> Operation:
+    """One command; without ``kind`` any other that partners may have agreed on (CMD-16)."""
+    return Operation(
+        "commands",
+        RECEIVER,
+        "POST",
+        f"/{name}",
+        "post_command",
+        body=kind,
+        answer="CommandResponse",
+        since=since,
+        calls_back=CallsBack("body", name if kind else "", "CommandResult"),
+        unsupported=CANNOT,
+    )
+
+
 OPERATIONS: tuple[Operation, ...] = (
     # Locations
     lists("locations", "Location"),
@@ -114,6 +150,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "put_charging_preferences",
         body="ChargingPreferences",
         since="2.2.1",
+        unsupported="NOT_POSSIBLE",
     ),
     *owned("sessions", "Session", "GET PUT PATCH"),
     # CDRs
@@ -138,6 +175,13 @@ OPERATIONS: tuple[Operation, ...] = (
         timeout="authorize_timeout",
     ),
     *owned("tokens", "Token", "GET PUT PATCH"),
+    # Commands. Their results come to a URL of the hub's own making (callbacks.py).
+    command("START_SESSION", "StartSession"),
+    command("STOP_SESSION", "StopSession"),
+    command("RESERVE_NOW", "ReserveNow"),
+    command("CANCEL_RESERVATION", "CancelReservation", since="2.2.1"),
+    command("UNLOCK_CONNECTOR", "UnlockConnector"),
+    command("{command}", None, since="2.2.1"),
 )
 
 
@@ -152,14 +196,18 @@ MODULE_NAMES = tuple(dict.fromkeys(operation.module for operation in OPERATIONS)
 def interfaces(module: str, version: Version) -> list[InterfaceRole]:
     """The interfaces of a module that a version knows, for the version details (VER-03).
 
-    A version without interfaces has one URL for all of a module.
+    Where a Receiver answers later there is a Sender to take it. A version without interfaces has
+    one URL for all of a module.
     """
-    known = dict.fromkeys(
-        operation.interface
+    known = [
+        operation
         for operation in OPERATIONS
         if operation.module == module and operation.is_in(version.number)
-    )
-    return list(known)[: 1 if version.peer_to_peer else None]
+    ]
+    found = [operation.interface for operation in known]
+    if any(operation.calls_back for operation in known):
+        found.append(SENDER)
+    return list(dict.fromkeys(found))[: 1 if version.peer_to_peer else None]
 
 
 def endpoint_path(version: Version, interface: InterfaceRole, module: str) -> str:

@@ -65,6 +65,16 @@ def only_party(request: web.Request, partner: Connection) -> Party | None:
     return None
 
 
+def speaker(request: web.Request) -> Party:
+    """Who speaks, where that must be known."""
+    sender = request[FROM]
+    if sender is None:
+        raise InvalidRequest(
+            "Say which of your parties speaks: OCPI-from-country-code and -party-id."
+        )
+    return sender
+
+
 def check_broadcast(request: web.Request, to: Party | None) -> None:
     operation, partner = request[OPERATION], request[PARTNER]
     if to is None or to != partner.hub:

@@ -198,6 +198,7 @@ class Round:
             for message in candidates
             if (parties := self._parties(message.change, standing.partner_id))
             and not (message.change.urgent and message.change.place <= told)
+            and not message.change.expired
         ]
         chosen, rest = cut(concerned, self.source.batch)
         if rest is not None:
@@ -222,7 +223,7 @@ class Round:
 
     def _parties(self, change: Change, partner_id: UUID) -> list[Party]:
         """The parties of a partner that a change is for; asked once for all objects alike."""
-        alike = (change.owner, change.receiver, change.origin, change.only)
+        alike = (change.owner, change.receiver, change.origin, change.only, change.reply_to)
         if alike not in self._concerned:
             concerned: dict[UUID, list[Party]] = {}
             for connection, party in self.source.addressees(self.audience, change):

@@ -250,7 +250,7 @@ class Sender:
         away, partner = report.away, run.connection
         if away is None:
             return report
-        if away.outcome is Outcome.GONE:
+        if away.outcome is Outcome.GONE and run.source.endpoint is not None:
             mended = await presence.rediscover(
                 self._database, self._client, partner, run.source.endpoint
             )

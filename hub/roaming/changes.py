@@ -14,6 +14,7 @@ them is in ``sources``.
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -30,13 +31,27 @@ Addressees = list[tuple[Connection, Party]]
 
 
 @dataclass(frozen=True, slots=True)
+class ReplyTo:
+    """Where an answer goes that was asked for: a platform, and the URL that it named.
+
+    ``url`` is encrypted and bound to ``place``.
+    """
+
+    partner_id: UUID
+    url: bytes
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One object as it is now, and the request that tells of it.
 
     ``document`` is canonical JSON text, None for a DELETE; ``path`` comes below the receiver's
     endpoint. ``origin`` is the partner it came from: it does not go back there. ``parent`` is the
     location of an EVSE; ``after`` what the receiver must have taken before this. ``only`` are the
-    parties that may have it, where not everybody may.
+    parties that may have it, where not everybody may. ``reply_to`` is for what goes to one URL
+    instead, within the conversation ``correlation``; ``path`` is then only what others have that
+    go there as well. After ``expires_at`` nobody wants it any more.
     """
 
     place: Place
@@ -56,11 +71,18 @@ class Change:
     after: str | None = None
     only: frozenset[Party] | None = None
     urgent: bool = False
+    reply_to: ReplyTo | None = None
+    correlation: str | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at < datetime.now(UTC)
 
     @property
     def correlation_id(self) -> str:
         """The same on all legs of the fan-out, in every process and attempt (TRANSPORT-51)."""
-        return str(uuid5(self.row_id, f"{self.place.xid}-{self.place.seq}"))
+        return self.correlation or str(uuid5(self.row_id, f"{self.place.xid}-{self.place.seq}"))
 
 
 class Stretch(NamedTuple):
@@ -72,6 +94,7 @@ class Stretch(NamedTuple):
 
 Read = Callable[[AsyncSession, Place, Place, int], Awaitable[Stretch]]
 Find = Callable[[AsyncSession, Sequence[str]], Awaitable[list[Change]]]
+Settle = Callable[[AsyncSession, Sequence[UUID]], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -80,9 +103,10 @@ class Source:
 
     ``read`` gives the changes between two places, as many as asked for; ``find`` the present state
     of objects by their reference. ``tables`` are where its places are. ``endpoint`` is the module
-    whose Receiver interface is told; ``routed`` says that routing headers go with it. ``lane``:
-    lower goes first where requests wait for each other. A ``record`` is owed until it is answered.
-    ``urgent`` reads what must not wait behind the rest.
+    whose Receiver interface is told, None where every change says itself where it goes; ``routed``
+    says that routing headers go with it. ``lane``: lower goes first where requests wait for each
+    other. A ``record`` is owed until it is answered. ``urgent`` reads what must not wait behind the
+    rest. ``settle`` writes down which rows were taken, where a cursor does not say enough.
     """
 
     name: str
@@ -90,15 +114,18 @@ class Source:
     find: Find
     addressees: Callable[[Audience, Change], Addressees]
     tables: tuple[str, ...]
-    endpoint: str
+    endpoint: str | None
     record: bool = False
     routed: bool = True
     lane: int = 2
     batch: int = 100
     urgent: Read | None = None
+    settle: Settle | None = None
 
     def reaches(self, connection: Connection) -> bool:
         """Whether a partner is told of this source's changes at all."""
+        if self.endpoint is None:
+            return True
         agreed = connection.settings.supported_modules
         return (agreed is None or self.endpoint in agreed) and connection.endpoint(
             self.endpoint, InterfaceRole.RECEIVER

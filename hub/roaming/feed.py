@@ -27,8 +27,10 @@ from sqlalchemy.types import BigInteger, Integer, String, Uuid
 from hub.models.values import Place
 from hub.roaming.modules import MODULES
 
+# The results of commands, which belong to no module (``results``).
+RESULTS = "results"
 # What is owed until it is answered, however long that takes.
-RECORDS = frozenset(module.name for module in MODULES.values() if module.record)
+RECORDS = frozenset(module.name for module in MODULES.values() if module.record) | {RESULTS}
 
 # Seconds.
 SHORTEST_BACK_OFF = 1.0

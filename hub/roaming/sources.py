@@ -1,4 +1,4 @@
-"""The streams of changes that partners follow: one per module, and HubClientInfo."""
+"""The streams of changes that partners follow: one per module, HubClientInfo, and results."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import Party, Place
-from hub.roaming import location_changes, modules
+from hub.roaming import location_changes, modules, results
 from hub.roaming.audience import Audience
 from hub.roaming.changes import (
     BETWEEN,
@@ -141,6 +141,7 @@ RECEIVER = ", receiver_country_code, receiver_party_id"
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
+        results.source(FIRST, RECORDS_AT_ONCE),
         objects_of(modules.CDRS, lane=FIRST, more=f"{RECEIVER}, credit_reference_id"),
         objects_of(modules.TOKENS, lane=FIRST, more=", type, valid", urgent="not valid"),
         Source(

@@ -18,7 +18,8 @@ async def get_evse(request: web.Request) -> web.Response:
 
 
 async def find_evse(request: web.Request) -> web.Response:
-    return part_of(request, await objects.find_visible(request, LOCATIONS))
+    location_id = request.match_info["id"]
+    return part_of(request, await objects.find_visible(request, LOCATIONS, location_id))
 
 
 def part_of(request: web.Request, kept: Kept) -> web.Response:

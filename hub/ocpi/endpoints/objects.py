@@ -72,7 +72,7 @@ async def get_object(request: web.Request) -> web.Response:
 async def find_object(request: web.Request) -> web.Response:
     """Sender GET of one object whose URL names no owner: there must be exactly one (AMB-18)."""
     module = MODULES[request[OPERATION].module]
-    return answer(request, module, await find_visible(request, module))
+    return answer(request, module, await find_visible(request, module, request.match_info["id"]))
 
 
 async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
@@ -86,8 +86,7 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
     return kept
 
 
-async def find_visible(request: web.Request, module: Module) -> Kept:
-    object_id = request.match_info["id"]
+async def find_visible(request: web.Request, module: Module, object_id: str) -> Kept:
     partner = request[PARTNER]
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
         found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)

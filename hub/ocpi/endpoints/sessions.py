@@ -2,14 +2,11 @@
 
 from aiohttp import web
 
-from hub.models.values import Party
 from hub.ocpi import forward
-from hub.ocpi.endpoints import objects
+from hub.ocpi.owners import owner
 from hub.roaming.modules import SESSIONS
 
 
 async def put_charging_preferences(request: web.Request) -> web.Response:
     """Without a receiver in the headers: to the CPO that owns the session."""
-    kept = await objects.find_visible(request, SESSIONS)
-    owner = Party(kept.key.country_code, kept.key.party_id)
-    return await forward.forward(request, owner)
+    return await forward.forward(request, await owner(request, SESSIONS, request.match_info["id"]))
