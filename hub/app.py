@@ -10,6 +10,7 @@ from hub.admin.api import ROOT, make_admin
 from hub.admin.docs import make_docs
 from hub.db import Database
 from hub.keys import (
+    ARRIVALS,
     CLIENT,
     DATABASE,
     DIRECTORY,
@@ -18,6 +19,7 @@ from hub.keys import (
     LIMITS,
     METRICS,
     OUTBOUND,
+    PULLER,
     SENDER,
     SETTINGS,
     TOTALS,
@@ -30,9 +32,12 @@ from hub.ocpi.directory import Directory
 from hub.ocpi.issuers import Issuers
 from hub.ocpi.limits import Limits
 from hub.ocpi.outbound import Outbound
+from hub.ocpi.puller import Puller
 from hub.ocpi.sender import Sender
+from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
 from hub.ocpp import service as ocpp
+from hub.roaming.arrivals import Arrivals
 from hub.roaming.intake import Intake
 from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
@@ -62,7 +67,10 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[SENDER].on_batch = scrape.counting(app[METRICS])
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[calls.SLOTS] = calls.slots()
-    app.cleanup_ctx.extend([opened, delivering, jobs.running, lag.measuring])
+    app[ARRIVALS] = Arrivals(app[DATABASE])
+    app[PULLER] = Puller(Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE]))
+    app[PULLER].on_pulled = scrape.counting_pulled(app[METRICS])
+    app.cleanup_ctx.extend([opened, delivering, pulling, jobs.running, lag.measuring])
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
@@ -103,3 +111,9 @@ async def delivering(app: web.Application) -> AsyncIterator[None]:
     await app[SENDER].start()
     yield
     await app[SENDER].stop()
+
+
+async def pulling(app: web.Application) -> AsyncIterator[None]:
+    async with app[ARRIVALS].written():
+        yield
+        await app[PULLER].stop()

@@ -16,11 +16,11 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 )
 from sqlalchemy import delete, func, select
 
-from hub.keys import DATABASE, KEYRING, METRICS, SENDER
+from hub.keys import DATABASE, DIRECTORY, KEYRING, METRICS, PULLER, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.partitions import ensure_partitions
-from hub.roaming import commands, quarantine, rekeying, station_reports
+from hub.roaming import commands, freshness, quarantine, rekeying, station_reports
 from hub.roaming.feed import RESULTS
 
 log = structlog.get_logger()
@@ -41,6 +41,18 @@ async def make_partitions(app: web.Application) -> None:
 
 async def check_still_alive(app: web.Application) -> None:
     await app[SENDER].still_alive()
+
+
+async def pull(app: web.Application) -> None:
+    await app[PULLER].look()
+
+
+async def watch_freshness(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        connections = await app[DIRECTORY].connections(tenant_id)
+        if connections:
+            async with app[DATABASE].transaction(tenant_id) as db:
+                await freshness.watch(db, connections)
 
 
 async def settle_quarantine(app: web.Application) -> None:
@@ -89,6 +101,8 @@ async def tenants(app: web.Application) -> list[UUID]:
 JOBS = (
     Job("partitions", 6 * 3600, make_partitions),
     Job("still alive", 30, check_still_alive),
+    Job("pull", 30, pull),
+    Job("watch freshness", 60, watch_freshness),
     Job("settle quarantine", 60, settle_quarantine),
     Job("forget routes", 600, forget_routes),
     Job("forget station reports", 3600, forget_station_reports),

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from hub.db import Database
 from hub.metrics import Metrics
+from hub.roaming.arrivals import Arrivals
 from hub.roaming.intake import Intake
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from hub.ocpi.directory import Directory
     from hub.ocpi.limits import Limits
     from hub.ocpi.outbound import Outbound
+    from hub.ocpi.puller import Puller
     from hub.ocpi.sender import Sender
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+ARRIVALS: web.AppKey[Arrivals] = web.AppKey("arrivals", Arrivals)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
 OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")
@@ -29,3 +32,4 @@ CLIENT: "web.AppKey[Client]" = web.AppKey("client")
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
 LIMITS: "web.AppKey[Limits]" = web.AppKey("limits")
 SENDER: "web.AppKey[Sender]" = web.AppKey("sender")
+PULLER: "web.AppKey[Puller]" = web.AppKey("puller")

@@ -74,6 +74,14 @@ class Metrics:
         )
 
     def _count_work(self) -> None:
+        self.pulled = self._counter(
+            "pulled",
+            "Objects in the lists of partners, by what became of them: created, changed, unchanged,"
+            " stale, bad, foreign, ...",
+            "partner",
+            "module",
+            "outcome",
+        )
         self.job_runs = self._counter("job_runs", "Runs of a job by this process.", "job")
         self.job_failures = self._counter("job_failures", "Runs of a job that failed.", "job")
         self.job_last_success = self._gauge(
@@ -133,6 +141,18 @@ class Metrics:
         self.quarantined_open = self._gauge(
             "quarantined_open",
             "Objects from a partner that were not valid and have not been replaced by good ones.",
+            "partner",
+            "module",
+        )
+        self.data_age = self._gauge(
+            "data_age_seconds",
+            "Time since something new came from a partner, pushed or pulled.",
+            "partner",
+            "module",
+        )
+        self.data_stale = self._gauge(
+            "data_stale",
+            "1 where data of a partner has stopped flowing: pulls fail, or it is unusually silent.",
             "partner",
             "module",
         )

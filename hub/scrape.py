@@ -30,9 +30,11 @@ from hub.metrics import Metrics
 from hub.models.feed import Cursor, QuarantinedObject, Setback
 from hub.models.partners import HandshakeTrace, Partner
 from hub.models.values import SHUT_OUT, ConnectionStatus
+from hub.ocpi import sync
 from hub.ocpi.courier import Run
 from hub.ocpi.directory import Directory
 from hub.partitions import stray_rows
+from hub.roaming import sync_states
 from hub.roaming.backlog import backlogs
 
 log = structlog.get_logger()
@@ -128,6 +130,8 @@ class Scrape:
             own.deliveries_held,
             own.setbacks_open,
             own.quarantined_open,
+            own.data_age,
+            own.data_stale,
             own.partners,
             own.handshakes_failed,
             own.stray_rows,
@@ -174,6 +178,11 @@ class Scrape:
             found[own.setbacks_open] |= await still_open(db, Setback)
             found[own.quarantined_open] |= await still_open(db, QuarantinedObject)
             found[own.handshakes_failed] |= await failed_handshakes(db)
+            for state in (await sync_states.states(db))[1]:
+                key = (str(state.partner_id), state.module)
+                found[own.data_stale][key] = state.stale_since is not None
+                if now and state.arrived_at:
+                    found[own.data_age][key] = (now - state.arrived_at).total_seconds()
 
 
 SCRAPE: web.AppKey[Scrape] = web.AppKey("scrape", Scrape)
@@ -223,5 +232,16 @@ def counting(measured: Metrics) -> Callable[[Run], None]:
         outcomes = Counter(e.verdict.outcome for e in run.entries if e.verdict)
         for outcome, number in outcomes.items():
             measured.delivered(partner, run.source.name, outcome, number)
+
+    return count
+
+
+def counting_pulled(measured: Metrics) -> Callable[[sync.Run], None]:
+    """For the puller: what became of the objects of a run."""
+
+    def count(run: sync.Run) -> None:
+        for outcome, number in run.counts.items():
+            if outcome not in {"pages", "objects"}:
+                measured.pulled.labels(str(run.partner.id), run.module.name, outcome).inc(number)
 
     return count

@@ -25,6 +25,7 @@ from hub.admin import (
     station_passwords,
     station_settings,
     stations,
+    syncs,
     tenants,
     users,
 )
@@ -54,6 +55,7 @@ RESOURCES: tuple[Routes, ...] = (
     roles.routes,
     keys.routes,
     partners.routes,
+    syncs.routes,
     agreements.routes,
     objects.routes,
     own_objects.routes,

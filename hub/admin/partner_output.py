@@ -49,6 +49,8 @@ class PartnerShown(Versioned):
     token_form_sent = fields.String(allow_none=True)
     token_form_seen = fields.String(allow_none=True)
     configuration = fields.Dict()
+    sync_frequency_minutes = fields.Integer(allow_none=True)
+    last_synced_at = fields.AwareDateTime(allow_none=True)
     connection_changed_at = fields.AwareDateTime()
     connected_at = fields.AwareDateTime(allow_none=True)
     last_seen_at = fields.AwareDateTime(allow_none=True)

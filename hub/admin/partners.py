@@ -30,7 +30,9 @@ from hub.ocpi import handshake
 from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import invitations
+from hub.roaming.modules import MODULES
 from hub.roaming.registration import Grant, lock
+from hub.roaming.sync_terms import MODES
 
 routes = Routes("Partners")
 NAMED = ("partner", "hub partner list")
@@ -43,6 +45,28 @@ ORIGIN = r"https?://[^/?#@\s]+"
 class RoleGranted(Input):
     party = PartyField(required=True)
     role = fields.String(required=True, validate=validate.OneOf(ROLES))
+
+
+class SyncTerms(Input):
+    """How one module is pulled; what is left out is as usual."""
+
+    mode = fields.String(
+        validate=validate.OneOf(MODES),
+        metadata={
+            "description": "auto: only what the partner does not push; always: at the interval in"
+            " any case; never: only when somebody asks."
+        },
+    )
+    interval_minutes = fields.Integer(validate=validate.Range(5, 100_000))
+    full_days = fields.Integer(
+        validate=validate.Range(1, 365), metadata={"description": "Everything is pulled so often."}
+    )
+    fresh_hours = fields.Integer(
+        validate=validate.Range(1, 10_000),
+        metadata={
+            "description": "Nothing new for so long is a reason to look. Left out: it is learned."
+        },
+    )
 
 
 class Configuration(Input):
@@ -79,7 +103,16 @@ class Configuration(Input):
             "allowed": "the id of a partner",
         },
     )
-    auto_sync_enabled = fields.Boolean()
+    auto_sync_enabled = fields.Boolean(
+        metadata={"description": "Whether anything is pulled that nobody asked for."}
+    )
+    sync = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(list(MODULES))),
+        values=fields.Nested(SyncTerms),
+        metadata={
+            "description": "By module: how its lists are pulled. Replaces what was set before."
+        },
+    )
     custom_settings = fields.Dict(keys=fields.String())
 
 
@@ -130,6 +163,11 @@ class Joining(Introduction, JoiningAgain):
 class PartnerChange(Input):
     name = fields.String(validate=validate.Length(1, 255))
     configuration = fields.Nested(Configuration)
+    sync_frequency_minutes = fields.Integer(
+        allow_none=True,
+        validate=validate.Range(5, 100_000),
+        metadata={"description": "How often its lists are pulled, where `sync` does not say."},
+    )
     roles = fields.List(
         fields.Nested(RoleGranted),
         validate=validate.Length(1, 1000),
@@ -299,11 +337,14 @@ async def change_partner(request: web.Request) -> Any:
         partner = await find(db, Partner, partner_id, *NAMED)
         expect_version(request, partner)
         await lock(db, partner_id)
-        before = {"name": partner.name, "configuration": partner.configuration}
+        before = told(partner)
         partner.name = body.get("name", partner.name)
+        partner.sync_frequency_minutes = body.get(
+            "sync_frequency_minutes", partner.sync_frequency_minutes
+        )
         partner.configuration = {**partner.configuration, **body.get("configuration", {})}
         await db.flush()
-        after = {"name": partner.name, "configuration": partner.configuration}
+        after = told(partner)
         if after != before:
             await audit.record(
                 db, AuditAction.UPDATE, "ocpi_partner", partner_id, before=before, after=after
@@ -314,6 +355,11 @@ async def change_partner(request: web.Request) -> Any:
         [answer] = await shown(db, [partner])
     forget(request)
     return answer
+
+
+def told(partner: Partner) -> dict[str, Any]:
+    names = ("name", "configuration", "sync_frequency_minutes")
+    return {name: getattr(partner, name) for name in names}
 
 
 async def change_roles(db: AsyncSession, partner_id: UUID, wanted: set[Grant]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hub.cli import options
+from hub.cli import options, syncs
 from hub.cli.failures import Usage
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
 from hub.cli.output import facts, lines, note, table, when, write_json
@@ -65,6 +65,8 @@ def add(commands: Commands) -> None:
             parser.add_argument("--all", action="store_true", help="not only the latest handshake")
         if name == "leave":
             parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    syncs.add(partners, find)
 
 
 def roles(parser: Any) -> None:
@@ -197,7 +199,16 @@ def list_(arguments: Arguments) -> None:
 
 
 def show(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).get(f"/partners/{find(arguments)}"))
+    path = f"/partners/{find(arguments)}"
+    partner = hub(arguments).get(path)
+    pulls = hub(arguments).get(f"{path}/sync")["items"]
+    if arguments.json:
+        write_json(partner | {"sync": pulls})
+        return
+    answer(arguments, partner)
+    if pulls:
+        lines("")
+        syncs.show(pulls)
 
 
 def suspend(arguments: Arguments) -> None:

@@ -78,7 +78,12 @@ class ResponseRoute(TenantOwned, Base):
 
 
 class SyncState(TenantOwned, Base):
-    """How far the hub has pulled a partner's module, so that a broken pull is resumed."""
+    """How far the hub has pulled a partner's module, and whether its data flows.
+
+    While a run is under way, ``started_at`` is when it began, ``next_url`` what comes next and
+    ``progress`` all else that is needed to go on with it elsewhere; ``result`` is the last run that
+    ended. ``roaming.sync_states`` has the rules.
+    """
 
     __tablename__ = "sync_states"
     __table_args__ = (
@@ -91,10 +96,26 @@ class SyncState(TenantOwned, Base):
     # When the last complete pull of everything, or of what had changed, was begun.
     full_at: Mapped[datetime | None]
     delta_at: Mapped[datetime | None]
+    # Up to when nothing can have been missed: pushes were taken in, or it was pulled since.
+    covered_at: Mapped[datetime | None]
+    # What somebody asked for besides: everything, or what changed since then; and from when on
+    # something is known to be missing, because a PATCH spoke of it.
+    wanted_full: Mapped[bool] = mapped_column(server_default=text("false"))
+    wanted_from: Mapped[datetime | None]
+    missed_from: Mapped[datetime | None]
     # A pull under way: when it began, which link comes next, how far it is.
     started_at: Mapped[datetime | None]
     next_url: Mapped[str | None] = mapped_column(Text)
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    cancelled: Mapped[bool] = mapped_column(server_default=text("false"))
+    result: Mapped[dict[str, Any] | None]
+    # When the partner last pushed something of this module; when anything new came, pushed or
+    # pulled, how often that was, and after how long a silence at most, in seconds.
+    pushed_at: Mapped[datetime | None]
+    arrived_at: Mapped[datetime | None]
+    arrivals: Mapped[int] = mapped_column(server_default="0")
+    usual_gap: Mapped[float | None]
+    stale_since: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(server_default="0")
     next_attempt_at: Mapped[datetime | None]
     leased_until: Mapped[datetime | None]

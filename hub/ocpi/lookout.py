@@ -8,12 +8,11 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
 
 from hub.db import Database
 from hub.errors import Unavailable
-from hub.models.partners import Partner
-from hub.models.values import ConnectionStatus, PartnerStatus, Place
+from hub.models.values import ConnectionStatus, Place
+from hub.ocpi import presence
 from hub.ocpi.directory import Directory
 from hub.ocpi.rounds import Stream, followers, ready
 from hub.roaming import clientinfo, feed, setbacks, sources
@@ -47,14 +46,7 @@ class Lookout:
         return self.streams[key]
 
     async def tenants(self, *statuses: ConnectionStatus) -> list[UUID]:
-        """The tenants with a partner in one of these statuses."""
-        query = (
-            select(Partner.tenant_id)
-            .where(Partner.status == PartnerStatus.ACTIVE, Partner.connection_status.in_(statuses))
-            .distinct()
-        )
-        async with self._database.platform() as db:
-            return sorted(await db.scalars(query))
+        return await presence.tenants(self._database, *statuses)
 
     async def next_tenants(self) -> list[UUID]:
         """The tenants to be looked at now: all of them, or if they are many, the next in turn."""

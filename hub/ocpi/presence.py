@@ -21,6 +21,17 @@ log = structlog.get_logger()
 WATCHED = (ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE)
 
 
+async def tenants(database: Database, *statuses: ConnectionStatus) -> list[UUID]:
+    """The tenants with a partner in one of these statuses."""
+    query = (
+        select(Partner.tenant_id)
+        .where(Partner.status == PartnerStatus.ACTIVE, Partner.connection_status.in_(statuses))
+        .distinct()
+    )
+    async with database.platform() as db:
+        return sorted(await db.scalars(query))
+
+
 async def silent(database: Database, tenant_id: UUID, seconds: float) -> list[Connection]:
     """The partners that have not been heard of for so long (HCI-05)."""
     since = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, literal(seconds))
@@ -61,7 +72,13 @@ async def get(client: Client, partner: Connection, url: str) -> Answer | str:
         return error.reason
 
 
-async def rediscover(database: Database, client: Client, partner: Connection, module: str) -> bool:
+async def rediscover(
+    database: Database,
+    client: Client,
+    partner: Connection,
+    module: str,
+    role: InterfaceRole = InterfaceRole.RECEIVER,
+) -> bool:
     """A module's endpoint is gone: read the version details again. Returns whether it moved."""
     versions = await get(client, partner, partner.versions_url or "")
     if not isinstance(versions, Answer) or not versions.ok:
@@ -76,11 +93,11 @@ async def rediscover(database: Database, client: Client, partner: Connection, mo
     found = endpoints(partner, details.data)
     if not found or set(found) == set(partner.endpoints):
         return False
-    now = replace(partner, endpoints=tuple(found)).endpoint(module, InterfaceRole.RECEIVER)
+    now = replace(partner, endpoints=tuple(found)).endpoint(module, role)
     async with database.transaction(partner.tenant_id) as db:
         await registration.replace_endpoints(db, partner.id, found)
         await partners.touch(db, partner.id)
-    return now is not None and now != partner.endpoint(module, InterfaceRole.RECEIVER)
+    return now is not None and now != partner.endpoint(module, role)
 
 
 def endpoints(partner: Connection, data: object) -> list[Endpoint]:

@@ -46,13 +46,29 @@ class Intake:
 
     async def keep(self, tenant_id: UUID, write: Write) -> Stored:
         """Commit one write; raises what ``objects.apply`` found wrong with it."""
-        outcome: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
-        queue = self.queues[tenant_id]
-        queue.waiting.append((write, outcome))
-        if queue.task is None:
-            queue.task = asyncio.create_task(self.work(tenant_id, queue))
+        [outcome] = self.add(tenant_id, [write])
         # The caller may go away; the write goes on, for others share its commit.
         return await asyncio.shield(outcome)
+
+    async def keep_all(self, tenant_id: UUID, writes: Sequence[Write]) -> list[Stored | HubError]:
+        """Commit writes that came together, in groups that leave room for others; in their order.
+
+        What was wrong with one is in its place. Raises ``Unavailable`` when some are not kept.
+        """
+        results: list[Stored | HubError] = []
+        for start in range(0, len(writes), LARGEST_GROUP):
+            outcomes = self.add(tenant_id, writes[start : start + LARGEST_GROUP])
+            await asyncio.wait(outcomes)
+            results += [result_of(outcome) for outcome in outcomes]
+        return results
+
+    def add(self, tenant_id: UUID, writes: Sequence[Write]) -> "list[asyncio.Future[Stored]]":
+        loop, queue = asyncio.get_running_loop(), self.queues[tenant_id]
+        waiting: list[Waiting] = [(write, loop.create_future()) for write in writes]
+        queue.waiting += waiting
+        if waiting and queue.task is None:
+            queue.task = asyncio.create_task(self.work(tenant_id, queue))
+        return [outcome for _, outcome in waiting]
 
     async def work(self, tenant_id: UUID, queue: Queue) -> None:
         try:
@@ -99,6 +115,16 @@ def settle(outcome: "asyncio.Future[Stored]", result: Stored | Exception) -> Non
         return
     outcome.set_exception(copy_of(result))
     outcome.exception()  # seen: a caller that went away leaves no warning
+
+
+def result_of(outcome: "asyncio.Future[Stored]") -> Stored | HubError:
+    """What became of a write; what nobody can put right but the hub is raised."""
+    error = outcome.exception()
+    if error is None:
+        return outcome.result()
+    if isinstance(error, HubError) and not isinstance(error, Unavailable):
+        return error
+    raise error
 
 
 def copy_of(error: Exception) -> Exception:

@@ -6,6 +6,7 @@ is in ``registration``.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -40,9 +41,12 @@ class Configuration:
     a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``:
     where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
     ``raw``. ``beside``: the partner of which this is one more registration.
+    ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
+    module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours`` (``sync_terms``).
     """
 
     auto_sync_enabled: bool = True
+    sync: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     supported_modules: frozenset[str] | None = None
     required_modules: frozenset[str] = frozenset()
     delivery: str = "catch_up"
@@ -91,6 +95,8 @@ class Connection:
     token_form_seen: str | None = None
     hub_party: Party | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    sync_minutes: int | None = None
     token_kind: str = "C"  # noqa: S105 - the kind, not the token
     token_id: UUID | None = None
     token_form: str = "base64"  # noqa: S105 - the form, not the token
@@ -197,6 +203,8 @@ async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Conne
             token_form_seen=row.token_form_seen,
             hub_party=Party.parse(row.hub_party_id) if row.hub_party_id else None,
             configuration=row.configuration,
+            created_at=row.created_at,
+            sync_minutes=row.sync_frequency_minutes,
         )
         for row in rows
     ]

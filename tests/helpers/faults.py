@@ -145,6 +145,20 @@ def hold(until: asyncio.Event) -> Fault:
     return fault
 
 
+def where(fault: Fault, *, times: int | None = None, **query: str) -> Fault:
+    """The fault, so many times, where the URL says so: ``where(http(503), offset="20")``."""
+    left = [times]
+
+    async def picky(request: web.Request, proceed: Proceed) -> web.StreamResponse:
+        matches = all(request.query.get(name) == value for name, value in query.items())
+        if not matches or left[0] == 0:
+            return await proceed()
+        left[0] = None if left[0] is None else left[0] - 1
+        return await fault(request, proceed)
+
+    return picky
+
+
 def hang_up(request: web.Request) -> web.Response:
     if request.transport is not None:
         request.transport.abort()

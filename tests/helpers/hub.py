@@ -13,7 +13,7 @@ from sqlalchemy import text
 from hub import jobs
 from hub.app import make_app
 from hub.db import Database
-from hub.keys import DATABASE, DIRECTORY, KEYRING, SENDER
+from hub.keys import ARRIVALS, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
 from hub.models.values import Party, Role
 from hub.ocpi import handshake
 from hub.roaming import invitations
@@ -104,6 +104,25 @@ class RunningHub:
     async def deliver(self) -> None:
         """Everything that is due is with the tenant's partners when this returns."""
         await self.app[SENDER].drain(self.tenant_id)
+
+    async def pull(self) -> None:
+        """Everything that is due to be pulled is here, or failed, when this returns."""
+        await self.begin_pull()
+        await self.app[PULLER].idle()
+
+    async def begin_pull(self) -> None:
+        """What is due is under way when this returns."""
+        await self.app[PULLER].look(self.tenant_id)
+
+    async def note_arrivals(self) -> None:
+        """What was pushed is written down when this returns."""
+        await self.app[ARRIVALS].write()
+
+    async def sql(self, statement: str, **values: Any) -> list[Any]:
+        """Run a statement in the tenant; its rows, if it has any."""
+        async with self.database.transaction(self.tenant_id) as db:
+            result = await db.execute(text(statement), values)
+            return list(result) if result.returns_rows else []
 
     async def retry_now(self) -> None:
         """What waits for its next attempt need not wait any longer."""

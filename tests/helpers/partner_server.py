@@ -288,7 +288,7 @@ async def get_list(request: web.Request) -> web.Response:
     partner, module = request.app[PARTNER], request.match_info["module"]
     query = request.query
     date_from, date_to = query.get("date_from", ""), query.get("date_to", "~")
-    found = [o for o in partner.own[module] if date_from <= o.get("last_updated", "") < date_to]
+    found = [o for o in partner.own[module] if date_from <= updated(o) < date_to]
     offset = int(query.get("offset", 0))
     limit = min(int(query.get("limit", partner.page_limit)), partner.page_limit)
     headers = {"X-Total-Count": str(len(found)), "X-Limit": str(limit)}
@@ -296,6 +296,10 @@ async def get_list(request: web.Request) -> web.Response:
         following = request.url.update_query(offset=offset + limit, limit=limit)
         headers["Link"] = f'<{following}>; rel="next"'
     return envelope(found[offset : offset + limit], headers=headers)
+
+
+def updated(document: Any) -> str:
+    return document.get("last_updated", "") if isinstance(document, dict) else ""
 
 
 @routes.get(SENDER + "/{id}{more:.*}")

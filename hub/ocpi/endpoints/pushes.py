@@ -13,13 +13,14 @@ from aiohttp import web
 
 from hub import codec
 from hub.errors import InvalidRequest, NotFound, RoutingError, UnknownReceiver
-from hub.keys import DATABASE, INTAKE
+from hub.keys import ARRIVALS, DATABASE, INTAKE
 from hub.models.values import Party
 from hub.ocpi.envelope import read_object
 from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, VERSION
 from hub.ocpi.schemas.compiled import Removed, split
 from hub.ocpi.versions.base import Document
-from hub.roaming import quarantine
+from hub.roaming import quarantine, sync_states
+from hub.roaming.merging import MEMBER_OF_TIME, instant
 from hub.roaming.modules import MODULES, TOKENS, Module
 from hub.roaming.objects import Stored, Write, receiver_of
 
@@ -82,7 +83,7 @@ async def keep_push(request: web.Request) -> Stored:
         broadcast=request[TO] is not None,
     )
     if operation.body is None:
-        return await request.config_dict[INTAKE].keep(partner.tenant_id, write)
+        return await keep(request, write)
     body = await read_object(request)
     assert body is not None
     return await keep_body(request, write, operation.body, body)
@@ -103,9 +104,24 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     if write.module is TOKENS:
         write = replace(write, token_type=token_type(request, document))
     check_receiver(request, write)
-    stored = await request.config_dict[INTAKE].keep(request[PARTNER].tenant_id, write)
+    stored = await keep(request, write)
     if removed:
         raise await partly(request, write, removed)
+    return stored
+
+
+async def keep(request: web.Request, write: Write) -> Stored:
+    """Commit it, and note that data flows; a PATCH of what is not here has it pulled."""
+    partner = request[PARTNER]
+    try:
+        stored = await request.config_dict[INTAKE].keep(partner.tenant_id, write)
+    except NotFound:
+        if request[OPERATION].partial:
+            since = instant(write.document[MEMBER_OF_TIME])
+            async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+                await sync_states.miss(db, partner.id, write.module.name, since)
+        raise
+    request.config_dict[ARRIVALS].pushed(partner.tenant_id, partner.id, write.module.name)
     return stored
 
 
