@@ -27,6 +27,7 @@ from hub.admin import (
     stations,
     syncs,
     tenants,
+    tokens,
     users,
 )
 from hub.admin.auth import authenticate
@@ -67,6 +68,7 @@ RESOURCES: tuple[Routes, ...] = (
     evses.routes,
     station_settings.routes,
     station_calls.routes,
+    tokens.routes,
     audit.routes,
 )
 

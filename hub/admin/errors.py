@@ -142,6 +142,7 @@ UNIQUE = {
         "from",
         "There is an agreement for these parties and this module already: change that one.",
     ),
+    "uq_auth_tokens_value": ("uid", "There is a token of this uid and type already."),
     "uq_charging_stations_tenant_id_station_id": (
         "station_id",
         "A station of this identity exists already.",

@@ -26,6 +26,7 @@ from hub.cli import (
     stations,
     tariff,
     tenants,
+    tokens,
     users,
     whoami,
 )
@@ -77,6 +78,7 @@ GROUPS = (
     partners,
     agreements,
     stations,
+    tokens,
     objects,
     feed,
     setbacks,
