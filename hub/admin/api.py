@@ -19,6 +19,7 @@ from hub.admin import (
     own_objects,
     partners,
     quarantine,
+    reservations,
     roles,
     setbacks,
     station_calls,
@@ -28,6 +29,7 @@ from hub.admin import (
     syncs,
     tenants,
     tokens,
+    transactions,
     users,
 )
 from hub.admin.auth import authenticate
@@ -69,6 +71,8 @@ RESOURCES: tuple[Routes, ...] = (
     station_settings.routes,
     station_calls.routes,
     tokens.routes,
+    transactions.routes,
+    reservations.routes,
     audit.routes,
 )
 

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from hub.cli import evses, options, station_calls
+from hub.cli import evses, options, station_calls, transactions
 from hub.cli.naming_stations import named, path
-from hub.cli.options import Arguments, Commands, given, hub, read_secret
+from hub.cli.options import Arguments, Commands, given, hub, positive, read_secret
 from hub.cli.output import facts, note, table, when, write_json
 
 VERSIONS = ("1.6", "2.0.1", "2.1")
@@ -78,6 +78,14 @@ def add(commands: Commands) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     evses.add(stations)
     station_calls.add(stations)
+
+    parser = options.command(
+        stations, "start", start, "Begin to charge with a token of one of your own drivers."
+    )
+    named(parser)
+    parser.add_argument("uid", help="the driver's token")
+    parser.add_argument("--evse", type=positive, help="which one; some stations choose themselves")
+    parser.add_argument("--connector", type=positive)
 
 
 def record(parser: ArgumentParser) -> None:
@@ -205,6 +213,11 @@ def new_password(arguments: Arguments) -> None:
         note("The station has it, and uses it when it connects next.")
     else:
         note("The station did not say whether it took it: both are good until one is used.")
+
+
+def start(arguments: Arguments) -> int:
+    body = given(uid=arguments.uid, evse=arguments.evse, connector=arguments.connector)
+    return transactions.told(arguments, hub(arguments).post(path(arguments, "/start"), body))
 
 
 def remove(arguments: Arguments) -> None:

@@ -1,6 +1,7 @@
 """Transactions whose end the station never reported."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,3 +50,32 @@ async def lose(
     transaction.cdr_due_at = datetime.now(UTC) + policy.quarantine
     log.warning("transaction without a stop", transaction=transaction.transaction_id, why=why)
     return await billing.show_session(db, ref, transaction, policy)
+
+
+async def close(
+    db: AsyncSession,
+    ref: StationRef,
+    transaction: StationTransaction,
+    policy: Policy,
+    *,
+    ended_at: datetime | None = None,
+    meter_stop: Decimal | None = None,
+) -> list[Stored]:
+    """End and bill a transaction by the operator's word.
+
+    It ended at its last reading unless told otherwise, and now where only the meter is told: what
+    flowed must have had the time to. The station may still report the real end, which then takes
+    back what went out.
+    """
+    progress = transactions.progress_of(transaction)
+    if transaction.state == "OPEN" or ended_at is not None or meter_stop is not None:
+        last = datetime.now(UTC) if meter_stop is not None else progress.read_at
+        at = ended_at or max(last, progress.started_at)
+        transactions.note(transaction, "closed by the operator")
+        await endings.end(db, transaction, at, "Other", meter_stop)
+        await session_records.update_session(
+            db, transaction, {"status": ChargingStatus.INTERRUPTED}
+        )
+    transaction.state = "LOST"
+    moved = await billing.show_session(db, ref, transaction, policy)
+    return moved + await billing.settle(db, ref, transaction, policy)

@@ -1,13 +1,15 @@
 """Who may do what: every route as nobody, without, with and with somebody else's permission."""
 
 import re
-from uuid import uuid4
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
 
 import pytest
 
 from hub.admin.api import make_admin, operations
 from hub.admin.routes import ANY_KEY, Operation, Routes
 from hub.models.feed import QuarantinedObject, Setback
+from hub.models.ocpp import Reservation, StationTransaction
 from hub.models.partners import HandshakeTrace
 from tests.helpers.operator import Operator, every_permission
 
@@ -101,9 +103,29 @@ async def things(hub, cpo, operator, tenant):
     role = await operator.post("/roles", name="Readers", permissions=["partners.read"])
     key = await operator.post("/keys", name="Key", permissions=["partners.read"])
     agreement = await operator.post("/agreements", effect="BLOCK")
-    station = await operator.post("/stations", station_id="CP-1")
+    station = (await operator.post("/stations", station_id="CP-1")).body["station"]
+    token = await operator.post("/tokens", uid="TAG1")
+    async with hub.database.transaction(tenant.id) as db:
+        running = StationTransaction(
+            charging_station_id=UUID(station["id"]), transaction_id="1", session_id="S1"
+        )
+        reservation = Reservation(
+            country_code="NL",
+            party_id="OWN",
+            reservation_id="R1",
+            reservation_key="R1",
+            charging_station_id=UUID(station["id"]),
+            token={"uid": "TAG1"},
+            id_tag="TAG1",
+            session_id="S2",
+            expires_at=datetime.now(UTC),
+        )
+        db.add_all([running, reservation])
     return {
-        "stations": station.body["station"]["id"],
+        "stations": station["id"],
+        "tokens": token.body["id"],
+        "transactions": str(running.id),
+        "reservations": str(reservation.id),
         "partners": cpo.id,
         "feed": cpo.id,
         "setbacks": str(setback.id),
@@ -137,6 +159,7 @@ def valid_body(operation):
     bodies = {
         "/partners/{id}/join": {"versions_url": "http://127.0.0.1:1/versions", "token": "a"},
         "/stations/{id}/calls": {"action": "ClearCache"},
+        "/stations/{id}/start": {"uid": "TAG1"},
     }
     return bodies.get(operation.path, {}) if operation.body else None
 

@@ -1,8 +1,10 @@
 """A day at the command line with charging stations of one's own."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
+from ocpp.v16 import call as call16
 
 from tests.helpers.documents import ABSENT, location, tariff
 from tests.helpers.stations import OWN, connected
@@ -152,3 +154,47 @@ async def test_the_same_wishes_in_the_words_of_ocpp_2(command, hub):
     assert ("TriggerMessage", status) in asked
     assert [one for one in asked if one[0] == "SetVariables"][-1][1][0]["attribute_value"] == "30"
     assert (wrong.code, "Component.Variable" in wrong.err) == (2, True)
+
+
+async def test_a_driver_charges_and_the_station_falls_silent(command, hub, files):
+    made = await station_of(command)
+    await command("object", "put", "locations", files["location"])
+    await command("object", "put", "tariffs", files["tariff"])
+    await command(*("station", "place", "CP-1", "1", "--location", "LOC1", "--tariff", "T1"), *PLUG)
+    token = await command(
+        *("token", "add", "TAG1", "--group", "G1", "--day", "mon", "--day", "tue", "--day", "wed"),
+        *("--day", "thu", "--day", "fri", "--day", "sat", "--day", "sun", "--per-day", "9"),
+        *("--near", "52.09,5.12,50", "--description", "Van 7", "--json"),
+    )
+    async with connected(hub, made, "1.6") as client:
+        await client.boot()
+        started = await command("station", "start", "CP-1", "TAG1", "--evse", "1")
+        begun = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        answer = await client.ask(call16.StartTransaction(1, "TAG1", 0, begun))
+        running = await command("transaction", "list", "--station", "CP-1", "--open", "--json")
+        [one] = running.json["items"]
+        stopped = await command("transaction", "stop", one["id"])
+        kept = await command(
+            *("reservation", "add", "CP-1", "TAG1", "--until", "2099-01-01T00:00:00Z", "--json")
+        )
+        cancelled = await command("reservation", "cancel", kept.json["id"])
+        reserved = await command("reservation", "list")
+    blocked = await command("token", "block", "tag1", "--reason", "Lost")
+    refused = await command("station", "start", "CP-1", "TAG1")
+    closed = await command("transaction", "close", one["id"], "--yes")
+    shown = await command("transaction", "show", one["id"])
+    again = await command("transaction", "close", one["id"], "--yes")
+    removed = await command("token", "remove", "TAG1", "--yes")
+    edited = await command("token", "edit", "TAG1", "--no-limits", "--json")
+    listed = await command("token", "list", "--state", "blocked")
+
+    assert token.json["restrictions"]["usage"] == {"max_sessions_per_day": 9}
+    assert answer.id_tag_info["status"] == "Accepted"
+    assert started.code == stopped.code == cancelled.code == closed.code == 0
+    assert "CANCELED" in reserved.out
+    assert "Lost" in blocked.out
+    assert (refused.code, "BLOCKED" in refused.err) == (4, True)
+    assert "closed by the operator" in shown.out
+    assert again.code == removed.code == 4
+    assert edited.json["restrictions"] == {}
+    assert "TAG1" in listed.out
