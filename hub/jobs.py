@@ -19,6 +19,8 @@ from sqlalchemy import delete, func, select
 from hub.keys import DATABASE, DIRECTORY, KEYRING, METRICS, PULLER, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
+from hub.ocpi import renewals
+from hub.ocpi.handshake import Parts
 from hub.partitions import ensure_partitions
 from hub.roaming import commands, freshness, quarantine, rekeying, station_reports
 from hub.roaming.feed import RESULTS
@@ -93,6 +95,20 @@ async def encrypt_anew(app: web.Application) -> None:
             log.info("tokens encrypted with the new key", count=count, tenant=str(tenant_id))
 
 
+async def tell_of_changes(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        try:
+            await renewals.introduce_again(Parts.of(app), tenant_id)
+        except Exception:
+            log.exception("partners not told of changed roles", tenant=str(tenant_id))
+
+
+async def remind_of_renewals(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            await renewals.remind(db)
+
+
 async def tenants(app: web.Application) -> list[UUID]:
     async with app[DATABASE].platform() as db:
         return list(await db.scalars(select(Tenant.id)))
@@ -108,6 +124,8 @@ JOBS = (
     Job("forget station reports", 3600, forget_station_reports),
     Job("expire commands", 15, expire_commands),
     Job("encrypt anew", 3600, encrypt_anew),
+    Job("tell of changes", 300, tell_of_changes),
+    Job("remind of renewals", 24 * 3600, remind_of_renewals),
 )
 
 

@@ -164,6 +164,11 @@ class Metrics:
             "Handshakes with a partner in the last hour that failed.",
             "partner",
         )
+        self.credentials_age = self._gauge(
+            "credentials_age_seconds",
+            "Time since a registered partner and the hub exchanged tokens last.",
+            "partner",
+        )
         self.stray_rows = self._gauge(
             "stray_rows", "Rows for which no partition had been made in time.", "table"
         )

@@ -134,6 +134,7 @@ class Scrape:
             own.data_stale,
             own.partners,
             own.handshakes_failed,
+            own.credentials_age,
             own.stray_rows,
         ]
 
@@ -178,6 +179,7 @@ class Scrape:
             found[own.setbacks_open] |= await still_open(db, Setback)
             found[own.quarantined_open] |= await still_open(db, QuarantinedObject)
             found[own.handshakes_failed] |= await failed_handshakes(db)
+            found[own.credentials_age] |= await credentials_ages(db)
             for state in (await sync_states.states(db))[1]:
                 key = (str(state.partner_id), state.module)
                 found[own.data_stale][key] = state.stale_since is not None
@@ -222,6 +224,16 @@ async def failed_handshakes(db: AsyncSession) -> dict[tuple[str, ...], float]:
         .group_by(HandshakeTrace.partner_id)
     )
     return {(str(partner_id),): count for partner_id, count in rows}
+
+
+async def credentials_ages(db: AsyncSession) -> dict[tuple[str, ...], float]:
+    age = func.extract("epoch", func.clock_timestamp() - Partner.connected_at)
+    rows = await db.execute(
+        select(Partner.id, age).where(
+            Partner.token_to_send.is_not(None), Partner.connected_at.is_not(None)
+        )
+    )
+    return {(str(partner_id),): float(seconds) for partner_id, seconds in rows}
 
 
 def counting(measured: Metrics) -> Callable[[Run], None]:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.admin.output import PartyOf, Versioned, page_of
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus, Role
+from hub.ocpi.renewals import DUE
 
 
 class PartnerRoleShown(Schema):
@@ -52,7 +53,12 @@ class PartnerShown(Versioned):
     sync_frequency_minutes = fields.Integer(allow_none=True)
     last_synced_at = fields.AwareDateTime(allow_none=True)
     connection_changed_at = fields.AwareDateTime()
-    connected_at = fields.AwareDateTime(allow_none=True)
+    connected_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "When credentials were exchanged last."}
+    )
+    renewal_due = fields.Boolean(
+        metadata={"description": "They are older than a month: exchange new ones."}
+    )
     last_seen_at = fields.AwareDateTime(allow_none=True)
 
 
@@ -95,12 +101,12 @@ class HandshakeShown(Schema):
     steps = fields.List(fields.Nested(Step))
 
 
-BESIDE = ("roles", "endpoints", "tokens")
+BESIDE = ("roles", "endpoints", "tokens", "renewal_due")
 ROW = [name for name in PartnerShown().fields if name not in BESIDE]
 
 
 async def shown(db: AsyncSession, partners: list[Partner]) -> list[dict[str, Any]]:
-    """Partners with what other tables say of them: three queries, however many they are."""
+    """Partners with what other tables say of them: four queries, however many they are."""
     ids = [partner.id for partner in partners]
     roles = await by_partner(
         db,
@@ -123,12 +129,14 @@ async def shown(db: AsyncSession, partners: list[Partner]) -> list[dict[str, Any
         )
         .order_by(PartnerToken.created_at),
     )
+    due = set(await db.scalars(select(Partner.id).where(Partner.id.in_(ids), DUE)))
     return [
         {name: getattr(partner, name) for name in ROW}
         | {
             "roles": roles[partner.id],
             "endpoints": endpoints[partner.id],
             "tokens": tokens[partner.id],
+            "renewal_due": partner.id in due,
         }
         for partner in partners
     ]

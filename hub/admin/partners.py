@@ -37,14 +37,12 @@ from hub.roaming.sync_terms import MODES
 routes = Routes("Partners")
 NAMED = ("partner", "hub partner list")
 
-# A hub has no role of its own to give away (HUB-07).
-ROLES = [role for role in Role if role is not Role.HUB]
 ORIGIN = r"https?://[^/?#@\s]+"
 
 
 class RoleGranted(Input):
     party = PartyField(required=True)
-    role = fields.String(required=True, validate=validate.OneOf(ROLES))
+    role = fields.String(required=True, validate=validate.OneOf(list(Role)))
 
 
 class SyncTerms(Input):
@@ -101,6 +99,13 @@ class Configuration(Input):
             "description": "The partner of which this is one more registration, at one address: "
             "OCPI 2.1.1 has one party in one role for each.",
             "allowed": "the id of a partner",
+        },
+    )
+    credentials_update_minutes = fields.Integer(
+        validate=validate.Range(0, 44_640),
+        metadata={
+            "description": "How often at most, in minutes, new credentials are put to a partner of"
+            " OCPI 2.3.0 when the parties it can reach have changed; 0 for never."
         },
     )
     auto_sync_enabled = fields.Boolean(

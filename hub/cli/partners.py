@@ -1,5 +1,6 @@
 """``hub partner``: inviting and joining platforms, seeing how they are, parting."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from hub.cli import options, syncs
@@ -193,6 +194,7 @@ def list_(arguments: Arguments) -> None:
             ("CONNECTION", "connection_status"),
             ("OCPI", "ocpi_version"),
             ("SEEN", lambda row: when(row["last_seen_at"])),
+            ("RENEWED", renewed),
         ],
         empty="Nobody is here yet. Next: hub partner invite NAME --role NL*ACM:CPO",
     )
@@ -252,12 +254,18 @@ def answer(arguments: Arguments, partner: dict[str, Any]) -> None:
             ("Versions URL", partner["versions_url"]),
             ("Hub party", partner["hub_party_id"]),
             ("Last seen", when(partner["last_seen_at"])),
+            ("Renewed", renewed(partner)),
             ("Tokens", [f"{t['kind']} {t['hint']}…" for t in partner["tokens"]]),
             ("Settings", partner["configuration"]),
         ]
     )
     for endpoint in partner["endpoints"]:
         lines(f"  {endpoint['identifier']:<18} {endpoint['role']:<9} {endpoint['url']}")
+
+
+def renewed(partner: Mapping[str, Any]) -> str:
+    """When credentials were exchanged last, and whether it is time again."""
+    return when(partner["connected_at"]) + (" (due)" if partner["renewal_due"] else "")
 
 
 def spell(role: dict[str, Any]) -> str:

@@ -51,11 +51,13 @@ class Partner(Audited, Base):
     token_form_sent: Mapped[str | None] = mapped_column(String(10))
     token_form_seen: Mapped[str | None] = mapped_column(String(10))
     last_seen_at: Mapped[datetime | None]
+    # The last exchange of credentials, and the fingerprint of what we said of ourselves in it.
     connected_at: Mapped[datetime | None]
+    introduced: Mapped[bytes | None] = mapped_column(LargeBinary)
     last_synced_at: Mapped[datetime | None]
     sync_frequency_minutes: Mapped[int | None]
     # What is agreed: auto_sync_enabled, supported_modules, rate_limits, allowed_origins,
-    # custom_settings, and delivery, which is "catch_up" or "live_only".
+    # custom_settings, credentials_update_minutes, and delivery, which is "catch_up" or "live_only".
     configuration: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
 
 
@@ -63,7 +65,8 @@ class PartnerRole(Audited, Base):
     """A party on a partner's platform, in one role.
 
     ``approved`` is what the operator bound to the invitation; ``declared`` is what the platform
-    itself said in its credentials. Only a role that is both may speak.
+    itself said in its credentials. Only a role that is both may speak. ``announced_status`` is what
+    a peer hub said of a party behind it, in HubClientInfo.
     """
 
     __tablename__ = "ocpi_partner_roles"
@@ -79,6 +82,7 @@ class PartnerRole(Audited, Base):
             unique=True,
         ),
         Index("ix_ocpi_partner_roles_partner", "tenant_id", "partner_id"),
+        one_of("announced_status", ConnectionStatus),
     )
 
     partner_id: Mapped[UUID]
@@ -88,6 +92,7 @@ class PartnerRole(Audited, Base):
     business_details: Mapped[dict[str, Any] | None]
     approved: Mapped[bool] = mapped_column(server_default=text("false"))
     declared: Mapped[bool] = mapped_column(server_default=text("false"))
+    announced_status: Mapped[str | None] = mapped_column(String(20))
 
 
 class PartnerEndpoint(TenantOwned, Base):

@@ -21,6 +21,7 @@ from hub.ocpi import custom, forward, parties, peers
 from hub.ocpi.callbacks import RESULTS_PATH
 from hub.ocpi.endpoints import (
     cdrs,
+    clientinfo,
     commands,
     credentials,
     locations,
@@ -63,6 +64,9 @@ ENDPOINTS: Mapping[str, Handler] = {
         cdrs.post_cdr,
         tokens.authorize,
         commands.post_command,
+        clientinfo.list_clients,
+        clientinfo.get_client,
+        clientinfo.put_client,
     )
 } | {
     "patch_object": objects.put_object,
@@ -140,7 +144,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         response = failure(HubError("The hub failed to handle this request."))
     response.headers["X-Request-ID"] = request[REQUEST_ID]
     response.headers["X-Correlation-ID"] = request[CORRELATION_ID]
-    if OPERATION in request and PARTNER in request:
+    if OPERATION in request and request[OPERATION].routed and PARTNER in request:
         response.headers.update(parties.answer_headers(request))
     count(request, response, time.monotonic() - began)
     return response

@@ -113,8 +113,9 @@ def describe_ocpi(number: str) -> JSON:
     }
 
 
-def headers(version: Version) -> list[str]:
-    return [name for name in HEADERS if not (version.peer_to_peer and name.startswith("OCPI"))]
+def headers(version: Version, operation: Operation | None = None) -> list[str]:
+    routed = not version.peer_to_peer and (operation is None or operation.routed)
+    return [name for name in HEADERS if routed or not name.startswith("OCPI")]
 
 
 def add(paths: dict[str, JSON], path: str, method: str, described: JSON) -> None:
@@ -181,7 +182,7 @@ def describe(operation: Operation, version: Version) -> JSON:
     described["parameters"] = [
         *path_parameters(operation.path),
         *({"name": n, "in": "query", "schema": s} for n, s in query_of(operation).items()),
-        *({"$ref": f"#/components/parameters/{name}"} for name in headers(version)),
+        *({"$ref": f"#/components/parameters/{name}"} for name in headers(version, operation)),
     ]
     if version.peer_to_peer:
         of_cpo = interface_of(operation.module, Role.CPO) is opposite(operation.interface)

@@ -128,6 +128,9 @@ def check_sender(request: web.Request) -> None:
 def find_way(request: web.Request, to: Party) -> Way:
     operation, audience, sender = request[OPERATION], request[AUDIENCE], speaker(request)
     hosts = audience.hosts(to)
+    if request[PARTNER].is_hub:
+        # What a peer hub sent never goes back there (HUB-49).
+        hosts = [host for host in hosts if host.id != request[PARTNER].id]
     if not hosts:
         raise UnknownReceiver(f"{to} is not known here.")
     check_agreed(audience, sender, to, operation)

@@ -32,6 +32,7 @@ from hub.ocpi.exchange import (
     read_answer,
     replace_token,
 )
+from hub.ocpi.introduction import Introduction
 from hub.ocpi.trace import Trace, traced
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import invitations, partners, registration
@@ -108,20 +109,18 @@ async def take(
         if not first:
             await registration.confirmed(db, partner.id, partner.token_id)
         token_id, token = await registration.mint(db, parts.keyring, partner.id, "C")
+        ours = await introduction.introduce(db, partner, version, parts.settings.public_url, token)
         await registration.connected(
             db,
             partner.id,
-            agreed(parts, partner, found, theirs),
+            agreed(parts, partner, found, theirs, ours),
             token_id=token_id,
             overlap=None if first else parts.overlap,
         )
-        ours = await introduction.credentials(
-            db, partner, version, parts.settings.public_url, token
-        )
     parts.directory.forget(partner.tenant_id)
     trace.hide(token)
-    trace.note("credentials answered", detail=ours)
-    return ours
+    trace.note("credentials answered", detail=ours.credentials)
+    return ours.credentials
 
 
 async def unregister(parts: Parts, partner: Connection) -> None:
@@ -164,13 +163,13 @@ async def join(
             required=partner.settings.required_modules,
             grants=await approved(parts, partner),
         )
-        token_id, body = await introduce(parts, trace, partner, found, valid_for=JOINING)
+        token_id, ours = await introduce(parts, trace, partner, found, valid_for=JOINING)
         try:
-            theirs = await register(parts, partner, visit, found, body)
+            theirs = await register(parts, partner, visit, found, ours.credentials)
         except HubError:
             await withdraw(parts, partner, token_id)
             raise
-        await adopt(parts, partner, found, theirs, token_id=token_id, overlap=None)
+        await adopt(parts, partner, found, theirs, ours, token_id=token_id, overlap=None)
 
 
 async def register(
@@ -201,7 +200,12 @@ async def register(
 
 
 async def renew(
-    parts: Parts, tenant_id: UUID, partner_id: UUID, *, version: str | None = None
+    parts: Parts,
+    tenant_id: UUID,
+    partner_id: UUID,
+    *,
+    kind: str = "renew",
+    version: str | None = None,
 ) -> None:
     """New tokens for both sides, endpoints read again (CRED-20), in the newest version both know
     or in the one that is wanted.
@@ -211,7 +215,7 @@ async def renew(
     """
     partner = await known(parts, tenant_id, partner_id)
     check_not_shut_out(partner)
-    async with traced(parts.database, partner, "renew") as trace:
+    async with traced(parts.database, partner, kind) as trace:
         visit, versions_url = open_visit(parts.client, parts.keyring, trace, partner)
         grants = await approved(parts, partner)
         found = await discover(
@@ -221,9 +225,9 @@ async def renew(
             required=partner.settings.required_modules,
             grants=grants,
         )
-        token_id, body = await introduce(parts, trace, partner, found)
+        token_id, ours = await introduce(parts, trace, partner, found)
         try:
-            answer = await deliver(visit, "PUT", found.credentials_url, body)
+            answer = await deliver(visit, "PUT", found.credentials_url, ours.credentials)
         except Unsent:
             await withdraw(parts, partner, token_id)
             raise
@@ -234,7 +238,8 @@ async def renew(
         theirs = read_answer(trace, partner, found.version, answer, grants)
         allowed, _ = await judge_roles(parts.database, trace, partner, theirs.declared)
         theirs = theirs.only(allowed)
-        await adopt(parts, partner, found, theirs, token_id=token_id, overlap=parts.overlap)
+        overlap = parts.overlap
+        await adopt(parts, partner, found, theirs, ours, token_id=token_id, overlap=overlap)
 
 
 async def leave(parts: Parts, tenant_id: UUID, partner_id: UUID) -> bool:
@@ -279,18 +284,18 @@ async def introduce(
     found: Found,
     *,
     valid_for: timedelta | None = None,
-) -> tuple[UUID, Document]:
+) -> tuple[UUID, Introduction]:
     """A new token for them, committed before they can call us back with it, and our credentials."""
     async with parts.database.transaction(partner.tenant_id) as db:
         token_id, token = await registration.mint(
             db, parts.keyring, partner.id, "C", valid_for=valid_for
         )
-        body = await introduction.credentials(
+        ours = await introduction.introduce(
             db, partner, found.version, parts.settings.public_url, token
         )
     parts.directory.forget(partner.tenant_id)
     trace.hide(token)
-    return token_id, body
+    return token_id, ours
 
 
 async def adopt(
@@ -298,6 +303,7 @@ async def adopt(
     partner: Connection,
     found: Found,
     theirs: Theirs,
+    ours: Introduction,
     *,
     token_id: UUID,
     overlap: timedelta | None,
@@ -306,7 +312,7 @@ async def adopt(
         await registration.connected(
             db,
             partner.id,
-            agreed(parts, partner, found, theirs),
+            agreed(parts, partner, found, theirs, ours),
             token_id=token_id,
             overlap=overlap,
         )
@@ -328,7 +334,9 @@ async def forget(parts: Parts, partner: Connection, description: str) -> None:
     parts.directory.forget(partner.tenant_id)
 
 
-def agreed(parts: Parts, partner: Connection, found: Found, theirs: Theirs) -> Registration:
+def agreed(
+    parts: Parts, partner: Connection, found: Found, theirs: Theirs, ours: Introduction
+) -> Registration:
     return Registration(
         version=found.version.number,
         versions_url=found.versions_url,
@@ -337,4 +345,5 @@ def agreed(parts: Parts, partner: Connection, found: Found, theirs: Theirs) -> R
         token_to_send=parts.keyring.encrypt(theirs.token, context=token_place(partner.id)),
         token_form_sent=found.form,
         hub_party_id=theirs.hub_party_id,
+        introduced=ours.fingerprint,
     )

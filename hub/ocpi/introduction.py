@@ -5,6 +5,9 @@ through it (CRED-04, CRED-05). Before, it lists itself with role HUB and nobody 
 reached is told by HubClientInfo alone (CRED-03).
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,65 +17,116 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.partners import PartnerRole
 from hub.models.tenants import Tenant
-from hub.models.values import ConnectionStatus, Party, Role
+from hub.models.values import InterfaceRole, Party, Role
+from hub.ocpi import custom
 from hub.ocpi.logo import PATH as LOGO
+from hub.ocpi.operations import MODULE_NAMES, endpoint_path, interfaces
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import agreements, partners
 from hub.roaming.audience import Audience
 from hub.roaming.invitations import approved
-from hub.roaming.modules import MODULES
 from hub.roaming.partners import Connection
+from hub.roaming.registration import REACHABLE, Grant, spell
 
-REACHABLE = frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE})
+
+@dataclass(frozen=True)
+class Introduction:
+    """Our credentials, and the fingerprint of what they and the version details say to a partner:
+    while that is the same, nobody must be told anew (CRED-06, VER-07).
+    """
+
+    credentials: Document = field(repr=False)
+    fingerprint: bytes
 
 
-async def credentials(
+async def introduce(
     db: AsyncSession, partner: Connection, version: Version, public_url: str, token: str
-) -> Document:
-    """Our credentials for this partner; ``token`` is the one it shall use here."""
+) -> Introduction:
+    """How the hub introduces itself to this partner; ``token`` is the one it shall use here."""
     tenant = await partners.own_tenant(db)
-    hub = partners.hub_party(tenant)
-    own = {"token": token, "url": f"{public_url}/ocpi/versions"}
-    if "hub_party_id" not in version.schema("Credentials")().fields:
-        alone = own | {"roles": [role(hub, Role.HUB, business_details(tenant, public_url))]}
-        return version.downgrade("Credentials", alone)
-    return own | {
-        "hub_party_id": hub.country_code + hub.party_id,
-        "roles": await reachable(db, partner, tenant, public_url)
-        # There must be one, and a hub alone in its network plays no other role.
-        or [role(hub, Role.OTHER, business_details(tenant, public_url))],
-    }
-
-
-async def reachable(
-    db: AsyncSession, partner: Connection, tenant: Tenant, public_url: str
-) -> list[Document]:
-    """The roles of everybody whom this partner's parties may deal with through the hub."""
     audience = await agreements.audience(db)
     mine = {party for party, _ in await approved(db, partner.id)}
-    details = await told_details(db)
-    roles = []
-    if tenant.cpo_country_code and tenant.cpo_party_id:
-        stations = Party.of(tenant.cpo_country_code, tenant.cpo_party_id)
-        if may_meet(audience, mine, stations):
-            roles.append(role(stations, Role.CPO, business_details(tenant, public_url)))
+    grants = roles_for(audience, tenant, partner, version, mine)
+    own: Document = {"token": token, "url": f"{public_url}/ocpi/versions"}
+    hub = partners.hub_party(tenant)
+    if names_itself(version):
+        own["hub_party_id"] = hub.country_code + hub.party_id
+    said = await told_details(db)
+    stations = own_stations(tenant)
+    names = {
+        (party, kind): other.name for other in audience.connections for party, kind in other.roles
+    }
+    for party, kind in grants:
+        if party in {hub, stations}:
+            details = business_details(tenant, public_url)
+        else:
+            details = said.get((party, kind)) or {"name": names[party, kind][:100]}
+        own.setdefault("roles", []).append(role(party, kind, details))
+    body = own if names_itself(version) else version.downgrade("Credentials", own)
+    return Introduction(body, fingerprint(audience, partner, version, grants))
+
+
+def names_itself(version: Version) -> bool:
+    """Whether a hub has ``hub_party_id`` and the parties behind it as roles in this version."""
+    return "hub_party_id" in version.schema("Credentials")().fields
+
+
+def roles_for(
+    audience: Audience, tenant: Tenant, partner: Connection, version: Version, mine: set[Party]
+) -> list[Grant]:
+    """The roles of everybody whom this partner's parties may deal with through the hub.
+
+    ``mine`` are the parties that it may register as.
+    """
+    hub = partners.hub_party(tenant)
+    if not names_itself(version):
+        return [(hub, Role.HUB)]
+    stations = own_stations(tenant)
+    present = [(stations, Role.CPO)] if stations else []
     for other in audience.connections:
-        if other.id == partner.id or other.connection_status not in REACHABLE:
-            continue
-        for party, kind in sorted(other.roles):
-            if kind != Role.HUB and may_meet(audience, mine, party):
-                said = details.get((party, kind)) or {"name": other.name[:100]}
-                roles.append(role(party, kind, said))
-    return roles
+        if other.id != partner.id and other.connection_status in REACHABLE:
+            present += sorted(grant for grant in other.roles if grant[1] != Role.HUB)
+    found = [
+        (party, kind)
+        for party, kind in present
+        if any(audience.knows(viewer, party) for viewer in mine)
+    ]
+    # There must be one, and a hub alone in its network plays no other role.
+    return found or [(hub, Role.OTHER)]
 
 
-def may_meet(audience: Audience, mine: set[Party], other: Party) -> bool:
-    """Whether any agreement, in any module and direction, lets something pass between them."""
-    return any(
-        audience.allows(party, other, module) or audience.allows(other, party, module)
-        for party in mine
-        for module in MODULES
-    )
+def own_stations(tenant: Tenant) -> Party | None:
+    if not tenant.cpo_country_code or not tenant.cpo_party_id:
+        return None
+    return Party.of(tenant.cpo_country_code, tenant.cpo_party_id)
+
+
+def endpoints_for(
+    partner: Connection, audience: Audience, version: Version
+) -> list[tuple[str, InterfaceRole, str]]:
+    """What a partner finds in the details of a version: module, interface, path below our root.
+
+    Modules that the operator did not agree on with this partner are left out, those of their own
+    that platforms may reach each other for are added (VER-05, VER-06).
+    """
+    agreed = partner.settings.supported_modules
+    modules = [(name, interfaces(name, version)) for name in MODULE_NAMES]
+    modules = [found for found in modules if agreed is None or found[0] in agreed]
+    if not version.peer_to_peer:
+        modules += [(name, list(InterfaceRole)) for name in custom.modules_for(partner, audience)]
+    return [("credentials", InterfaceRole.SENDER, f"{version.number}/credentials")] + [
+        (module, interface, endpoint_path(version, interface, module))
+        for module, found in modules
+        for interface in found
+    ]
+
+
+def fingerprint(
+    audience: Audience, partner: Connection, version: Version, grants: Iterable[Grant]
+) -> bytes:
+    lines = sorted(map(spell, grants))
+    lines += [" ".join(endpoint) for endpoint in endpoints_for(partner, audience, version)]
+    return blake2b("\n".join([version.number, *lines]).encode(), digest_size=16).digest()
 
 
 async def told_details(db: AsyncSession) -> dict[tuple[Party, Role], Any]:

@@ -39,6 +39,7 @@ class Operation:
     ``params`` are numbers that its query must name. ``unsupported`` is how the module itself says
     that a receiver cannot do it; where it has no words for that, it is an error (HUB-50, HUB-54).
     ``custom``: of a module that the hub knows nothing of (custom.py).
+    Not ``routed``: of a Configuration Module, which has no routing headers (HUB-12).
     """
 
     module: str
@@ -58,6 +59,7 @@ class Operation:
     params: tuple[str, ...] = ()
     unsupported: Any = None
     custom: bool = False
+    routed: bool = True
 
     @property
     def name(self) -> str:
@@ -76,7 +78,8 @@ def lists(module: str, kind: str) -> Operation:
     return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True)
 
 
-OWNED = "/{country_code}/{party_id}/{id}"
+PARTY = "/{country_code}/{party_id}"
+OWNED = PARTY + "/{id}"
 
 
 def owned(
@@ -182,6 +185,38 @@ OPERATIONS: tuple[Operation, ...] = (
     command("CANCEL_RESERVATION", "CancelReservation", since="2.2.1"),
     command("UNLOCK_CONNECTOR", "UnlockConnector"),
     command("{command}", None, since="2.2.1"),
+    # HubClientInfo
+    Operation(
+        "hubclientinfo",
+        SENDER,
+        "GET",
+        "",
+        "list_clients",
+        answer="ClientInfo",
+        many=True,
+        since="2.2.1",
+        routed=False,
+    ),
+    Operation(
+        "hubclientinfo",
+        RECEIVER,
+        "GET",
+        PARTY,
+        "get_client",
+        answer="ClientInfo",
+        since="2.2.1",
+        routed=False,
+    ),
+    Operation(
+        "hubclientinfo",
+        RECEIVER,
+        "PUT",
+        PARTY,
+        "put_client",
+        body="ClientInfo",
+        since="2.2.1",
+        routed=False,
+    ),
 )
 
 

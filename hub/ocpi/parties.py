@@ -35,6 +35,9 @@ def party_in(request: web.Request, direction: str) -> Party | None:
 def read_parties(request: web.Request) -> None:
     """Put FROM and TO on the request, or refuse it."""
     partner, operation = request[PARTNER], request[OPERATION]
+    if not operation.routed:
+        request[FROM] = request[TO] = None
+        return
     if request[VERSION].peer_to_peer:
         # Whatever such headers are, they are not OCPI's: every request is Open Routing.
         request[FROM], request[TO] = next(iter(partner.parties)), None

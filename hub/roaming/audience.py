@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from hub.models.values import Party, Role
-from hub.roaming.modules import Module
+from hub.roaming.modules import HUBCLIENTINFO, MODULES, Module
 from hub.roaming.partners import Connection
 
 
@@ -76,6 +76,19 @@ class Audience:
             if rule.applies(giver, taker, module):
                 return rule.allow
         return self.allow_by_default
+
+    def knows(self, viewer: Party, other: Party) -> bool:
+        """Whether a party is told that another is there, in HubClientInfo as in the roles of
+        credentials (HCI-11, HUB-52): an agreement says so, or some module may pass between them.
+        """
+        for rule in self.rules:
+            if rule.applies(other, viewer, HUBCLIENTINFO.name):
+                return rule.allow
+        return self.allow_by_default or any(
+            self.allows(giver, taker, module)
+            for giver, taker in ((viewer, other), (other, viewer))
+            for module in MODULES
+        )
 
     def allows_by_name(self, giver: Party, taker: Party, module: str) -> bool:
         """The same for a module that nobody knows: an agreement must name it, none may forbid it

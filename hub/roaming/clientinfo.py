@@ -22,8 +22,10 @@ from hub.models.partners import Partner, PartnerRole
 from hub.models.tenants import Tenant
 from hub.models.values import SHUT_OUT, ConnectionStatus, PartnerStatus, Party, Role
 
-# The oldest version that has HubClientInfo; it reads the same in all that have it.
+# The oldest version that has HubClientInfo; it reads the same in all that have it, but for roles
+# that came later.
 SAME_SINCE = "2.2.1"
+LATER_ROLES = {Role.PTP: "2.3.0"}
 
 NEVER_AGAIN = SHUT_OUT | {PartnerStatus.INACTIVE}
 
@@ -93,9 +95,14 @@ async def clients(db: AsyncSession) -> list[Client]:
 def status_of(partner: Partner, role: PartnerRole) -> ConnectionStatus:
     if partner.status in NEVER_AGAIN:
         return ConnectionStatus.SUSPENDED
+    # A peer hub's word counts where it knows of something worse than we do.
+    announced = ConnectionStatus(role.announced_status or ConnectionStatus.CONNECTED)
+    if announced == ConnectionStatus.SUSPENDED:
+        return announced
     if partner.status != PartnerStatus.ACTIVE or not role.declared:
         return ConnectionStatus.PLANNED
-    return ConnectionStatus(partner.connection_status)
+    connected = partner.connection_status == ConnectionStatus.CONNECTED
+    return announced if connected else ConnectionStatus(partner.connection_status)
 
 
 async def tell(db: AsyncSession, client: Client, before: ClientInfo | None) -> None:
@@ -121,7 +128,7 @@ async def tell(db: AsyncSession, client: Client, before: ClientInfo | None) -> N
         "digest": blake2b(document.encode(), digest_size=16).digest(),
         "last_updated_text": codec.instant(at),
         "last_updated": at,
-        "same_since": SAME_SINCE,
+        "same_since": LATER_ROLES.get(client.role, SAME_SINCE),
     }
     key = ("tenant_id", "country_code", "party_id", "object_key")
     moved = {

@@ -9,7 +9,7 @@ parsed.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, and_, bindparam, cast, false, func, or_, select, text, true
@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.objects import EVSE, Location
 from hub.models.values import Party
-from hub.roaming.modules import LOCATIONS, MODULES, Module
+from hub.roaming.modules import LOCATIONS, Module
 from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
@@ -99,24 +99,23 @@ def open_to(viewers: Collection[Party]) -> Any:
 
 async def owners(db: AsyncSession, module: Module) -> list[Party]:
     """Every party that owns an object of the module, read off the index of keys (a loose scan)."""
-    return [Party(*row) for row in await db.execute(OWNERS[module.name])]
+    return [Party(*row) for row in await db.execute(owners_query(module.table_name))]
 
 
-OWNERS = {
-    name: text(f"""
+@cache
+def owners_query(table: str) -> Any:
+    return text(f"""
         with recursive owner as (
-            (select country_code, party_id from {module.table_name} order by 1, 2 limit 1)
+            (select country_code, party_id from {table} order by 1, 2 limit 1)
             union all
             select further.* from owner cross join lateral (
-                select country_code, party_id from {module.table_name}
+                select country_code, party_id from {table}
                 where (country_code, party_id) > (owner.country_code, owner.party_id)
                 order by 1, 2 limit 1
             ) as further
         )
         select country_code, party_id from owner
     """)  # noqa: S608 - table names are ours
-    for name, module in MODULES.items()
-}
 
 
 async def count(db: AsyncSession, module: Module, wanted: Filter) -> int:
@@ -140,16 +139,15 @@ async def page(
         values["after"] = after
     elif offset:
         values["offset"] = offset
-    query = page_query(module.name, wanted.undated, frozenset(values))
+    query = page_query(module, wanted.undated, frozenset(values))
     return await kept(db, module, query, values)
 
 
 @lru_cache(maxsize=1000)
-def page_query(module_name: str, wanted: Filter, values: frozenset[str]) -> Select[Any]:
+def page_query(module: Module, wanted: Filter, values: frozenset[str]) -> Select[Any]:
     """The statement for a page, to be run with such values. To build it takes a millisecond, so
     that is done once for each partner and way of paging.
     """
-    module = MODULES[module_name]
     table: Any = module.table
     found = rows_of(module).where(wanted.where(table)).order_by(table.page_seq)
     if "after" in values:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from hub.errors import NotFound, UnknownLocation, UnknownToken
 from hub.models import objects
+from hub.models.clientinfo import ClientInfo
 from hub.models.values import Role
 
 
@@ -78,6 +79,15 @@ TOKENS = Module(
     receiver_roles=CPO,
     id_field="uid",
     unknown=UnknownToken,
+)
+
+# Not pushed by partners and of nobody's ownership: the hub tells who is connected.
+HUBCLIENTINFO = Module(
+    "hubclientinfo",
+    "ClientInfo",
+    ClientInfo,
+    owner_roles=frozenset(),
+    receiver_roles=frozenset(),
 )
 
 MODULES = {module.name: module for module in (LOCATIONS, TARIFFS, SESSIONS, CDRS, TOKENS)}

@@ -43,6 +43,8 @@ class Configuration:
     ``raw``. ``beside``: the partner of which this is one more registration.
     ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
     module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours`` (``sync_terms``).
+    ``credentials_update_minutes``: at least so long apart the hub PUTs its credentials to a partner
+    that must know of other parties than before (CRED-06); 0: never.
     """
 
     auto_sync_enabled: bool = True
@@ -53,6 +55,7 @@ class Configuration:
     allowed_origins: frozenset[str] = frozenset()
     token_form: str = "auto"  # noqa: S105 - the form, not the token
     beside: str | None = None
+    credentials_update_minutes: int = 60
     rate_limits: Mapping[str, Any] = field(default_factory=dict)
     custom_settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -110,6 +113,11 @@ class Connection:
     def invited(self) -> bool:
         """Whether the request came with token A, which opens versions and credentials only."""
         return self.token_kind == "A"  # noqa: S105 - the kind, not the token
+
+    @property
+    def is_hub(self) -> bool:
+        """A peer: the parties on it are reached through another hub (CRED-08)."""
+        return self.hub_party is not None
 
     @property
     def shut_out(self) -> bool:

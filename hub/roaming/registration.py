@@ -26,11 +26,17 @@ from hub.security import Keyring, new_token
 
 Grant = tuple[Party, Role]
 
+# As of this version a hub lists the parties behind it in its credentials (CRED-05).
+ROLES_OF_HUBS = "2.3.0"
+# Parties of whom there is something to be sent, or will be.
+REACHABLE = frozenset({ConnectionStatus.CONNECTED, ConnectionStatus.OFFLINE})
+
 
 @dataclass(frozen=True)
 class Registration:
     """What two platforms agreed on. ``token_to_send`` is encrypted; ``declared`` are the roles the
-    other side named in its credentials, each with its business details.
+    other side named in its credentials, each with its business details. ``introduced`` is the
+    fingerprint of what the hub said of itself.
     """
 
     version: str
@@ -40,6 +46,7 @@ class Registration:
     token_to_send: bytes = field(repr=False)
     token_form_sent: str
     hub_party_id: str | None = None
+    introduced: bytes | None = None
 
     @property
     def credentials_url(self) -> str | None:
@@ -149,11 +156,12 @@ async def connected(
     partner.versions_url = registration.versions_url
     partner.credentials_url = registration.credentials_url
     partner.hub_party_id = registration.hub_party_id
+    partner.introduced = registration.introduced
     partner.status = PartnerStatus.ACTIVE
     was = partner.connection_status
     partner.connection_status = ConnectionStatus.CONNECTED
     partner.connected_at = partner.last_seen_at = func.now()
-    changed = await declare(db, partner_id, registration.declared)
+    changed = await declare(db, partner_id, registration.declared, registration.version)
     if changed or was != ConnectionStatus.CONNECTED:
         partner.connection_changed_at = func.now()
     details = [details for details in registration.declared.values() if details]
@@ -176,16 +184,56 @@ async def connected(
 
 
 async def declare(
-    db: AsyncSession, partner_id: UUID, declared: Mapping[Grant, dict[str, Any] | None]
+    db: AsyncSession,
+    partner_id: UUID,
+    declared: Mapping[Grant, dict[str, Any] | None],
+    version: str | None,
 ) -> bool:
-    """Keep which of its approved roles a platform plays; returns whether that changed (CRED-24)."""
+    """Keep which of its approved roles a platform plays; returns whether that changed (CRED-24).
+
+    Before OCPI 2.3.0 a hub declares itself only: the parties behind it are as it announced them.
+    """
     changed = False
+    announces = version is not None and version < ROLES_OF_HUBS and Role.HUB in roles_in(declared)
     for row in await db.scalars(select(PartnerRole).where(PartnerRole.partner_id == partner_id)):
         grant = (Party(row.country_code, row.party_id), Role(row.role))
+        if announces and grant not in declared and row.announced_status is not None:
+            continue
         changed |= row.declared != (grant in declared)
-        row.declared = grant in declared
+        row.declared, row.announced_status = grant in declared, None
         row.business_details = declared.get(grant) or row.business_details
     return changed
+
+
+def roles_in(declared: Iterable[Grant]) -> set[Role]:
+    return {role for _, role in declared}
+
+
+async def announced(
+    db: AsyncSession, partner_id: UUID, party: Party, role: Role, status: ConnectionStatus
+) -> bool:
+    """A peer hub tells how a party behind it is connected (HCI-09). False: it is not approved."""
+    partner = await lock(db, partner_id)
+    row = await db.scalar(
+        select(PartnerRole).where(
+            PartnerRole.partner_id == partner_id,
+            PartnerRole.approved,
+            PartnerRole.country_code == party.country_code,
+            PartnerRole.party_id == party.party_id,
+            PartnerRole.role == role,
+        )
+    )
+    if row is None:
+        return False
+    reachable, new = status in REACHABLE, not row.declared
+    if (row.declared, row.announced_status) == (reachable, status):
+        return True
+    row.declared, row.announced_status = reachable, status
+    partner.connection_changed_at = func.now()
+    if reachable and new:
+        live_only = Configuration.of(partner.configuration).delivery == "live_only"
+        await enrol(db, partner_id, restart=True, live_only=live_only)
+    return True
 
 
 async def replace_endpoints(
@@ -242,7 +290,7 @@ async def unregistered(
     partner.status = PartnerStatus.INACTIVE
     partner.connection_status = status
     partner.connection_changed_at = func.now()
-    await declare(db, partner_id, {})
+    await declare(db, partner_id, {}, None)
     await replace_endpoints(db, partner_id, ())
     await db.execute(delete(PartnerToken).where(PartnerToken.partner_id == partner_id))
     await db.flush()

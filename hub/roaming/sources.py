@@ -25,7 +25,7 @@ from hub.roaming.changes import (
 from hub.roaming.modules import Module
 from hub.roaming.objects import compose
 
-HUBCLIENTINFO = "hubclientinfo"
+HUBCLIENTINFO = modules.HUBCLIENTINFO.name
 
 # Which go first where requests of one partner, or of all, wait for each other.
 FIRST, SECOND, THIRD = range(3)
@@ -132,7 +132,7 @@ def platforms(audience: Audience, change: Change) -> Addressees:
         for connection in audience.connections
         if connection.parties
         and change.owner not in connection.parties
-        and any(audience.allows(change.owner, party, HUBCLIENTINFO) for party in connection.parties)
+        and any(audience.knows(party, change.owner) for party in connection.parties)
     ]
 
 

@@ -215,7 +215,7 @@ async def test_who_read_an_older_version_does_not_overwrite_a_newer_one(operator
         ({"name": "Acme", "roles": []}, "roles"),
         ({"name": "Acme", "roles": [{"party": "NL*ACM"}]}, "roles.0.role"),
         ({"name": "Acme", "roles": [{"party": "NLACME", "role": "CPO"}]}, "roles.0.party"),
-        ({"name": "Acme", "roles": [{"party": "NL*ACM", "role": "HUB"}]}, "roles.0.role"),
+        ({"name": "Acme", "roles": [{"party": "NL*ACM", "role": "MSP"}]}, "roles.0.role"),
         ({"name": "Acme", "roles": [*ACM, *ACM]}, "roles"),
         ({"name": "Acme", "roles": ACM, "valid_days": 0}, "valid_days"),
         ({"name": "Acme", "roles": ACM, "valid_days": "seven"}, "valid_days"),

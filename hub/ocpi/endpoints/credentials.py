@@ -25,10 +25,10 @@ async def get_credentials(request: web.Request) -> web.Response:
     readings = token_readings(request.headers["Authorization"])
     token = next(token for form, token in readings if form == partner.token_form)
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
-        ours = await introduction.credentials(
+        ours = await introduction.introduce(
             db, partner, request[VERSION], request.config_dict[SETTINGS].public_url, token
         )
-    return success(ours)
+    return success(ours.credentials)
 
 
 @routes.post(CREDENTIALS)

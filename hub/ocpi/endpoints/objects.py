@@ -4,7 +4,10 @@ What OCPI calls a client-owned object behaves alike in every module and is writt
 one module does has a file of its own beside this one.
 """
 
+from typing import NamedTuple
+
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.errors import InvalidRequest, NotFound, RoutingError
@@ -13,6 +16,7 @@ from hub.models.values import Party
 from hub.ocpi import paging
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import success
+from hub.ocpi.paging import Page
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import NotExpressible
 from hub.roaming import listing
@@ -39,16 +43,34 @@ async def list_objects(request: web.Request) -> web.Response:
             date_from=page.date_from,
             date_to=page.date_to,
         )
-        found = await listing.page(
-            db, module, wanted, limit=page.limit + 1, after=page.after, offset=page.offset
-        )
-        total = await request.config_dict[TOTALS].of(db, partner.tenant_id, module, wanted)
-    shown = found[: page.limit]
-    more = shown[-1].page_seq if len(found) > page.limit else None
+        found = await read_page(request, db, module, page, wanted)
+    return answer_page(request, module, page, found)
+
+
+class Found(NamedTuple):
+    """A page with one more object behind it, if there is one, and how many there are in all."""
+
+    kept: list[Kept]
+    total: int
+
+
+async def read_page(
+    request: web.Request, db: AsyncSession, module: Module, page: Page, wanted: Filter
+) -> Found:
+    kept = await listing.page(
+        db, module, wanted, limit=page.limit + 1, after=page.after, offset=page.offset
+    )
+    totals, tenant_id = request.config_dict[TOTALS], request[PARTNER].tenant_id
+    return Found(kept, await totals.of(db, tenant_id, module, wanted))
+
+
+def answer_page(request: web.Request, module: Module, page: Page, found: Found) -> web.Response:
+    shown = found.kept[: page.limit]
+    more = shown[-1].page_seq if len(found.kept) > page.limit else None
     texts = [text for kept in shown if (text := written(request, module, kept)) is not None]
     return success(
         text=f"[{','.join(texts)}]",
-        headers=paging.headers(request, page, total=total, shown=len(shown), next_after=more),
+        headers=paging.headers(request, page, total=found.total, shown=len(shown), next_after=more),
     )
 
 

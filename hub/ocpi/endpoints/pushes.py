@@ -50,7 +50,8 @@ def check_owner(request: web.Request, module: Module) -> Party:
         known = owner in partner.parties
         reason = f"has no role that owns {module.name}" if known else "is not on your platform"
         raise NotFound(f"{owner} {reason}.")
-    if request[FROM] not in {None, owner}:
+    # A peer hub passes on broadcasts in its own name (HUB-44).
+    if request[FROM] not in {None, owner, partner.hub_party}:
         raise InvalidRequest(f"OCPI-from names {request[FROM]}, the URL {owner}.")
     return owner
 
