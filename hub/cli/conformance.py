@@ -6,6 +6,7 @@ Needs no hub: it speaks to the platform alone.
 import asyncio
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hub.cli import options
 from hub.cli.failures import Unavailable, Usage
@@ -13,9 +14,18 @@ from hub.cli.options import Arguments, Commands
 from hub.cli.output import lines, note, write_json
 from hub.models.values import Party, Role
 
+if TYPE_CHECKING:
+    from hub.conformance.callbacks import Callbacks
+
+LAST_PORT = 65535
 MORE = """\
 Reads versions, credentials, lists and single objects and says which rules of OCPI are broken: the
 requirement, what was expected, what came, how to mend it. Nothing is changed at the platform.
+
+With --write it registers there with a token A, pushes objects whose ids begin with CONFORMANCE,
+asks what a partner asks, renews its credentials and unregisters. The platform must be able to call
+back: on one machine that needs nothing, else say with --listen where to wait for it and with
+--callback-url how it gets there. CDRs stay where they were posted, at a price of nothing.
 
 The token is one that the platform gave out: read from the file that --token names, from standard
 input (-), from the environment variable OCPI_TOKEN, or asked for; never from the command line.
@@ -46,8 +56,14 @@ def add(commands: Commands) -> None:
         action="append",
         default=[],
         metavar="PARTY:ROLE",
-        help="NL*ACM:CPO: who we are to the platform, for routing headers; may be repeated",
+        help="NL*ACM:CPO: who we are to the platform; may be repeated (with --write NL*TST, as CPO"
+        " and EMSP; without: nobody, no routing headers)",
     )
+    parser.add_argument("--write", action="store_true", help="register, push, renew, unregister")
+    parser.add_argument(
+        "--listen", metavar="HOST:PORT", default="127.0.0.1:0", help="for call-backs (127.0.0.1:0)"
+    )
+    parser.add_argument("--callback-url", metavar="URL", help="where the platform reaches --listen")
     parser.add_argument(
         "--allow-private", action="store_true", help="the platform may have a private address"
     )
@@ -61,6 +77,7 @@ def run(arguments: Arguments) -> int:
     from hub.conformance.examine import Plan, examine  # noqa: PLC0415 - heavy, and the help is not
     from hub.conformance.subject import KNOWN, Unusable  # noqa: PLC0415
 
+    check_callbacks(arguments)
     if arguments.ocpi_version not in {None, *KNOWN}:
         raise Usage(
             f"--ocpi-version: {arguments.ocpi_version} is not known.",
@@ -76,9 +93,12 @@ def run(arguments: Arguments) -> int:
         roles=roles or Plan.roles,
         allow_private=arguments.allow_private,
         timeout=arguments.timeout,
+        callbacks=callbacks(arguments) if arguments.write else None,
     )
     try:
         report = asyncio.run(examine(plan, lambda text: note(f"… {text}")))
+    except OSError as error:
+        raise Unavailable(f"--listen: {error.strerror or error}.") from None
     except Unusable as why:
         raise Unavailable(
             str(why),
@@ -90,6 +110,29 @@ def run(arguments: Arguments) -> int:
     else:
         lines(*report.told())
     return int(report.failed(strict=arguments.strict))
+
+
+def check_callbacks(arguments: Arguments) -> None:
+    if arguments.write and not arguments.allow_private and not arguments.callback_url:
+        raise Usage(
+            "--write: the platform has to call back, and cannot reach this machine by itself.",
+            field="--callback-url",
+            next_step="Say with --callback-url how it gets to --listen, or that it is on this"
+            " machine with --allow-private.",
+        )
+
+
+def callbacks(arguments: Arguments) -> "Callbacks":
+    from hub.conformance.callbacks import Callbacks  # noqa: PLC0415
+
+    host, colon, port = arguments.listen.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > LAST_PORT:
+        raise Usage(
+            f"--listen: {arguments.listen!r} is not a host and a port.",
+            field="--listen",
+            next_step="Write it as 0.0.0.0:9000.",
+        )
+    return Callbacks(host.strip("[]"), int(port), arguments.callback_url or "")
 
 
 def read_token(path: str | None) -> str:

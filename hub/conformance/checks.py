@@ -15,8 +15,10 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from hub.conformance.caller import Exchange
-from hub.conformance.subject import Subject
+from hub.conformance.subject import NotChecked, Subject
 from hub.ocpi.outbound import Refused, Unreachable
+
+__all__ = ["Check", "Checks", "Fault", "Faults", "NotChecked", "Outcome", "Weight", "make"]
 
 
 class Weight(StrEnum):
@@ -34,10 +36,6 @@ class Fault:
     mend: str
     got: str = ""
     ids: tuple[str, ...] = ()
-
-
-class NotChecked(Exception):
-    """The check makes no sense here, or the platform has nothing to check; says why."""
 
 
 Faults: TypeAlias = AsyncIterator[Fault]

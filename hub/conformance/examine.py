@@ -2,21 +2,40 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_network
 
+from hub.conformance.callbacks import Callbacks
 from hub.conformance.caller import Caller
 from hub.conformance.checks import Check, Outcome, make
 from hub.conformance.report import Report
-from hub.conformance.rules import credentials, every_answer, lists, objects, single, versions
+from hub.conformance.rules import (
+    credentials,
+    every_answer,
+    every_call,
+    hubs,
+    lists,
+    objects,
+    pushes,
+    records,
+    registration,
+    requests,
+    single,
+    versions,
+)
 from hub.conformance.subject import Subject, Unusable
 from hub.models.values import Party, Role
 from hub.ocpi.outbound import Outbound, Refused, Unreachable
 from hub.settings import Settings
 
 EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
-# Nothing is served here, so nothing can be refused for being the hub's own.
+# Where nothing is served, nothing can be refused for being the hub's own.
 NO_SERVER = Settings(public_url="https://conformance.invalid", port=0)
+
+READING = (credentials, lists, objects, single)
+WRITING = (pushes, records, requests, hubs)
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -24,51 +43,67 @@ class Plan:
     """``token`` is a token A for writing; for reading only, any that the platform knows.
 
     ``version`` None: the newest that both know. ``timeout`` is for one request, in seconds.
+    ``callbacks`` is where the platform can call us; None: nothing is written.
     """
 
     versions_url: str
-    token: str
+    token: str = field(repr=False)
     version: str | None = None
     party: Party | None = None
     roles: tuple[Role, ...] = (Role.CPO, Role.EMSP)
     allow_private: bool = False
     timeout: float = 15.0
+    callbacks: Callbacks | None = None
 
 
-async def examine(plan: Plan, progress: Callable[[str], None] = lambda text: None) -> Report:
+async def examine(plan: Plan, progress: Progress = lambda text: None) -> Report:
     """Raises ``Unusable`` where there is nothing to examine."""
-    settings = NO_SERVER
-    if plan.allow_private:
-        settings = replace(settings, egress_allow_cidrs=EVERYWHERE, egress_allow_http=True)
-    outbound = Outbound(settings)
-    try:
-        return await examine_through(outbound, plan, progress)
-    except (Refused, Unreachable) as error:
-        raise Unusable(f"{plan.versions_url}: {error.reason}.") from None
-    finally:
-        await outbound.close()
+    async with AsyncExitStack() as stack:
+        settings = NO_SERVER
+        if plan.callbacks:
+            await stack.enter_async_context(plan.callbacks)
+            settings = Settings(public_url=plan.callbacks.public_url, port=plan.callbacks.port)
+        if plan.allow_private:
+            settings = replace(settings, egress_allow_cidrs=EVERYWHERE, egress_allow_http=True)
+        outbound = Outbound(settings)
+        stack.push_async_callback(outbound.close)
+        subject = Subject(
+            caller=Caller(outbound, timeout=plan.timeout),
+            versions_url=plan.versions_url,
+            token_a=plan.token,
+            party=plan.party or Party("NL", "TST"),
+            roles=plan.roles,
+            routed=plan.party is not None or plan.callbacks is not None,
+            callbacks=plan.callbacks,
+        )
+        try:
+            await subject.discover(plan.version)
+            outcomes = await run(subject, progress)
+        except (Refused, Unreachable) as error:
+            raise Unusable(f"{plan.versions_url}: {error.reason}.") from None
+        return Report(subject, wrote=plan.callbacks is not None, outcomes=outcomes)
 
 
-async def examine_through(
-    outbound: Outbound, plan: Plan, progress: Callable[[str], None]
-) -> Report:
-    subject = Subject(
-        caller=Caller(outbound, timeout=plan.timeout),
-        versions_url=plan.versions_url,
-        token_a=plan.token,
-        party=plan.party or Party("NL", "TST"),
-        roles=plan.roles,
-        routed=plan.party is not None,
-    )
+async def run(subject: Subject, progress: Progress) -> list[Outcome]:
     progress("versions")
-    await subject.discover(plan.version)
     outcomes = await make_all(versions.CHECKS, subject)
-    progress("lists")
+    if subject.callbacks:
+        subject.callbacks.version = subject.number
+        progress("registering")
+        for checks in (registration.BEFORE, registration.REGISTERING):
+            outcomes += await make_all(checks, subject)
+    progress("lists and objects")
     await lists.read_lists(subject)
-    progress("credentials, objects")
-    for rules in (credentials, lists, objects, single, every_answer):
+    for rules in READING:
         outcomes += await make_all(rules.CHECKS, subject)
-    return Report(subject, wrote=False, outcomes=outcomes)
+    if subject.callbacks:
+        progress("pushing")
+        for rules in WRITING:
+            outcomes += await make_all(rules.CHECKS, subject)
+        progress("renewing and leaving")
+        outcomes += await make_all(registration.AFTER, subject)
+        outcomes += await make_all(every_call.CHECKS, subject)
+    return outcomes + await make_all(every_answer.CHECKS, subject)
 
 
 async def make_all(checks: Iterable[Check], subject: Subject) -> list[Outcome]:

@@ -101,8 +101,8 @@ class Report:
         must = sum(one.weight is Weight.MUST for one in self.findings)
         yield ""
         yield (
-            f"{len(self.passed)} checks passed, {must} rules broken, "
-            f"{len(self.findings) - must} pieces of advice, {len(self.skipped)} not checked"
+            f"checks passed: {len(self.passed)}, rules broken: {must}, "
+            f"advice: {len(self.findings) - must}, not checked: {len(self.skipped)}"
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hub.conformance.callbacks import Callbacks
 from hub.conformance.caller import Caller, Exchange
 from hub.models.values import Party, Role
 from hub.ocpi.client import join_url, routing_headers
@@ -22,6 +23,10 @@ class Unusable(Exception):
     """Nothing can be examined; the message says why."""
 
 
+class NotChecked(Exception):
+    """The check makes no sense here, or the platform has nothing to check; says why."""
+
+
 @dataclass
 class Subject:
     """``party`` is ours and ``roles`` what it plays; ``theirs`` is whom we speak to.
@@ -32,11 +37,11 @@ class Subject:
 
     caller: Caller
     versions_url: str
-    token_a: str
+    token_a: str = field(repr=False)
     party: Party
     roles: tuple[Role, ...]
     routed: bool = False
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
     form: str = "base64"
     version: Version = V2_1_1
     versions: Exchange | None = None
@@ -45,6 +50,8 @@ class Subject:
     endpoints: dict[tuple[str, str], str] = field(default_factory=dict)
     credentials: dict[str, Any] | None = None
     has_access: bool = False
+    # Our own server, when something may be written.
+    callbacks: Callbacks | None = None
     # What the lists of its Sender interfaces brought, and the exchanges that brought it.
     objects: dict[str, list[Any]] = field(default_factory=dict)
     pages: dict[str, list[Exchange]] = field(default_factory=dict)
@@ -102,6 +109,12 @@ class Subject:
         url = join_url(self.endpoints[module, side], *segments)
         return await self.ask(method, url, **options)
 
+    @property
+    def server(self) -> Callbacks:
+        if self.callbacks is None:
+            raise NotChecked("nothing may be written")
+        return self.callbacks
+
     # What it serves.
 
     def serves(self, module: str, side: str) -> bool:
@@ -125,6 +138,9 @@ class Subject:
             listed = ", ".join(map(str, offered)) or self.versions.told
             raise Unusable(f"It offers no version that can be examined ({listed}).")
         self.version = KNOWN[known[0]]
+        if self.is_old:
+            # One party in one role for each registration (HUB-06).
+            self.roles = self.roles[:1]
         self.details_url = offered[self.number]
         self.details = await self.get(self.details_url)
         self.endpoints = self.read_endpoints(self.details.data)

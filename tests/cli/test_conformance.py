@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.helpers.exemplary import Exemplary, Plant
+from tests.helpers.exemplary import Exemplary
 from tests.helpers.plants import header, is_unknown, says, when
+from tests.helpers.replies import Plant
 
 BROKEN = Plant("/tariffs", header("X-Limit"))
 ADVISED = Plant("", when(is_unknown, says(2003, 200)))
@@ -32,7 +33,7 @@ async def test_a_good_platform_is_told_so(conformance):
 
     assert ended.code == 0
     assert ended.out.startswith(f"{platform.versions_url}: OCPI 2.2.1, reading only\n")
-    assert "0 rules broken, 0 pieces of advice, 1 not checked" in ended.out
+    assert "rules broken: 0, advice: 0, not checked: 1" in ended.out
     assert "lists" in ended.err
 
 
@@ -144,3 +145,52 @@ async def test_a_version_that_is_not_offered_cannot_be_examined(conformance):
 
     assert ended.code == 5
     assert "no version that can be examined (2.2.1)" in ended.err
+
+
+async def test_with_write_it_registers_and_leaves(run, tmp_path):
+    async with Exemplary() as platform:
+        (tmp_path / "token").write_text(platform.token_a)
+        ended = await asyncio.to_thread(
+            run,
+            "conformance",
+            platform.versions_url,
+            *("--token", "token", "--allow-private", "--write", "--role", "NL*TST:CPO", "--json"),
+        )
+
+    assert ended.code == 0, ended.json["findings"]
+    assert ended.json["wrote"] is True
+    assert "registering" in ended.err
+    assert platform.tokens == {}
+    assert {"CRED-12", "CRED-23", "SES-14"} <= {
+        one for passed in ended.json["passed"] for one in passed["requirements"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allow", "field"),
+    [
+        (("--write",), "", "--callback-url"),
+        (("--write", "--listen", "9000"), "--allow-private", "--listen"),
+        (("--write", "--listen", "127.0.0.1:99999"), "--allow-private", "--listen"),
+    ],
+)
+async def test_call_backs_have_to_arrive(conformance, arguments, allow, field):
+    async with Exemplary() as platform:
+        ended = await conformance(
+            "--token", "token", "--json", *arguments, platform=platform, allow=allow
+        )
+
+    assert ended.code == 2
+    assert ended.json["error"]["field"] == field
+    assert platform.requests == []
+
+
+async def test_a_port_that_is_taken_is_told(conformance):
+    async with Exemplary() as platform:
+        taken = platform.url.removeprefix("http://")
+        ended = await conformance(
+            "--token", "token", "--write", "--listen", taken, platform=platform
+        )
+
+    assert ended.code == 5
+    assert "--listen" in ended.err

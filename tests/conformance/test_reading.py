@@ -3,7 +3,7 @@
 import pytest
 
 from hub.conformance.checks import Weight
-from tests.helpers.exemplary import Plant
+from tests.conformance.conftest import ids_of
 from tests.helpers.plants import (
     at,
     data,
@@ -18,6 +18,7 @@ from tests.helpers.plants import (
     unrouted,
     when,
 )
+from tests.helpers.replies import Plant
 
 VERSIONS = ("2.1.1", "2.2.1", "2.3.0")
 ALL_LISTS = r"/sender/\w+(\?|$)"
@@ -225,10 +226,6 @@ WRONG = {
     "lists sessions of all times": "TRANSPORT-57",
 }
 ADVICE = {"TRANSPORT-23", "TRANSPORT-57", "TRANSPORT-61", "TRANSPORT-82", "TOK-07", "MOD-04"}
-
-
-def ids_of(report):
-    return {one for finding in report.findings for one in finding.ids}
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -9,93 +9,50 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from typing import Any, Self
 
 import aiohttp
 from aiohttp import web
 
-from hub.conformance.subject import KNOWN
-from hub.errors import InvalidRequest
 from tests.helpers.documents_2_1_1 import own_document
+from tests.helpers.receiver import KINDS, LOCATION_PARTS, Receiver
+from tests.helpers.replies import JSON, Plant, Reply, party_in, refuse, swapped
 
-JSON = dict[str, Any]
-NOW = "2025-11-01T12:00:00Z"
-KINDS = {
-    "locations": "Location",
-    "tariffs": "Tariff",
-    "sessions": "Session",
-    "cdrs": "CDR",
-    "tokens": "Token",
-}
 PAGE = 50
-COMMANDS = {
-    "START_SESSION": "StartSession",
-    "STOP_SESSION": "StopSession",
-    "RESERVE_NOW": "ReserveNow",
-    "CANCEL_RESERVATION": "CancelReservation",
-    "UNLOCK_CONNECTOR": "UnlockConnector",
-}
-LOCATION_PARTS = {4: ("evses", "uid", "EVSE"), 5: ("connectors", "id", "Connector")}
-
-
-@dataclass
-class Reply:
-    """An answer before it is written; ``text`` instead of the envelope, if given."""
-
-    data: Any = None
-    status_code: Any = 1000
-    http_status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    envelope: JSON = field(default_factory=dict)
-    content_type: str = "application/json"
-    text: str | None = None
-
-    def write(self) -> web.Response:
-        body: JSON = {"status_code": self.status_code, "timestamp": NOW} | self.envelope
-        if self.data is not None:
-            body["data"] = self.data
-        text = json.dumps(body) if self.text is None else self.text
-        response = web.Response(status=self.http_status, headers=self.headers, text=text)
-        response.headers["Content-Type"] = self.content_type
-        return response
-
-
-Change = Callable[[Reply, web.Request], Reply]
-
-
-@dataclass(frozen=True)
-class Plant:
-    """``change`` is applied to answers where ``on`` is found in "GET /2.2.1/sender/tariffs?…"."""
-
-    on: str
-    change: Change
-
-
-def refuse(status_code: int, http_status: int = 200) -> Reply:
-    return Reply(status_code=status_code, http_status=http_status)
 
 
 class Exemplary:
-    """A CPO (NL*ONE) and an eMSP (DE*TWO) on one platform; 2.1.1 knows the CPO alone."""
+    """A CPO (NL*ONE) and an eMSP (DE*TWO) on one platform.
+
+    2.1.1 knows one party, the CPO, or with ``emsp`` the eMSP. With ``hub`` it is a hub in whose
+    name all of that is done, to the extent that one platform can tell.
+    """
 
     def __init__(
-        self, version: str = "2.2.1", *, plant: Plant | None = None, wrong: str = ""
+        self,
+        version: str = "2.2.1",
+        *,
+        plant: Plant | None = None,
+        wrong: str = "",
+        emsp: bool = False,
+        hub: bool = False,
     ) -> None:
         self.version, self.plant, self.wrong = version, plant, wrong
+        self.emsp, self.hub = emsp, hub
         self.token_a = token_urlsafe(32)
         self.tokens: dict[str, str] = {self.token_a: "A"}
         self.own = {module: self.stock(module) for module in KINDS if self.owns(module)}
         if wrong == "is a hub without a party":
             self.own["hubclientinfo"] = []
         self.place = "ocpi" if wrong == "has no number in its URLs" else version
-        self.kept: dict[tuple[str, ...], JSON] = {}
-        self.posted: dict[str, JSON] = {}
+        self.receiver = Receiver(version, wrong)
+        self.receiver.locations = {one["id"] for one in self.own.get("locations", [])} or {"L1-0"}
         self.peer: JSON | None = None
         self.roles = [role("NL", "ONE", "CPO"), role("DE", "TWO", "EMSP")]
+        if hub and version == "2.2.1":
+            self.roles = [role("NL", "HUB", "HUB")]
         self.requests: list[str] = []
 
     # Running.
@@ -129,7 +86,7 @@ class Exemplary:
         return token
 
     def owns(self, module: str) -> bool:
-        return not (self.old and module == "tokens")
+        return not self.old or (module == "tokens") == self.emsp
 
     def stock(self, module: str) -> list[JSON]:
         """Three objects, older and newer."""
@@ -223,21 +180,26 @@ class Exemplary:
             if self.wrong != "stays after DELETE":
                 self.tokens.clear()
             return Reply()
-        if not self.valid("Credentials", body):
+        if not self.receiver.valid("Credentials", body):
             return refuse(2001)
-        if self.wrong != "does not call back" and (code := await self.look_at(body)) != 1000:
+        code = 1000 if self.wrong == f"does not look at {method}" else await self.look_at(body)
+        if code != 1000 and self.wrong != f"does not care about {method}":
+            if self.wrong == "forgets all when a PUT fails" and method == "PUT":
+                self.tokens.clear()
             return refuse(code)
         token = token_urlsafe(32)
-        keeps = {"keeps token A": "POST", "never ends a token": "PUT"}.get(self.wrong) == method
-        self.tokens = (self.tokens if keeps else {}) | {token: "C"}
+        if self.wrong == "keeps its token" and method == "PUT":
+            [token] = self.tokens
+        self.tokens = (self.tokens if self.wrong == "keeps token A" else {}) | {token: "C"}
         return Reply(self.introduce(token))
 
     def introduce(self, token: str) -> JSON:
         own = {"token": token, "url": self.versions_url}
         if self.old:
-            one = {name: self.roles[0][name] for name in self.roles[0] if name != "role"}
-            return own | one
-        return own | {"roles": self.roles}
+            told = self.roles[1 if self.emsp else 0]
+            return own | {name: told[name] for name in told if name != "role"}
+        named = {"hub_party_id": "NLHUB"} if self.hub and self.version == "2.3.0" else {}
+        return own | named | {"roles": self.roles}
 
     async def look_at(self, body: JSON) -> int:
         """Read the other side's versions and endpoints with its token (CRED-12)."""
@@ -270,18 +232,23 @@ class Exemplary:
     # Modules.
 
     def module(self, request: web.Request, path: list[str], body: Any) -> Reply:
+        if self.hub and (refused := self.route(request)):
+            return refused
         side, module, *rest = path if not self.old else ["", *path]
         if side == "sender" or (self.old and self.owns(module) and module in KINDS):
             return self.send(request, module, rest, body)
-        if module == "commands":
-            return self.command(rest, body)
-        if module == "chargingprofiles":
-            if "response_url" not in (request.query if request.method != "PUT" else body or {}):
-                return refuse(2001)
-            return Reply({"result": "UNKNOWN_SESSION", "timeout": 30})
-        if module == "cdrs":
-            return self.record(request, rest, body)
-        return self.receive(request.method, module, rest, body)
+        return self.receiver.receive(request, module, rest, body)
+
+    def route(self, request: web.Request) -> Reply | None:
+        """Who may speak, and to whom."""
+        to, from_ = party_in(request, "to"), party_in(request, "from")
+        if None in to and to != (None, None):
+            return None if self.wrong == "takes half an address" else refuse(2001)
+        if from_ != ("NL", "TST") and self.wrong != "lets anybody speak":
+            return refuse(2001, 403)
+        if to in {(None, None), ("NL", "HUB")} or self.wrong == "knows everybody":
+            return refuse(2001) if self.wrong == "has no GET ALL" and to[1] else None
+        return refuse(4001)
 
     def send(self, request: web.Request, module: str, path: list[str], body: Any) -> Reply:
         if module not in self.own:
@@ -329,68 +296,6 @@ class Exemplary:
                 return Reply({"allowed": "ALLOWED", "token": token})
         return refuse(2004, 404)
 
-    def command(self, path: list[str], body: Any) -> Reply:
-        if not path or path[0] not in COMMANDS or not self.valid(COMMANDS[path[0]], body):
-            return refuse(2001)
-        timeout = {} if self.old else {"timeout": 30}
-        known = {one["id"] for one in self.own["locations"]}
-        if "location_id" in body and body["location_id"] not in known:
-            return Reply({"result": "REJECTED"} | timeout, 2003)
-        return Reply({"result": "UNKNOWN_SESSION"} | timeout)
-
-    def record(self, request: web.Request, path: list[str], body: Any) -> Reply:
-        """CDRs are posted, and read where the answer said."""
-        if path and request.method == "GET":
-            found = self.posted.get(path[0])
-            return Reply(found) if found else refuse(2001, 404)
-        if request.method != "POST" or path:
-            return refuse(2000, 405)
-        if not self.valid("CDR", body):
-            return refuse(2001)
-        known = self.posted.setdefault(body["id"], body)
-        if known != body:
-            return refuse(2001)
-        return Reply(http_status=201, headers={"Location": f"{request.url}/{body['id']}"})
-
-    def receive(self, method: str, module: str, path: list[str], body: Any) -> Reply:  # noqa: PLR0911
-        """PUT, PATCH, GET and, for tariffs, DELETE of what others own."""
-        if module not in KINDS or len(path) < 3 or len(path) > (5 if module == "locations" else 3):
-            return refuse(2000, 404)
-        allowed = {"tariffs": "GET PUT DELETE", "locations": "GET PUT PATCH"}
-        if self.old:
-            allowed["tariffs"] += " PATCH"
-        if method not in allowed.get(module, "GET PUT PATCH").split():
-            return refuse(2000, 405)
-        key = (module, *path[:3])
-        missing = refuse(2003 if module == "locations" else 2001, 404)
-        if method in {"GET", "DELETE"} or (len(path) > 3 and key not in self.kept):
-            found = part_of(self.kept.get(key), path)
-            if method == "DELETE" and found:
-                del self.kept[key]
-            return missing if found is None else Reply(found if method == "GET" else None)
-        kind = LOCATION_PARTS[len(path)][2] if len(path) > 3 else KINDS[module]
-        if not self.valid(kind, body, partial=method == "PATCH") or contradicts(path, body, kind):
-            return refuse(2001)
-        if path[0:2] != ["NL", "TST"]:
-            return refuse(2001, 404)
-        known = part_of(self.kept.get(key), path)
-        if method == "PATCH":
-            return missing if known is None else self.change(key, path, merged(module, known, body))
-        return self.change(key, path, body, http_status=201 if known is None else 200)
-
-    def change(self, key: tuple[str, ...], path: list[str], body: JSON, **options: Any) -> Reply:
-        put_part(self.kept, key, path, body)
-        return Reply(**options)
-
-    def valid(self, kind: str, body: Any, *, partial: bool = False) -> bool:
-        if partial and isinstance(body, dict) and self.old:
-            body = {"last_updated": NOW} | body
-        try:
-            KNOWN[self.version].check(kind, body, partial=partial)
-        except InvalidRequest:
-            return False
-        return True
-
 
 def role(country_code: str, party_id: str, name: str) -> JSON:
     return {
@@ -399,58 +304,3 @@ def role(country_code: str, party_id: str, name: str) -> JSON:
         "party_id": party_id,
         "business_details": {"name": "Exemplary"},
     }
-
-
-def swapped(request: web.Request) -> dict[str, str]:
-    """Whoever asked is answered, by whoever was asked."""
-    turned = {"from": "to", "to": "from"}
-    return {
-        f"OCPI-{turned[direction]}-{part}": request.headers[f"OCPI-{direction}-{part}"]
-        for direction in turned
-        for part in ("country-code", "party-id")
-        if f"OCPI-{direction}-{part}" in request.headers
-    }
-
-
-def contradicts(path: list[str], body: JSON, kind: str) -> bool:
-    named = dict(zip(("country_code", "party_id"), path, strict=False))
-    named["uid" if kind in {"Token", "EVSE"} else "id"] = path[-1]
-    if len(path) > 3:
-        named = {name: value for name, value in named.items() if name in {"id", "uid"}}
-    return any(str(body.get(name, value)).upper() != value.upper() for name, value in named.items())
-
-
-def part_of(found: Any, path: list[str]) -> Any:
-    for name, (members, key, _) in zip(path[3:], LOCATION_PARTS.values(), strict=False):
-        found = next((one for one in (found or {}).get(members, []) if one[key] == name), None)
-    return found
-
-
-def put_part(
-    kept: dict[tuple[str, ...], JSON], key: tuple[str, ...], path: list[str], body: JSON
-) -> None:
-    """A part lifts last_updated of everything it is in (LOC-10)."""
-    if len(path) == 3:
-        kept[key] = body
-        return
-    above = kept[key]
-    stamp = body.get("last_updated", NOW)
-    for depth, name in enumerate(path[3:], start=4):
-        members, id_name, _ = LOCATION_PARTS[depth]
-        above["last_updated"] = max(above["last_updated"], stamp)
-        parts = above.setdefault(members, [])
-        index = next((i for i, one in enumerate(parts) if one[id_name] == name), len(parts))
-        if depth == len(path):
-            parts[index : index + 1] = [body]
-        else:
-            above = parts[index]
-
-
-def merged(module: str, known: JSON, body: JSON) -> JSON:
-    changed = known | body
-    if module == "sessions" and body.get("charging_periods"):
-        changed["charging_periods"] = [
-            *(known.get("charging_periods") or []),
-            *body["charging_periods"],
-        ]
-    return changed

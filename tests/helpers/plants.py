@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.helpers.exemplary import Change, Reply
+from tests.helpers.replies import Change, Reply
 
 When = Callable[[Reply, web.Request], bool]
 

@@ -71,8 +71,8 @@ def need_lists(subject: Subject, *, least: int = 0) -> list[str]:
         raise NotChecked("the token opens no module: it may be a token A, for registering only")
     found = [module for module in subject.objects if len(subject.objects[module]) >= least]
     if not found:
-        few = f"no list with {least} objects" if least else "no lists"
-        raise NotChecked(f"it has {few}")
+        few = {0: "no lists", 1: "no list with an object in it"}
+        raise NotChecked(f"it has {few.get(least, f'no list with {least} objects')}")
     return found
 
 
