@@ -11,6 +11,7 @@ from hub.admin.docs import make_docs
 from hub.db import Database
 from hub.keys import (
     ARRIVALS,
+    CHECKER,
     CLIENT,
     DATABASE,
     DIRECTORY,
@@ -38,7 +39,9 @@ from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
 from hub.ocpp import service as ocpp
 from hub.roaming.arrivals import Arrivals
+from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
+from hub.roaming.modules import CDRS, TARIFFS
 from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -65,6 +68,9 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[lag.LAG] = lag.LoopLag()
     app[scrape.SCRAPE] = scrape.Scrape(app[METRICS], app[DATABASE], app[DIRECTORY])
     app[SENDER].on_batch = scrape.counting(app[METRICS])
+    app[CHECKER] = Checker(app[DATABASE])
+    app[CHECKER].on_checked = app[METRICS].checked
+    app[CHECKER].on_release = lambda tenant_id: app[SENDER].wake(tenant_id, CDRS.name)
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[calls.SLOTS] = calls.slots()
     app[ARRIVALS] = Arrivals(app[DATABASE])
@@ -85,16 +91,24 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
 
 
 def passing_on(app: web.Application) -> Callable[[UUID, Sequence[Stored]], None]:
-    """After a commit: wake the sender, and count anew where the number of objects changed."""
+    """After a commit: wake the sender and the checker of CDRs, and count anew where the number of
+    objects changed.
+    """
 
     def on_change(tenant_id: UUID, moved: Sequence[Stored]) -> None:
         for module in {stored.module.name for stored in moved}:
             app[SENDER].wake(tenant_id, module)
+        if any(stored.module is CDRS or is_new_tariff(stored) for stored in moved):
+            app[CHECKER].wake(tenant_id)
         counted = {Outcome.CREATED, Outcome.DELETED}
         for module in {stored.module.name for stored in moved if stored.outcome in counted}:
             app[TOTALS].forget(tenant_id, module)
 
     return on_change
+
+
+def is_new_tariff(stored: Stored) -> bool:
+    return stored.module is TARIFFS and stored.created
 
 
 async def opened(app: web.Application) -> AsyncIterator[None]:
@@ -103,6 +117,7 @@ async def opened(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[DIRECTORY].close()
     await app[INTAKE].close()
+    await app[CHECKER].close()
     await app[OUTBOUND].close()
     await app[DATABASE].close()
 

@@ -16,7 +16,8 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 )
 from sqlalchemy import delete, func, select
 
-from hub.keys import DATABASE, DIRECTORY, KEYRING, METRICS, PULLER, SENDER
+from hub.errors import Unavailable
+from hub.keys import CHECKER, DATABASE, DIRECTORY, KEYRING, METRICS, PULLER, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.ocpi import renewals
@@ -61,6 +62,17 @@ async def settle_quarantine(app: web.Application) -> None:
     for tenant_id in await tenants(app):
         async with app[DATABASE].transaction(tenant_id) as db:
             await quarantine.settle(db)
+
+
+async def check_cdrs(app: web.Application) -> None:
+    """What nobody woke the checker for: after a crash, or when a location has come."""
+    for tenant_id in await tenants(app):
+        try:
+            await app[CHECKER].drain(tenant_id)
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("CDRs could not be checked", tenant=str(tenant_id))
 
 
 async def forget_routes(app: web.Application) -> None:
@@ -120,6 +132,7 @@ JOBS = (
     Job("pull", 30, pull),
     Job("watch freshness", 60, watch_freshness),
     Job("settle quarantine", 60, settle_quarantine),
+    Job("check cdrs", 30, check_cdrs),
     Job("forget routes", 600, forget_routes),
     Job("forget station reports", 3600, forget_station_reports),
     Job("expire commands", 15, expire_commands),

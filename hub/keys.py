@@ -7,6 +7,7 @@ from aiohttp import web
 from hub.db import Database
 from hub.metrics import Metrics
 from hub.roaming.arrivals import Arrivals
+from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
+CHECKER: web.AppKey[Checker] = web.AppKey("checker", Checker)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 ARRIVALS: web.AppKey[Arrivals] = web.AppKey("arrivals", Arrivals)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)

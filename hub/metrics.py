@@ -8,6 +8,7 @@ Names are ``ocpi_hub_*``, in base units: seconds, bytes.
 """
 
 import time
+from collections.abc import Iterable
 
 from prometheus_client import (
     CollectorRegistry,
@@ -81,6 +82,9 @@ class Metrics:
             "partner",
             "module",
             "outcome",
+        )
+        self.cdrs_checked = self._counter(
+            "cdrs_checked", "CDRs that this process checked, by verdict.", "verdict"
         )
         self.job_runs = self._counter("job_runs", "Runs of a job by this process.", "job")
         self.job_failures = self._counter("job_failures", "Runs of a job that failed.", "job")
@@ -156,6 +160,12 @@ class Metrics:
             "partner",
             "module",
         )
+        self.cdrs_held = self._gauge(
+            "cdrs_held", "CDRs of a partner that its receiver must wait for.", "partner"
+        )
+        self.cdr_disputes = self._gauge(
+            "cdr_disputes", "Disputes about CDRs of a partner that nobody has ended.", "partner"
+        )
         self.partners = self._gauge(
             "partners", "Partners by connection status, as HubClientInfo tells it.", "status"
         )
@@ -200,6 +210,10 @@ class Metrics:
 
     def delivered(self, partner: str, source: str, outcome: str, number: int) -> None:
         self.deliveries.labels(partner, source, outcome).inc(number)
+
+    def checked(self, verdicts: Iterable[str]) -> None:
+        for verdict in verdicts:
+            self.cdrs_checked.labels(verdict).inc()
 
     def ran(self, job: str, *, failed: bool) -> None:
         self.job_runs.labels(job).inc()

@@ -27,7 +27,9 @@ from hub.errors import Unavailable
 from hub.keys import DATABASE, METRICS, SETTINGS
 from hub.lag import LAG
 from hub.metrics import Metrics
+from hub.models.cdr_checks import CDRCheck
 from hub.models.feed import Cursor, QuarantinedObject, Setback
+from hub.models.objects import CDR
 from hub.models.partners import HandshakeTrace, Partner
 from hub.models.values import SHUT_OUT, ConnectionStatus
 from hub.ocpi import sync
@@ -36,6 +38,7 @@ from hub.ocpi.directory import Directory
 from hub.partitions import stray_rows
 from hub.roaming import sync_states
 from hub.roaming.backlog import backlogs
+from hub.roaming.disputes import UNSETTLED
 
 log = structlog.get_logger()
 
@@ -49,6 +52,8 @@ SHARE = 0.1
 
 PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 FAILED = ("REFUSED", "FAILED")
+# Whose CDRs come from no partner.
+OWN = "own stations"
 
 
 @routes.get("/metrics")
@@ -132,6 +137,8 @@ class Scrape:
             own.quarantined_open,
             own.data_age,
             own.data_stale,
+            own.cdrs_held,
+            own.cdr_disputes,
             own.partners,
             own.handshakes_failed,
             own.credentials_age,
@@ -178,6 +185,8 @@ class Scrape:
             found[own.deliveries_held] |= await held(db)
             found[own.setbacks_open] |= await still_open(db, Setback)
             found[own.quarantined_open] |= await still_open(db, QuarantinedObject)
+            add(found[own.cdrs_held], await held_cdrs(db))
+            add(found[own.cdr_disputes], await disputes(db))
             found[own.handshakes_failed] |= await failed_handshakes(db)
             found[own.credentials_age] |= await credentials_ages(db)
             for state in (await sync_states.states(db))[1]:
@@ -198,6 +207,12 @@ def fill(gauges: list[Gauge], found: dict[Gauge, dict[tuple[str, ...], float]]) 
             gauge.labels(*labels).set(value)
 
 
+def add(sums: dict[tuple[str, ...], float], more: dict[tuple[str, ...], float]) -> None:
+    """Of tenants that share a label, all count."""
+    for labels, value in more.items():
+        sums[labels] = sums.get(labels, 0) + value
+
+
 async def held(db: AsyncSession) -> dict[tuple[str, ...], float]:
     rows = await db.execute(select(Cursor.partner_id, Cursor.module, Cursor.held_reason))
     return {(str(partner_id), module): reason is not None for partner_id, module, reason in rows}
@@ -212,6 +227,25 @@ async def still_open(
         .group_by(table.partner_id, table.module)
     )
     return {(str(partner_id), module): count for partner_id, module, count in rows}
+
+
+async def held_cdrs(db: AsyncSession) -> dict[tuple[str, ...], float]:
+    rows = await db.execute(
+        select(CDR.partner_id, func.count())
+        .where(CDR.held_at.is_not(None))
+        .group_by(CDR.partner_id)
+    )
+    return {(str(partner_id or OWN),): count for partner_id, count in rows}
+
+
+async def disputes(db: AsyncSession) -> dict[tuple[str, ...], float]:
+    rows = await db.execute(
+        select(CDR.partner_id, func.count())
+        .join(CDRCheck, CDRCheck.cdr_id == CDR.id)
+        .where(CDRCheck.dispute.in_(UNSETTLED))
+        .group_by(CDR.partner_id)
+    )
+    return {(str(partner_id or OWN),): count for partner_id, count in rows}
 
 
 async def failed_handshakes(db: AsyncSession) -> dict[tuple[str, ...], float]:

@@ -33,7 +33,10 @@ routes = Routes("Roles")
 NAMED = ("role", "hub role list")
 
 ADMINISTRATOR = "Administrator"
-OPERATED = ("partners", "agreements", "objects", "feed", "quarantine", "commands", "stations")
+OPERATED = (
+    *("partners", "agreements", "objects", "feed", "quarantine", "commands", "stations"),
+    "cdrs",
+)
 
 
 class PermissionShown(Schema):

@@ -2,6 +2,7 @@
 
 from hub.models import (
     audit,
+    cdr_checks,
     charging,
     clientinfo,
     commands,
@@ -19,6 +20,7 @@ from hub.models.base import Base
 __all__ = [
     "METADATA",
     "audit",
+    "cdr_checks",
     "charging",
     "clientinfo",
     "commands",

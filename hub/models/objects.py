@@ -211,6 +211,8 @@ class CDR(ForReceiver, OwnedObject, Base):
         Numeric, Computed("(document ->> 'total_energy')::numeric", persisted=True)
     )
     credit_reference_id: Mapped[str | None] = from_document("credit_reference_id")
+    # Since when its receiver must wait for it, where the parties agreed that it may have to.
+    held_at: Mapped[datetime | None]
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
@@ -222,6 +224,20 @@ class CDR(ForReceiver, OwnedObject, Base):
                 "receiver_country_code",
                 "receiver_party_id",
                 "page_seq",
+            ),
+            Index(
+                "ix_ocpi_cdrs_held",
+                "tenant_id",
+                "page_seq",
+                postgresql_where=text("held_at IS NOT NULL"),
+            ),
+            Index(
+                "ix_ocpi_cdrs_credits",
+                "tenant_id",
+                "country_code",
+                "party_id",
+                text("upper(credit_reference_id)"),
+                postgresql_where=text("credit_reference_id IS NOT NULL"),
             ),
         )
 

@@ -191,4 +191,6 @@ class Agreement(Audited, Base):
     to_party_id: Mapped[str | None] = mapped_column(String(3))
     module: Mapped[str | None] = mapped_column(String(50))
     effect: Mapped[str] = mapped_column(String(10))
+    # CDRs wait until the hub has checked them, and those that are not right until somebody decides.
+    hold: Mapped[bool] = mapped_column(server_default=text("false"))
     note: Mapped[str | None] = mapped_column(String(500))

@@ -156,6 +156,23 @@ class AuditSeverity(StrEnum):
     CRITICAL = "CRITICAL"
 
 
+class CDRVerdict(StrEnum):
+    """Whether what a CDR claims is right."""
+
+    OK = "OK"
+    DIFFERS = "DIFFERS"
+    CANNOT_TELL = "CANNOT_TELL"
+
+
+class Dispute(StrEnum):
+    """A dispute about a CDR. ACCEPTED: its owner owes a credit; REJECTED: it is to be paid."""
+
+    OPEN = "OPEN"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    SETTLED = "SETTLED"
+
+
 class TariffStatus(StrEnum):
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"

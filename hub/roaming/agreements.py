@@ -11,15 +11,17 @@ from hub.roaming.audience import Audience, Rule
 
 async def audience(db: AsyncSession) -> Audience:
     """Everybody in the tenant's network, as of this transaction."""
-    rules = [rule(row) for row in await db.scalars(select(Agreement))]
+    return (await rules(db)).among(await partners.connections(db))
+
+
+async def rules(db: AsyncSession) -> Audience:
+    """What is agreed, among nobody yet."""
+    found = [rule(row) for row in await db.scalars(select(Agreement))]
     tenant = await partners.own_tenant(db)
     features = (tenant.settings or {}).get("features") or {}
-    return Audience.of(
-        await partners.connections(db),
-        rules,
-        # An open network unless the operator closes it: tenant setting features.default_agreement.
-        allow_by_default=features.get("default_agreement", "ALLOW") != "BLOCK",
-    )
+    # An open network unless the operator closes it: tenant setting features.default_agreement.
+    allow_by_default = features.get("default_agreement", "ALLOW") != "BLOCK"
+    return Audience.of((), found, allow_by_default=allow_by_default)
 
 
 def rule(row: Agreement) -> Rule:
@@ -28,6 +30,7 @@ def rule(row: Agreement) -> Rule:
         taker=party(row.to_country_code, row.to_party_id),
         module=row.module,
         allow=row.effect == "ALLOW",
+        hold=row.hold,
         giver_country=row.from_country_code if row.from_party_id is None else None,
         taker_country=row.to_country_code if row.to_party_id is None else None,
     )

@@ -9,7 +9,7 @@ default (HUB-52).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from hub.models.values import Party, Role
@@ -25,6 +25,7 @@ class Rule:
     taker: Party | None
     module: str | None
     allow: bool
+    hold: bool = False
     giver_country: str | None = None
     taker_country: str | None = None
 
@@ -108,6 +109,15 @@ class Audience:
             and rule.allow
             and any(rule.concerns_giver(party) for party in parties)
         }
+
+    def holds(self, giver: Party, taker: Party, module: str) -> bool:
+        """Whether records of one party wait for their check before they reach another."""
+        rule = next((rule for rule in self.rules if rule.applies(giver, taker, module)), None)
+        return rule is not None and rule.hold
+
+    def among(self, connections: Iterable[Connection]) -> "Audience":
+        """The same agreements among these platforms."""
+        return replace(self, connections=tuple(connections))
 
     def receivers(
         self, module: Module, owner: Party, receiver: Party | None, origin: UUID | None

@@ -17,9 +17,9 @@ from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.objects import EVSE, Location
+from hub.models.objects import CDR, EVSE, Location
 from hub.models.values import Party
-from hub.roaming.modules import LOCATIONS, Module
+from hub.roaming.modules import CDRS, LOCATIONS, Module
 from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
@@ -75,6 +75,8 @@ class Filter:
             )
         if table is Location:
             conditions.append(open_to(self.viewers))
+        elif table is CDR:
+            conditions.append(let_go(self.viewers))
         if self.date_from is not None:
             conditions.append(table.last_updated >= bindparam("date_from"))
         if self.date_to is not None:
@@ -95,6 +97,18 @@ def open_to(viewers: Collection[Party]) -> Any:
         in_parties(Location.country_code, Location.party_id, sorted(viewers)),
         LISTED.bindparams(viewers=[str(party) for party in viewers]),
     )
+
+
+def let_go(viewers: Collection[Party]) -> Any:
+    """Not held, or their own."""
+    return or_(CDR.held_at.is_(None), in_parties(CDR.country_code, CDR.party_id, sorted(viewers)))
+
+
+def shown_to(module: Module, viewers: Collection[Party]) -> Any:
+    """The condition on what is not for everybody's eyes."""
+    if module is LOCATIONS:
+        return open_to(viewers)
+    return let_go(viewers) if module is CDRS else true()
 
 
 async def owners(db: AsyncSession, module: Module) -> list[Party]:
@@ -169,7 +183,9 @@ def page_query(module: Module, wanted: Filter, values: frozenset[str]) -> Select
 async def get(
     db: AsyncSession, module: Module, key: Key, *, viewers: Collection[Party] | None = None
 ) -> Kept | None:
-    """One object by its key; with ``viewers``, only if they may see it should it be unpublished."""
+    """One object by its key; with ``viewers``, only if it is for their eyes: a location may be
+    unpublished, a CDR held.
+    """
     table: Any = module.table
     found = rows_of(module).where(
         table.country_code == key.country_code,
@@ -177,8 +193,8 @@ async def get(
         table.object_key == key.object_key,
         table.deleted_at.is_(None),
     )
-    if module is LOCATIONS and viewers is not None:
-        found = found.where(open_to(viewers))
+    if viewers is not None:
+        found = found.where(shown_to(module, viewers))
     return next(iter(await kept(db, module, whole(module, found))), None)
 
 
@@ -188,8 +204,7 @@ async def find(
     """Every object with that id, whoever owns it: Sender URLs do not name the owner (AMB-18)."""
     table: Any = module.table
     found = rows_of(module).where(table.object_key == object_key, table.deleted_at.is_(None))
-    if module is LOCATIONS:
-        found = found.where(open_to(viewers))
+    found = found.where(shown_to(module, viewers))
     return await kept(db, module, whole(module, found))
 
 

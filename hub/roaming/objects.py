@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import HubError, InvalidRequest, UnknownLocation
 from hub.models.values import Party
-from hub.roaming import merging, rows
+from hub.roaming import holding, merging, rows
 from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, instant
 from hub.roaming.modules import LOCATIONS, SESSIONS, TOKENS, Module
 from hub.roaming.rows import Key, Row, SameSince, newest_only
@@ -119,6 +119,7 @@ async def apply(
             results.append(apply_one(shelf, write))
         except HubError as error:
             results.append(error)
+    await holding.mark(db, shelf)
     await rows.flush(db, shelf, same_since)
     return results
 

@@ -59,6 +59,7 @@ class Row:
     moved: bool = False
     touched: bool = False
     before: Document | None = None
+    held_at: datetime | None = None
 
     def replace(self, after: Merged, origin: Origin) -> bool:
         """Take the merged object; True when it differs in more than its ``last_updated``."""
@@ -332,7 +333,7 @@ def touch(table: str, key: str = "object_key", more: str = "") -> Any:
 
 EXTRA: dict[str, dict[str, tuple[str, Any]]] = {
     "Session": RECEIVER_COLUMNS,
-    "CDR": RECEIVER_COLUMNS,
+    "CDR": RECEIVER_COLUMNS | {"held_at": ("timestamptz", TIMESTAMP(timezone=True))},
     "Tariff": VALIDITY_COLUMNS,
     "EVSE": EVSE_COLUMNS,
 }
@@ -393,6 +394,8 @@ def written(row: Row, same_since: SameSince) -> dict[str, Any]:
         token = merged.document["cdr_token"]
         values["receiver_country_code"] = token["country_code"].upper()
         values["receiver_party_id"] = token["party_id"].upper()
+        if row.kind == "CDR":
+            values["held_at"] = row.held_at
     elif row.kind == "Tariff":
         for column, member in (("valid_from", "start_date_time"), ("valid_to", "end_date_time")):
             told = merged.document.get(member)

@@ -41,11 +41,11 @@ def reading(table: str, more: str = "", only: str = "true") -> Any:
     )
 
 
-def finding(table: str, more: str = "") -> Any:
+def finding(table: str, more: str = "", only: str = "true") -> Any:
     return keyed(
         f"select {COLUMNS.format('')}{more} from {table}"  # noqa: S608 - all of it is ours
         " where (country_code, party_id, object_key) in"
-        " (select * from unnest(:countries, :parties, :keys))",
+        f" (select * from unnest(:countries, :parties, :keys)) and {only}",
         *KEY_PARTS,
     )
 
@@ -81,9 +81,11 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
     )
 
 
-def objects_of(module: Module, *, lane: int, more: str = "", urgent: str = "") -> Source:
+def objects_of(
+    module: Module, *, lane: int, more: str = "", urgent: str = "", only: str = "true"
+) -> Source:
     """A source of objects that are one row each. ``more`` are further columns that are needed,
-    ``urgent`` is the condition on rows that must not wait.
+    ``urgent`` is the condition on rows that must not wait, ``only`` that on rows that may go.
     """
     table = module.table_name
 
@@ -95,8 +97,8 @@ def objects_of(module: Module, *, lane: int, more: str = "", urgent: str = "") -
 
     return Source(
         name=module.name,
-        read=reader(reading(table, more), tell),
-        find=finder(finding(table, more), tell),
+        read=reader(reading(table, more, only), tell),
+        find=finder(finding(table, more, only), tell),
         addressees=addressees,
         tables=(table,),
         endpoint=module.name,
@@ -142,7 +144,12 @@ SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
         results.source(FIRST, RECORDS_AT_ONCE),
-        objects_of(modules.CDRS, lane=FIRST, more=f"{RECEIVER}, credit_reference_id"),
+        objects_of(
+            modules.CDRS,
+            lane=FIRST,
+            more=f"{RECEIVER}, credit_reference_id",
+            only="held_at is null",
+        ),
         objects_of(modules.TOKENS, lane=FIRST, more=", type, valid", urgent="not valid"),
         Source(
             name=HUBCLIENTINFO,

@@ -36,7 +36,8 @@ def answer(line: Any) -> dict[str, Any]:
         found = judge(priced, context=context(line))
     except CannotPrice as error:
         body: dict[str, Any] = {"error": str(error)}
-        return body if error.code is None else body | {"cdr_check": checked(unpriced(error))}
+        found = unpriced(error, line.get("cdr") if isinstance(line, Mapping) else None)
+        return body | {"cdr_check": checked(found)} if found.faults else body
     return {
         "expected": wire.expected(priced),
         "cdr_check": checked(found),

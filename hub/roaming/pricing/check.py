@@ -24,6 +24,7 @@ from hub.roaming.pricing.pieces import SNAP
 from hub.roaming.pricing.quantities import (
     CannotPrice,
     Exact,
+    Unreadable,
     coarse,
     decimal,
     energy,
@@ -32,7 +33,7 @@ from hub.roaming.pricing.quantities import (
 )
 from hub.roaming.pricing.records import Record
 from hub.roaming.pricing.tariffs import Document, Tariff, Tax
-from hub.roaming.pricing.wire import TOTAL, decimals, due
+from hub.roaming.pricing.wire import TOTAL, decimals, due, negative
 
 CENT = Fraction(1, 100)
 FREE = Amount(NOTHING, NOTHING)
@@ -65,7 +66,11 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """What was found. ``priced`` is None when there is no price; then ``reasons`` say why."""
+    """What was found. ``priced`` is None when there is no price; then ``reasons`` say why.
+
+    ``claim`` and ``total`` are what the total cost is said to be and what it should be; ``code`` is
+    that of the reason why there is no price.
+    """
 
     outcome: Outcome
     mismatches: tuple[Mismatch, ...] = ()
@@ -73,6 +78,9 @@ class Verdict:
     reasons: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     priced: Priced | None = None
+    claim: "Claim | None" = None
+    total: Amount | None = None
+    code: str | None = None
 
     @property
     def names(self) -> list[str]:
@@ -114,13 +122,18 @@ def check(
         )
         return judge(priced, tolerance=tolerance, context=context)
     except CannotPrice as error:
-        return unpriced(error)
+        return unpriced(error, cdr)
 
 
-def unpriced(error: CannotPrice) -> Verdict:
+def unpriced(error: CannotPrice, cdr: Any) -> Verdict:
     """The verdict where there is no price; why may be a fault of the CDR."""
-    found = () if error.code is None else (Fault(error.code, str(error)),)
-    return Verdict(Outcome.CANNOT_TELL, faults=found, reasons=(str(error),))
+    found = (Fault(error.code, str(error)),) if error.code in faults.OF_TARIFFS else ()
+    try:
+        claim = claimed(cdr, TOTAL) if isinstance(cdr, dict) else None
+    except Unreadable:
+        claim = None
+    reasons = (str(error),)
+    return Verdict(Outcome.CANNOT_TELL, faults=found, reasons=reasons, claim=claim, code=error.code)
 
 
 def judge(
@@ -133,10 +146,15 @@ def judge(
     allowed = usual_tolerance(priced.currency) if tolerance is None else Fraction(tolerance)
     total = claimed(priced.record.document, TOTAL)
     quantities = tuple(different_quantities(priced))
-    costs = tuple(different_costs(priced, total, allowed))
-    doubts = tuple(
-        note.text for note in priced.notes if note.doubtful and (costs or note.code in FATAL)
-    )
+    taken_back = taken_back_by(priced, context)
+    if taken_back is None:
+        costs = tuple(different_costs(priced, total, allowed))
+        doubts = tuple(
+            note.text for note in priced.notes if note.doubtful and (costs or note.code in FATAL)
+        )
+    else:
+        costs = tuple(compared(TOTAL, total, taken_back, allowed)) if total else ()
+        doubts = ()
     missing = () if total is not None else ("The CDR claims no total cost.",)
     reasons = doubts + missing + tuple(untold(priced, total))
     if quantities or (costs and not doubts):
@@ -144,7 +162,26 @@ def judge(
     else:
         outcome = Outcome.CANNOT_TELL if reasons else Outcome.OK
     problems = tuple(faults.find(priced, context or Context()))
-    return Verdict(outcome, costs + quantities, problems, reasons, priced.notes, priced)
+    return Verdict(
+        outcome,
+        costs + quantities,
+        problems,
+        reasons,
+        priced.notes,
+        priced,
+        claim=total,
+        total=taken_back or due(priced),
+    )
+
+
+def taken_back_by(priced: Priced, context: Context | None) -> Amount | None:
+    """What a credit CDR must take back: what was billed, be it right or wrong. None if unknown."""
+    credited = context.credited if context and priced.record.is_credit else None
+    claim = None if credited is None else claimed(credited, TOTAL)
+    if claim is None:
+        return None
+    after = None if claim.after is None else claim.after.as_integer_ratio()
+    return Amount(negative(claim.before.as_integer_ratio()), negative(after))
 
 
 @lru_cache(maxsize=256)

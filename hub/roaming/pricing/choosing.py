@@ -69,8 +69,6 @@ def choose(
     The tariffs given come before those the record carries. Raises CannotPrice when there are none.
     """
     given, carried = shelve(documents), shelve(record.tariffs)
-    if not documents and not record.tariffs:
-        raise CannotPrice("There is no tariff.")
     start = record.start if record.start is not None else record.periods[0].start
     names = {period.tariff_id for period in record.periods if period.tariff_id}
     notes: list[Note] = []
@@ -82,6 +80,8 @@ def choose(
             raise nobody_knows(names)
         if None in by_name.values():
             notes += unknown(record, by_name)
+    elif not documents and not record.tariffs:
+        raise CannotPrice("There is no tariff.")
     else:
         shelf = given if documents else carried
         candidates = default(record, shelf, start, tariff_type or expected_type(record))

@@ -13,7 +13,7 @@ from hub.roaming.pricing import records
 from hub.roaming.pricing.connectors import power_limit
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.pieces import Piece
-from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact
+from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact, instant
 from hub.roaming.pricing.records import Period, Record, mapping, upper
 from hub.roaming.pricing.tariffs import Component, Document, Phase
 
@@ -22,6 +22,8 @@ SLACK = 60
 # Meters and nameplates are not that exact.
 POWER_MARGIN = 105  # percent
 ENERGY_MARGIN = KILOWATT_HOUR // 20
+# What may be remarkable about choosing the tariff, and is a fault.
+OF_TARIFFS = frozenset({"unknown_tariff", "currency_mismatch"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,25 @@ class Context:
     """What else is known about a CDR; None and empty mean that nobody looked.
 
     ``connector`` is the OCPI Connector, ``session`` the last state of its Session, ``others`` are
-    CDRs it might bill again.
+    CDRs it might bill again, or that credit the same CDR as it does. ``credited`` is what a credit
+    CDR takes back, and ``credited_is_known`` whether somebody found it. ``published`` are tariffs
+    as they were known when the session started.
     """
 
     connector: Document | None = None
     token_is_known: bool | None = None
     session: Document | None = None
     others: Sequence[Document] = ()
+    credited: Document | None = None
+    credited_is_known: bool | None = None
+    published: Sequence[Document] = ()
 
 
 def find(priced: Priced, context: Context) -> Iterator[Fault]:
     """All faults, each kind in the order of the periods."""
     record = priced.record
     for note in priced.notes:
-        if note.code in {"unknown_tariff", "currency_mismatch"}:
+        if note.code in OF_TARIFFS:
             yield Fault(note.code, note.text, note.period)
     if context.token_is_known is False:
         yield Fault("unknown_token", "The token is not known.")
@@ -59,8 +66,12 @@ def find(priced: Priced, context: Context) -> Iterator[Fault]:
     yield from misplaced(record)
     if context.session is not None:
         yield from fallen(record, context.session)
+        yield from beyond_session(record, context.session)
+    yield from changed_tariffs(record, context.published)
     yield from beyond_power(priced, context.connector)
-    if context.others:
+    if record.is_credit:
+        yield from odd_credit(record, context)
+    elif context.others:
         yield from duplicates(record, context.others)
 
 
@@ -163,6 +174,54 @@ def fallen(record: Record, session: Document) -> Iterator[Fault]:
         yield Fault("falling_totals", "The session had more energy than the CDR.")
 
 
+def beyond_session(record: Record, session: Document) -> Iterator[Fault]:
+    """Time before the session began, or after it was completed."""
+    start, end = lifetime(session)
+    if session.get("status") != "COMPLETED":
+        end = None
+    early = start is not None and record.start is not None and start - record.start > SLACK
+    late = end is not None and record.end is not None and record.end - end > SLACK
+    if early or late:
+        yield Fault("period_outside_session", "The CDR goes beyond its session.")
+
+
+def lifetime(document: Document) -> tuple[Exact | None, Exact | None]:
+    """Start and end of a CDR or Session, where it says them and they can be read."""
+    try:
+        return (
+            instant(records.first(document, records.START_NAMES), "start"),
+            instant(records.first(document, records.END_NAMES), "end"),
+        )
+    except CannotPrice:
+        return None, None
+
+
+PRICED_BY = ("currency", "elements", "min_price", "max_price", "tax_included")
+
+
+def changed_tariffs(record: Record, published: Sequence[Document]) -> Iterator[Fault]:
+    """Tariffs in the CDR that price otherwise than under their id was announced to everybody."""
+    known = {upper(tariff.get("id")): tariff for tariff in published}
+    for tariff in record.tariffs:
+        told = known.get(upper(tariff.get("id"))) if isinstance(tariff, dict) else None
+        if told is not None and any(tariff.get(name) != told.get(name) for name in PRICED_BY):
+            yield Fault(
+                "tariff_not_as_published",
+                f"Tariff {tariff.get('id')} in the CDR is not what was known of it at the start.",
+            )
+
+
+def odd_credit(record: Record, context: Context) -> Iterator[Fault]:
+    """A credit CDR for nothing, or for what was credited before (CDR-06)."""
+    if context.credited_is_known is False:
+        yield Fault("credits_unknown", "The CDR that it credits is not known.")
+    wanted = identity(record.document, "credit_reference_id")
+    for other in context.others:
+        if other.get("credit") and identity(other, "credit_reference_id") == wanted:
+            text = f"CDR {other.get('id')} has credited the same CDR already."
+            yield Fault("credited_twice", text)
+
+
 def beyond_power(priced: Priced, connector: Document | None) -> Iterator[Fault]:
     """More energy than the connector can deliver in the time."""
     limit = power_limit(priced.record, connector)
@@ -191,8 +250,6 @@ def duplicates(record: Record, others: Sequence[Document]) -> Iterator[Fault]:
     Credit CDRs and what they take back do not count.
     """
     document = record.document
-    if record.is_credit:
-        return
     credited = {identity(other, "credit_reference_id") for other in others if other.get("credit")}
     for other in others:
         name = identity(other, "id")
@@ -235,10 +292,7 @@ def evse(document: Document) -> tuple[str | None, ...] | None:
 
 
 def overlaps(record: Record, other: Document) -> bool:
-    try:
-        twin = records.read(other)
-    except CannotPrice:
+    start, end = lifetime(other)
+    if record.start is None or record.end is None or start is None or end is None:
         return False
-    if record.start is None or record.end is None or twin.start is None or twin.end is None:
-        return False
-    return record.start < twin.end and twin.start < record.end
+    return record.start < end and start < record.end

@@ -36,7 +36,7 @@ COARSE_DECIMALS = 3
 
 
 class CannotPrice(ValueError):
-    """There is no price for this; the message says why, ``code`` which fault of the CDR it is."""
+    """There is no price for this; the message says why, ``code`` what to do something about."""
 
     def __init__(self, text: str, *, code: str | None = None) -> None:
         super().__init__(text)

@@ -131,7 +131,10 @@ class Walk:
     @property
     def zone(self) -> str:
         if self.time_zone is None:
-            raise CannotPrice("The tariff depends on local time, and the time zone is not known.")
+            raise CannotPrice(
+                "The tariff depends on local time, and the time zone is not known.",
+                code="unknown_time_zone",
+            )
         return self.time_zone
 
     def cuts(self, piece: Piece, tariff: Tariff) -> list[Exact]:

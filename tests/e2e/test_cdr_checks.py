@@ -1,0 +1,243 @@
+"""Every CDR is checked when it is kept: the verdict, what led to it, and what it lacked."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from hub.roaming import checking
+from tests.helpers import documents
+from tests.helpers.documents import ABSENT
+from tests.helpers.network import Network
+
+PLACE = documents.cdr()["cdr_location"]
+RIGHT = {"total_cost": documents.price(3.375, 0.7088), "total_fixed_cost": ABSENT}
+
+
+def cdr(**fields):
+    """7.5 kWh at 0.45, in the morning: right unless ``fields`` make it wrong."""
+    return documents.cdr(**RIGHT | fields)
+
+
+async def check(network: Network) -> None:
+    while True:
+        async with network.database.transaction(network.tenant_id) as db:
+            found = await checking.check_next(db)
+            found += await checking.check_again(db)
+        if not found.verdicts:
+            return
+
+
+async def checks(network: Network) -> dict[str, object]:
+    rows = await network.rows(
+        "select c.object_id, k.* from cdr_checks k join ocpi_cdrs c on c.id = k.cdr_id"
+    )
+    return {row.object_id: row for row in rows}
+
+
+async def verdict(network: Network, cdr_id: str = "C1") -> object:
+    await check(network)
+    return (await checks(network))[cdr_id]
+
+
+async def test_a_right_cdr_is_ok_and_says_how_it_was_computed(network):
+    await network.put("cdrs", cdr())
+
+    found = await verdict(network)
+
+    assert (found.verdict, found.flags, found.awaits) == ("OK", [], [])
+    assert (found.claimed, found.expected, found.currency) == (
+        Decimal("3.375"),
+        Decimal("3.375"),
+        "EUR",
+    )
+    report = json.loads(found.report)
+    assert report["verdict"] == "ok"
+    assert [step["element"] for step in report["explanation"]][:2] == [2, None]
+
+
+async def test_a_wrong_total_differs_by_so_much(network):
+    await network.put("cdrs", cdr(total_cost=documents.price(4, 0.84)))
+
+    found = await verdict(network)
+
+    assert (found.verdict, found.difference) == ("DIFFERS", Decimal("0.625"))
+
+
+async def test_the_cdr_itself_is_never_touched(network):
+    """CDR-02."""
+    await network.put("cdrs", cdr(total_cost=documents.price(4, 0.84)))
+    before = await network.rows("select * from ocpi_cdrs")
+
+    await check(network)
+
+    assert await network.rows("select * from ocpi_cdrs") == before
+
+
+async def test_a_tariff_that_comes_later_is_waited_for(network):
+    """The verdict is given when it is possible."""
+    await network.put("cdrs", cdr(tariffs=ABSENT))
+    early = await verdict(network)
+    assert (early.verdict, early.awaits) == ("CANNOT_TELL", ["tariffs/NL/ONE/T1"])
+    assert early.flags == ["unknown_tariff"]
+
+    await network.put("tariffs", documents.tariff())
+
+    found = await verdict(network)
+    assert (found.verdict, found.flags, found.awaits) == ("OK", [], [])
+
+
+async def test_without_a_zone_the_location_is_waited_for(network):
+    """PRICE-08: there is no telling what time it was in a country of many zones."""
+    american = PLACE | {"country": "USA"}
+    await network.put("cdrs", cdr(cdr_location=american))
+    early = await verdict(network)
+    assert (early.verdict, early.awaits) == ("CANNOT_TELL", ["locations/NL/ONE/L1"])
+
+    await network.put("locations", documents.location(country="USA"))
+
+    assert (await verdict(network)).verdict == "OK"
+
+
+async def test_a_tariff_that_changed_since_proves_nothing(network):
+    tariff = documents.tariff(last_updated="2025-06-02T00:00:00Z")
+    await network.put("tariffs", tariff)
+    wrong = cdr(tariffs=ABSENT, total_cost=documents.price(4, 0.84))
+    await network.put("cdrs", wrong)
+
+    found = await verdict(network)
+
+    assert (found.verdict, found.difference) == ("CANNOT_TELL", Decimal("0.625"))
+    assert "changed since" in json.loads(found.report)["reasons"][0]
+
+
+async def test_the_tariff_of_the_connector_does_when_the_cdr_names_none(network):
+    """PRICE-01."""
+    await network.put("tariffs", documents.tariff())
+    connector = documents.connector(tariff_ids=["T1"])
+    place = documents.location(evses=[documents.evse(connectors=[connector])])
+    await network.put("locations", place)
+    period = documents.charging_period(tariff_id=ABSENT)
+    await network.put("cdrs", cdr(tariffs=ABSENT, charging_periods=[period]))
+
+    assert (await verdict(network)).verdict == "OK"
+
+
+async def test_a_deleted_tariff_still_prices(network):
+    """TAR-02."""
+    await network.put("tariffs", documents.tariff())
+    await network.put("tariffs", documents.tariff(), method="DELETE")
+    await network.put("cdrs", cdr(tariffs=ABSENT))
+
+    assert (await verdict(network)).verdict == "OK"
+
+
+async def test_what_the_hub_knows_besides_finds_faults(network):
+    connector = documents.connector(max_electric_power=3000)
+    evses = [documents.evse(connectors=[connector])]
+    await network.put("locations", documents.location(evses=evses))
+    await network.put("tokens", documents.token(uid="ANOTHER"))
+    ended = documents.session(
+        kwh=8, status="COMPLETED", end_date_time="2025-06-01T09:00:00Z", charging_periods=ABSENT
+    )
+    await network.put("sessions", ended)
+    element = documents.tariff()["elements"][0]
+    await network.put("tariffs", documents.tariff(elements=[element]))
+
+    await network.put("cdrs", cdr())
+
+    assert sorted((await verdict(network)).flags) == [
+        "energy_beyond_power",
+        "falling_totals",
+        "period_outside_session",
+        "tariff_not_as_published",
+        "unknown_token",
+    ]
+
+
+async def test_a_token_of_a_party_that_tells_none_is_not_unknown(network):
+    await network.put("cdrs", cdr())
+
+    assert (await verdict(network)).flags == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_duplicate"),
+    [
+        ({}, True),
+        ({"session_id": "S2"}, True),
+        ({"session_id": "S2", "cdr_token": documents.cdr_token(uid="OTHER")}, True),
+        (
+            {
+                "session_id": "S2",
+                "cdr_token": documents.cdr_token(uid="OTHER"),
+                "cdr_location": PLACE | {"evse_uid": "E9"},
+            },
+            False,
+        ),
+        (
+            {
+                "session_id": "S2",
+                "start_date_time": "2025-06-02T08:00:00Z",
+                "end_date_time": "2025-06-02T09:15:00Z",
+                "charging_periods": [
+                    documents.charging_period(start_date_time="2025-06-02T08:00:00Z")
+                ],
+            },
+            False,
+        ),
+    ],
+)
+async def test_charging_billed_twice_is_found(network, fields, is_duplicate):
+    """The same session; the same driver or EVSE at the same time. In one batch or in two."""
+    await network.put("cdrs", cdr())
+    await network.put("cdrs", cdr(id="C2", **fields))
+    await check(network)
+    await network.put("cdrs", cdr(id="C3", **fields))
+    await check(network)
+
+    found = await checks(network)
+
+    flags = ["duplicate_charging"] if is_duplicate else []
+    assert found["C1"].flags == []
+    assert found["C2"].flags == flags
+    assert found["C3"].flags == ["duplicate_charging"]
+
+
+async def test_a_credit_takes_back_what_was_billed_right_or_wrong(network):
+    """CDR-06."""
+    wrong, taken_back = documents.price(4, 0.84), documents.price(-4, -0.84)
+    credit = {"credit": True, "credit_reference_id": "c1"}
+    await network.put("cdrs", cdr(total_cost=wrong))
+    await network.put("cdrs", cdr(id="C1-C", total_cost=taken_back, **credit))
+    await network.put("cdrs", cdr(id="C2"))
+    await network.put("cdrs", cdr(id="C1-D", total_cost=taken_back, **credit))
+    other = credit | {"credit_reference_id": "C7"}
+    await network.put("cdrs", cdr(id="C7-C", total_cost=taken_back, **other))
+
+    await check(network)
+
+    found = {name: (row.verdict, row.flags) for name, row in (await checks(network)).items()}
+    assert found == {
+        "C1": ("DIFFERS", []),
+        "C1-C": ("OK", ["credited_twice"]),
+        "C2": ("OK", []),
+        "C1-D": ("OK", ["credited_twice"]),
+        "C7-C": ("DIFFERS", ["credits_unknown"]),
+    }
+
+
+async def test_a_cdr_the_engine_fails_at_holds_up_no_other(network):
+    await network.put("cdrs", cdr())
+    await network.put("cdrs", cdr(id="C2", session_id="S2"))
+    await network.run(
+        "update ocpi_cdrs set document = (document::jsonb || '{\"charging_periods\": 5}')::json"
+        " where object_id = 'C1'"
+    )
+
+    await check(network)
+
+    assert {name: row.verdict for name, row in (await checks(network)).items()} == {
+        "C1": "CANNOT_TELL",
+        "C2": "OK",
+    }
