@@ -59,6 +59,12 @@ class SideOf(PartyOf):
 SIDE = {"allowed": "a party such as NL*TNM, a country such as NL, or null for anybody"}
 
 
+HOLD = {
+    "description": "CDRs wait until they were checked, and those that are not right until somebody"
+    " decides."
+}
+
+
 class AgreementShown(Versioned):
     from_ = SideOf("from_", data_key="from", metadata={"description": "Whose data it is."})
     to = SideOf("to_", metadata={"description": "Who would get it."})
@@ -68,6 +74,7 @@ class AgreementShown(Versioned):
         metadata={"description": "The module is none of OCPI's: it is passed on as it is."},
     )
     effect = fields.String(validate=validate.OneOf(EFFECTS))
+    hold = fields.Boolean(metadata=HOLD)
     note = fields.String(allow_none=True)
 
 
@@ -84,11 +91,13 @@ class NewAgreement(Input):
         },
     )
     effect = fields.String(required=True, validate=validate.OneOf(EFFECTS))
+    hold = fields.Boolean(load_default=False, metadata=HOLD)
     note = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=500))
 
 
 class AgreementChange(Input):
     effect = fields.String(validate=validate.OneOf(EFFECTS))
+    hold = fields.Boolean(metadata=HOLD)
     note = fields.String(allow_none=True, validate=validate.Length(max=500))
 
 
@@ -124,6 +133,7 @@ async def agree(request: web.Request) -> Any:
             to_party_id=taker[1],
             module=spelled(body["module"]),
             effect=body["effect"],
+            hold=body["hold"],
             note=body["note"],
         )
         db.add(agreement)

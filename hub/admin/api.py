@@ -11,6 +11,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from hub.admin import (
     agreements,
     audit,
+    cdrs,
     evses,
     feed,
     keys,
@@ -62,6 +63,7 @@ RESOURCES: tuple[Routes, ...] = (
     agreements.routes,
     objects.routes,
     own_objects.routes,
+    cdrs.routes,
     feed.routes,
     setbacks.routes,
     quarantine.routes,

@@ -9,6 +9,7 @@ from hub import __version__
 from hub.cli import (
     agreements,
     audit,
+    cdrs,
     conformance,
     demo,
     feed,
@@ -84,6 +85,7 @@ GROUPS = (
     transactions,
     reservations,
     objects,
+    cdrs,
     feed,
     setbacks,
     quarantine,

@@ -18,13 +18,19 @@ def add(commands: Commands) -> None:
             f"{effect.capitalize()} what one side gets of the other.",
             more="The most specific agreement decides; among equals a block wins.",
         )
-        parser.set_defaults(effect=effect.upper())
+        parser.set_defaults(effect=effect.upper(), hold=False)
         parser.add_argument("--from", dest="giver", metavar="PARTY", help=f"whose data: {SIDE}")
         parser.add_argument("--to", metavar="PARTY", help=f"who would get it: {SIDE}")
         parser.add_argument(
             "--module", help="one module; left out for all of OCPI. Of your own, name each"
         )
         parser.add_argument("--note", help="why")
+        if effect == "allow":
+            parser.add_argument(
+                "--hold",
+                action="store_true",
+                help="CDRs wait until they were checked, and wrong ones until somebody decides",
+            )
 
     parser = options.command(agreements, "list", list_, "All agreements, newest first.")
     options.limited(parser)
@@ -39,7 +45,8 @@ def add(commands: Commands) -> None:
 
 def agree(arguments: Arguments) -> None:
     body = {"from": arguments.giver, "to": arguments.to, "module": arguments.module}
-    body = given(**body, effect=arguments.effect, note=arguments.note)
+    hold = arguments.hold or None
+    body = given(**body, effect=arguments.effect, hold=hold, note=arguments.note)
     made = hub(arguments).post("/agreements", body)
     answer(arguments, made)
     if made["custom"] and not arguments.json:
@@ -58,7 +65,7 @@ def list_(arguments: Arguments) -> None:
             ("FROM", lambda row: row["from"] or "anybody"),
             ("TO", lambda row: row["to"] or "anybody"),
             ("MODULE", lambda row: row["module"] or "all"),
-            ("EFFECT", "effect"),
+            ("EFFECT", lambda row: f"{row['effect']}{', HOLD' if row['hold'] else ''}"),
             ("NOTE", "note"),
         ],
         empty="No agreements: the tenant's default decides.",

@@ -84,8 +84,7 @@ class Checked:
 
 async def check_next(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
     """Check the next CDRs. None when there are none, or when another process is at it."""
-    await db.execute(insert(CheckCursor).on_conflict_do_nothing())
-    cursor = await db.scalar(select(CheckCursor).with_for_update(skip_locked=True))
+    cursor = await take_cursor(db)
     if cursor is None:
         return Checked()
     until = await feed.settled(db)
@@ -97,6 +96,16 @@ async def check_next(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
     last = place_of(rows[-1])
     cursor.xid, cursor.seq = last.xid, last.seq
     return found
+
+
+async def take_cursor(db: AsyncSession) -> CheckCursor | None:
+    """The tenant's cursor, to move it in this transaction; None while somebody else has it."""
+    free = select(CheckCursor).with_for_update(skip_locked=True)
+    cursor = await db.scalar(free)
+    if cursor is None and await db.scalar(select(CheckCursor.id)) is None:
+        await db.execute(insert(CheckCursor).on_conflict_do_nothing())
+        cursor = await db.scalar(free)
+    return cursor
 
 
 async def is_behind(db: AsyncSession) -> bool:

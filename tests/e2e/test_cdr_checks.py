@@ -241,3 +241,38 @@ async def test_a_cdr_the_engine_fails_at_holds_up_no_other(network):
         "C1": "CANNOT_TELL",
         "C2": "OK",
     }
+
+
+async def test_a_batch_that_was_not_committed_is_checked_again(network):
+    """Killed in the middle: nothing is left out, nothing is half done."""
+    await network.put("cdrs", cdr())
+    async with network.database.transaction(network.tenant_id) as db:
+        assert (await checking.check_next(db)).verdicts == ["OK"]
+        await db.rollback()
+    assert await checks(network) == {}
+
+    assert (await verdict(network)).verdict == "OK"
+
+
+async def test_two_processes_do_not_check_the_same(network):
+    await check(network)
+    await network.put("cdrs", cdr())
+
+    async with (
+        network.database.transaction(network.tenant_id) as one,
+        network.database.transaction(network.tenant_id) as two,
+    ):
+        first = await checking.check_next(one)
+        second = await checking.check_next(two)
+
+    assert (first.verdicts, second.verdicts) == (["OK"], [])
+
+
+async def test_all_can_be_checked_again(network):
+    await network.put("cdrs", cdr())
+    before = await verdict(network)
+
+    async with network.database.transaction(network.tenant_id) as db:
+        await checking.reset(db)
+
+    assert (await verdict(network)).checked_at > before.checked_at

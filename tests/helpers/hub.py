@@ -13,7 +13,7 @@ from sqlalchemy import text
 from hub import jobs
 from hub.app import make_app
 from hub.db import Database
-from hub.keys import ARRIVALS, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
+from hub.keys import ARRIVALS, CHECKER, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
 from hub.models.values import Party, Role
 from hub.ocpi import handshake
 from hub.roaming import invitations
@@ -123,6 +123,10 @@ class RunningHub:
         async with self.database.transaction(self.tenant_id) as db:
             result = await db.execute(text(statement), values)
             return list(result) if result.returns_rows else []
+
+    async def check_cdrs(self) -> None:
+        """Every CDR that is there has its verdict when this returns."""
+        await self.app[CHECKER].drain(self.tenant_id)
 
     async def retry_now(self) -> None:
         """What waits for its next attempt need not wait any longer."""

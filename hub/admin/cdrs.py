@@ -1,0 +1,372 @@
+"""CDRs as the hub found them: verdicts, what led to them, disputes, and those that are held.
+
+What a CDR itself says is shown with all other objects (``objects``).
+"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from aiohttp import web
+from marshmallow import Schema, fields, validate
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import audit, codec
+from hub.admin.auth import ACTOR, transaction
+from hub.admin.errors import Conflict, Missing
+from hub.admin.input import Input, PartyField
+from hub.admin.objects import read_row, ref
+from hub.admin.output import PageQuery, cut, decode, page_of, unusable
+from hub.admin.routes import BODY, QUERY, Routes
+from hub.keys import CHECKER, SENDER
+from hub.models.cdr_checks import CDRCheck, CDRNote
+from hub.models.objects import CDR
+from hub.models.values import AuditAction, CDRVerdict, Dispute, Party
+from hub.roaming import checking, disputes, holding
+from hub.roaming.modules import CDRS
+from hub.roaming.rows import Key
+
+routes = Routes("CDRs")
+
+UNCHECKED = "UNCHECKED"
+ORDERS = ("latest", "difference")
+PATH = "/cdrs/{country_code}/{party_id}/{id:.+}"
+MONEY = {"description": "Before taxes."}
+
+
+class Amount(fields.Decimal):
+    """Money as text, with the digits it has and no more."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(as_string=True, allow_nan=False, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        plain = Decimal(value).normalize()
+        return f"{plain:f}" if plain else "0"
+
+
+class CDRQuery(PageQuery):
+    verdict = fields.String(validate=validate.OneOf([*CDRVerdict, UNCHECKED]))
+    party = PartyField(metadata={"description": "Its owner, or the party that is to pay."})
+    partner_id = fields.UUID(metadata={"description": "The platform that brought it."})
+    flag = fields.String(
+        validate=validate.Length(1, 50),
+        metadata={"description": "Only those with this fault, such as duplicate_charging."},
+    )
+    held = fields.Boolean(metadata={"description": "Only those that are held, or that are not."})
+    dispute = fields.String(validate=validate.OneOf(list(Dispute)))
+    min_difference = Amount(
+        validate=validate.Range(0),
+        metadata={
+            "description": "Only those whose total differs by at least so much, either way.",
+            "allowed": "an amount from 0",
+        },
+    )
+    order = fields.String(
+        load_default=ORDERS[0],
+        validate=validate.OneOf(ORDERS),
+        metadata={"description": "The latest first, or the largest difference first."},
+    )
+
+
+class CDRRow(Schema):
+    ref = fields.String(metadata={"description": "Country code, party id and id with slashes."})
+    id = fields.String(attribute="object_id")
+    party = fields.String(metadata={"description": "Its owner."})
+    receiver = fields.String(metadata={"description": "Who is to pay."})
+    partner_id = fields.UUID(allow_none=True)
+    received_at = fields.AwareDateTime()
+    verdict = fields.String(validate=validate.OneOf([*CDRVerdict, UNCHECKED]))
+    currency = fields.String(allow_none=True)
+    claimed = Amount(allow_none=True, metadata=MONEY)
+    expected = Amount(allow_none=True, metadata=MONEY)
+    difference = Amount(
+        allow_none=True, metadata={"description": "Claimed less expected, before taxes."}
+    )
+    flags = fields.List(fields.String())
+    dispute = fields.String(allow_none=True, validate=validate.OneOf(list(Dispute)))
+    held_at = fields.AwareDateTime(allow_none=True)
+    credits = fields.String(
+        attribute="credit_reference_id",
+        allow_none=True,
+        metadata={"description": "The id of the CDR that it takes back."},
+    )
+
+
+class NoteShown(Schema):
+    created_at = fields.AwareDateTime()
+    created_by = fields.UUID(allow_none=True, metadata={"description": "Null: the hub itself."})
+    dispute = fields.String(allow_none=True)
+    note = fields.String()
+
+
+class Credit(Schema):
+    id = fields.String()
+    claimed = Amount(allow_none=True, metadata=MONEY)
+    verdict = fields.String(allow_none=True)
+
+
+class CDRInFull(CDRRow):
+    checked_at = fields.AwareDateTime(allow_none=True)
+    awaits = fields.List(
+        fields.String(),
+        metadata={"description": "What the check lacked; it is repeated when this comes."},
+    )
+    report = fields.Dict(
+        allow_none=True,
+        metadata={
+            "description": "Reasons, mismatches, faults, all totals and how they came about."
+        },
+    )
+    credited_by = fields.List(fields.Nested(Credit))
+    net = Amount(
+        allow_none=True,
+        metadata={"description": "What remains of the claimed total after all credits."},
+    )
+    notes = fields.List(fields.Nested(NoteShown))
+
+
+class NewNote(Input):
+    note = fields.String(required=True, validate=validate.Length(1, 1000))
+    dispute = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(list(Dispute)),
+        metadata={"description": "The state to which this brings the dispute; null for none."},
+    )
+
+
+class Why(Input):
+    note = fields.String(required=True, validate=validate.Length(1, 1000))
+
+
+CDRPage: type[Schema] = page_of(CDRRow)
+
+
+@routes.get("/cdrs", permission="cdrs.read", query=CDRQuery, answer=CDRPage)
+async def list_cdrs(request: web.Request) -> Any:
+    """CDRs with their verdicts, the latest or the largest difference first."""
+    query = request[QUERY]
+    found, name = ordered(filtered(rows(), query), query)
+    async with transaction(request) as db:
+        items = [row_of(row) for row in await db.execute(found.limit(query["limit"] + 1))]
+    return cut(items, query["limit"], name)
+
+
+def rows() -> Select[Any]:
+    """A CDR and its check, without the texts of either."""
+    cdr = [
+        *(CDR.id, CDR.country_code, CDR.party_id, CDR.object_key, CDR.object_id, CDR.partner_id),
+        *(CDR.receiver_country_code, CDR.receiver_party_id, CDR.received_at, CDR.held_at),
+        *(CDR.credit_reference_id, CDR.page_seq, CDR.currency),
+    ]
+    check = [
+        *(CDRCheck.verdict, CDRCheck.claimed, CDRCheck.expected, CDRCheck.difference),
+        *(CDRCheck.flags, CDRCheck.dispute, CDRCheck.checked_at, CDRCheck.awaits),
+    ]
+    columns: list[Any] = [*cdr, *check]
+    return select(*columns).outerjoin(CDRCheck, CDRCheck.cdr_id == CDR.id)
+
+
+def row_of(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "ref": ref(row), "verdict": row.verdict or UNCHECKED} | {  # noqa: SLF001
+        "party": f"{row.country_code}*{row.party_id}",
+        "receiver": f"{row.receiver_country_code}*{row.receiver_party_id}",
+        "flags": row.flags or [],
+        "awaits": row.awaits or [],
+    }
+
+
+def filtered(found: Select[Any], query: dict[str, Any]) -> Select[Any]:
+    if verdict := query.get("verdict"):
+        is_it = CDRCheck.id.is_(None) if verdict == UNCHECKED else CDRCheck.verdict == verdict
+        found = found.where(is_it)
+    if party := query.get("party"):
+        owner = (CDR.country_code == party.country_code) & (CDR.party_id == party.party_id)
+        payer = (CDR.receiver_country_code == party.country_code) & (
+            CDR.receiver_party_id == party.party_id
+        )
+        found = found.where(owner | payer)
+    if "partner_id" in query:
+        found = found.where(CDR.partner_id == query["partner_id"])
+    if "flag" in query:
+        found = found.where(CDRCheck.flags.contains([query["flag"]]))
+    if "held" in query:
+        is_held = CDR.held_at.is_not(None)
+        found = found.where(is_held if query["held"] else ~is_held)
+    if "dispute" in query:
+        found = found.where(CDRCheck.dispute == query["dispute"])
+    if "min_difference" in query:
+        found = found.where(func.abs(CDRCheck.difference) >= query["min_difference"])
+    return found
+
+
+def ordered(found: Select[Any], query: dict[str, Any]) -> tuple[Select[Any], Any]:
+    """The order of the list behind a place in it, and the name of a row's place."""
+    after = decode(query["after"]) if "after" in query else None
+    if query["order"] == "latest":
+        if after is not None:
+            found = found.where(CDR.page_seq < number(after))
+        return found.order_by(CDR.page_seq.desc()), lambda row: str(row["page_seq"])
+    size: Any = func.abs(CDRCheck.difference)
+    found = found.where(CDRCheck.difference.is_not(None))
+    if after is not None:
+        difference, _, place = after.partition("|")
+        found = found.where(tuple_(size, CDR.page_seq) < (amount(difference), number(place)))
+    return (
+        found.order_by(size.desc(), CDR.page_seq.desc()),
+        lambda row: f"{abs(row['difference'])}|{row['page_seq']}",
+    )
+
+
+def number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 20):  # noqa: PLR2004 - a bigint
+        raise unusable()
+    return int(text)
+
+
+def amount(text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise unusable() from None
+    if not found.is_finite():
+        raise unusable()
+    return found
+
+
+@routes.get(PATH, permission="cdrs.read", answer=CDRInFull)
+async def show_cdr(request: web.Request) -> Any:
+    """One CDR: the verdict and how it came about, its credits, and what people wrote beside it."""
+    async with transaction(request) as db:
+        return await shown(db, key_of(request))
+
+
+@routes.post(f"{PATH}/check", permission="cdrs.execute", answer=CDRInFull)
+async def check_cdr(request: web.Request) -> Any:
+    """Check it again, with what the hub knows now. Safe to repeat."""
+    async with transaction(request) as db:
+        row = await read_row(db, CDRS, key_of(request))
+        done = await checking.check_these(db, [row.id])
+        found = await shown(db, key_of(request))
+    pass_on(request, done.released)
+    return found
+
+
+@routes.post("/cdrs/check", permission="cdrs.execute")
+async def check_all(request: web.Request) -> Any:
+    """Check all CDRs again, in the background."""
+    async with transaction(request) as db:
+        await checking.reset(db)
+        await audit.record(
+            db, AuditAction.COMMAND_SENT, "CDR", None, description="All are checked again"
+        )
+    request.config_dict[CHECKER].wake(request[ACTOR].tenant_id)
+
+
+@routes.post(f"{PATH}/release", permission="cdrs.execute", body=Why, answer=CDRInFull)
+async def release_cdr(request: web.Request) -> Any:
+    """Let a CDR that is held go to its receiver, whatever the verdict."""
+    async with transaction(request) as db:
+        row = await read_row(db, CDRS, key_of(request))
+        check = await check_of(db, row.id)
+        if not await holding.release(db, [row.id]):
+            raise Conflict("It is not held: its receiver has it, or will get it in its turn.")
+        await disputes.write(db, check, request[BODY]["note"])
+        await note_down(db, row, f"Released: {request[BODY]['note']}")
+        released = await holding.let_go(db)
+        found = await shown(db, key_of(request))
+    pass_on(request, [row.id, *released])
+    return found
+
+
+@routes.post(f"{PATH}/notes", permission="cdrs.execute", body=NewNote, answer=CDRInFull)
+async def write_note(request: web.Request) -> Any:
+    """Write something beside a CDR; with `dispute`, open a dispute about it or move it on.
+
+    OPEN, then ACCEPTED (its owner owes a credit), REJECTED (it is right after all) or SETTLED. A
+    credit CDR that takes it back settles the dispute by itself. When a dispute has ended, a CDR
+    that is held goes on.
+    """
+    body = request[BODY]
+    state = None if body["dispute"] is None else Dispute(body["dispute"])
+    async with transaction(request) as db:
+        row = await read_row(db, CDRS, key_of(request))
+        check = await check_of(db, row.id)
+        try:
+            await disputes.write(db, check, body["note"], state)
+        except disputes.NotPossible as error:
+            raise Conflict(str(error), field="dispute") from None
+        if state is not None:
+            await note_down(db, row, f"Dispute {state}: {body['note']}")
+        released = await holding.let_go(db)
+        found = await shown(db, key_of(request))
+    pass_on(request, released)
+    return found
+
+
+async def shown(db: AsyncSession, key: Key) -> dict[str, Any]:
+    row = (
+        await db.execute(
+            rows()
+            .add_columns(CDRCheck.report)
+            .where(
+                CDR.country_code == key.country_code,
+                CDR.party_id == key.party_id,
+                CDR.object_key == key.object_key,
+            )
+        )
+    ).first()
+    if row is None:
+        name = f"{key.country_code}/{key.party_id}/{key.object_key}"
+        raise Missing(f"The hub keeps no CDR {name}.", next_step="hub cdr list")
+    credit = await db.execute(
+        select(CDR.object_id.label("id"), CDRCheck.claimed, CDRCheck.verdict)
+        .outerjoin(CDRCheck, CDRCheck.cdr_id == CDR.id)
+        .where(
+            CDR.country_code == key.country_code,
+            CDR.party_id == key.party_id,
+            func.upper(CDR.credit_reference_id) == key.object_key,
+        )
+        .order_by(CDR.page_seq)
+    )
+    credited_by = [dict(one._mapping) for one in credit]  # noqa: SLF001 - a row is read so
+    notes = await db.scalars(
+        select(CDRNote).where(CDRNote.cdr_id == row.id).order_by(CDRNote.created_at, CDRNote.id)
+    )
+    claims = [row.claimed, *(one["claimed"] for one in credited_by)]
+    return row_of(row) | {
+        "report": codec.read_stored(row.report) if row.report else None,
+        "credited_by": credited_by,
+        "net": None if None in claims else sum(claims, Decimal(0)),
+        "notes": list(notes),
+    }
+
+
+async def check_of(db: AsyncSession, cdr_id: Any) -> CDRCheck:
+    """The check of a CDR, made now if nobody was there yet."""
+    wanted = select(CDRCheck).where(CDRCheck.cdr_id == cdr_id).with_for_update()
+    check = await db.scalar(wanted)
+    if check is None:
+        await checking.check_these(db, [cdr_id])
+        check = await db.scalar(wanted)
+    assert check is not None
+    return check
+
+
+async def note_down(db: AsyncSession, row: Any, description: str) -> None:
+    await audit.record(
+        db, AuditAction.UPDATE, "CDR", row.id, description=f"{ref(row)}: {description}"
+    )
+
+
+def pass_on(request: web.Request, released: list[Any]) -> None:
+    if released:
+        request.config_dict[SENDER].wake(request[ACTOR].tenant_id, CDRS.name)
+
+
+def key_of(request: web.Request) -> Key:
+    owner = Party.of(request.match_info["country_code"], request.match_info["party_id"])
+    return Key(owner.country_code, owner.party_id, request.match_info["id"].upper())
