@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.stations import ChargingStation
@@ -30,6 +30,8 @@ from hub.security import Keyring
 IDENTITY = re.compile(r"[A-Za-z0-9*\-_=|.@+]{1,48}")
 LONGEST_PASSWORD = 128
 NOBODY = bytes(32)
+# Records that the same secret opens: more than one is one too many, how many does not matter.
+AMBIGUOUS = 2
 
 # Security profiles from which on a connection must be encrypted, and show a certificate.
 ENCRYPTED = 2
@@ -108,12 +110,16 @@ def readings(password: bytes) -> list[str]:
     return found
 
 
-def matches(keyring: Keyring, password: bytes, digest: bytes | None) -> bool:
+def digests(keyring: Keyring, password: bytes) -> list[bytes]:
+    """Everything that may be kept of this password."""
+    return [made for text in readings(password) for made in keyring.digests(text)]
+
+
+def matches(shown: Sequence[bytes], digest: bytes | None) -> bool:
     """Compare in constant time; takes as long when there is nothing to compare with."""
     good = False
-    for text in readings(password):
-        for made in keyring.digests(text):
-            good |= hmac.compare_digest(made, digest or NOBODY)
+    for made in shown:
+        good |= hmac.compare_digest(made, digest or NOBODY)
     return good and digest is not None
 
 
@@ -124,10 +130,10 @@ def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> tuple[R
     when two would match, neither is.
     """
     found = []
+    shown = digests(keyring, caller.password or b"")
     for record in records or [UNKNOWN]:
-        password = caller.password or b""
-        current = matches(keyring, password, record.password_digest)
-        newer = matches(keyring, password, record.next_password_digest)
+        current = matches(shown, record.password_digest)
+        newer = matches(shown, record.next_password_digest)
         certified = caller.fingerprint is not None and hmac.compare_digest(
             caller.fingerprint, record.certificate_fingerprint or ""
         )
@@ -137,14 +143,27 @@ def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> tuple[R
     return found[0] if len(found) == 1 else None
 
 
-async def candidates(db: AsyncSession, caller: Caller) -> list[Record]:
-    """The records with this identity, of one tenant if the path names one. Platform transaction."""
-    query = select(ChargingStation).where(ChargingStation.station_id == caller.identity)
+async def candidates(db: AsyncSession, caller: Caller, keyring: Keyring) -> list[Record]:
+    """The records with this identity that what the caller shows may open, in whatever tenant, or in
+    the one that the path names. Platform transaction.
+
+    Many tenants may have a station of the same name, so the database sorts out whose it is.
+    """
+    shown = digests(keyring, caller.password or b"")
+    following = ChargingStation.configuration["security"]["next_password_digest"].astext
+    query = select(ChargingStation).where(
+        ChargingStation.station_id == caller.identity,
+        or_(
+            ChargingStation.password_digest.in_(shown),
+            following.in_([digest.hex() for digest in shown]),
+            ChargingStation.certificate_fingerprint == (caller.fingerprint or ""),
+        ),
+    )
     if caller.tenant is not None:
         query = query.join(Tenant, Tenant.id == ChargingStation.tenant_id).where(
             Tenant.domain == caller.tenant
         )
-    return [record_of(station) for station in await db.scalars(query.limit(20))]
+    return [record_of(station) for station in await db.scalars(query.limit(AMBIGUOUS))]
 
 
 def record_of(station: ChargingStation) -> Record:

@@ -150,7 +150,7 @@ async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
     try:
         async with wire.database.platform() as db:
-            records = await identity.candidates(db, caller)
+            records = await identity.candidates(db, caller, wire.keyring)
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
     if not wire.trusted_network and not caller.encrypted:

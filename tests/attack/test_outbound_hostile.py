@@ -233,16 +233,16 @@ async def test_other_calls_go_on_while_hostile_servers_answer(client):
             asyncio.create_task(client.request("GET", url, headers={}, timeout=2, pool=url))
             for url in (flood, drip, bomb)
         ]
-        slowest = 0.0
+        meanwhile = 0
         while not all(attack.done() for attack in attacks):
-            started = time.monotonic()
             answer = await client.request("GET", good, headers={}, timeout=5, pool="good")
-            slowest = max(slowest, time.monotonic() - started)
             assert answer.content == b"{}"
+            meanwhile += 1
         outcomes = await asyncio.gather(*attacks, return_exceptions=True)
 
     assert all(isinstance(outcome, Unreachable) for outcome in outcomes)
-    assert slowest < 1
+    # The slow one takes its full two seconds: a call that waited for it would be the only one.
+    assert meanwhile > 3
 
 
 @pytest.mark.parametrize("size", [100, 1000, 100_000])

@@ -184,6 +184,26 @@ async def test_the_same_identity_in_two_tenants_never_meets(csms, make_tenant):
         assert csms.wire.registry.get(one.ref.id) is None
 
 
+async def test_a_common_identity_is_found_among_those_of_many_tenants(csms, make_tenant):
+    """T-51: everybody's first station is called alike."""
+    identity = f"CP-{uuid4().hex[:8]}"
+    own = None
+    for number in range(25):
+        side = csms if number == 12 else type(csms)(csms.database, await make_tenant())
+        side.keyring = csms.keyring
+        made = await side.add_station(identity=identity)
+        digest = csms.keyring.digest(f"{PASSWORD}{number}")
+        async with side.transaction() as db:
+            await db.execute(update(ChargingStation).values(password_digest=digest))
+        own = made if side is csms else own
+    password = f"{PASSWORD}12"
+
+    async with csms.session.ws_connect(
+        csms.url(identity), protocols=["ocpp1.6"], headers=basic(identity, password)
+    ):
+        assert csms.wire.registry.get(own.ref.id) is not None
+
+
 async def test_a_second_living_socket_is_the_new_target_and_the_first_stays_readable(csms):
     """T-46: closing the older of two living sockets makes some stations reconnect for ever."""
     made = await csms.add_station()
