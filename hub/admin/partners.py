@@ -66,6 +66,14 @@ class SyncTerms(Input):
         },
     )
 
+    absent = fields.String(
+        validate=validate.OneOf(("withdraw", "keep")),
+        metadata={
+            "description": "What becomes of a tariff or location that is listed no longer: by"
+            " default it is withdrawn once a second pull a day later has not found it either."
+        },
+    )
+
 
 class Configuration(Input):
     """What is agreed with one partner."""

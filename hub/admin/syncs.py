@@ -7,16 +7,17 @@ from uuid import UUID
 
 from aiohttp import web
 from marshmallow import Schema, fields, validate
+from sqlalchemy import select
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input
-from hub.admin.output import find, path_id
-from hub.admin.routes import BODY, Routes
+from hub.admin.output import PageQuery, find, page, page_of, path_id
+from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import DIRECTORY, PULLER
 from hub.models.partners import Partner
-from hub.models.routing import SyncState
+from hub.models.routing import Absence, SyncState
 from hub.models.values import AuditAction
 from hub.roaming import freshness, sync_states
 from hub.roaming.modules import MODULES
@@ -84,6 +85,22 @@ class SyncStatus(Schema):
     items = fields.List(fields.Nested(SyncShown))
 
 
+class AbsenceShown(Schema):
+    id = fields.UUID()
+    module = fields.String()
+    object_ref = fields.String()
+    missed = fields.Integer(metadata={"description": "Pulls of everything that did not find it."})
+    first_missed_at = fields.AwareDateTime()
+    missed_at = fields.AwareDateTime()
+    withdrawn_at = fields.AwareDateTime(
+        allow_none=True, metadata={"description": "Since then the others are told that it is gone."}
+    )
+    note = fields.String(allow_none=True, metadata={"description": "Why it was not withdrawn."})
+
+
+AbsencePage: type[Schema] = page_of(AbsenceShown)
+
+
 class Modules(Input):
     modules = fields.List(
         fields.String(validate=validate.OneOf(list(MODULES))),
@@ -103,6 +120,18 @@ class Wanted(Modules):
 async def show_sync(request: web.Request) -> Any:
     """One row for each module: how fresh its data is, and how the pulls are going."""
     return await status(request, path_id(request))
+
+
+@routes.get(
+    "/partners/{id}/absences", permission="partners.read", query=PageQuery, answer=AbsencePage
+)
+async def list_absences(request: web.Request) -> Any:
+    """Objects that are in the partner's lists no longer, newest first."""
+    partner_id = path_id(request)
+    found = select(Absence).where(Absence.partner_id == partner_id)
+    async with transaction(request) as db:
+        await find(db, Partner, partner_id, *NAMED)
+        return await page(db, found, Absence, request[QUERY])
 
 
 @routes.post("/partners/{id}/sync", permission="partners.execute", body=Wanted, answer=SyncStatus)

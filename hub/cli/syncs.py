@@ -34,6 +34,38 @@ def add(partners: Commands, find: Any) -> None:
     parser.add_argument("--status", action="store_true", help="pull nothing, tell how it stands")
     parser.set_defaults(find=find)
 
+    parser = options.command(
+        partners,
+        "missing",
+        missing,
+        "What is in a platform's lists no longer, and what became of it.",
+        more="A tariff or location that two pulls of everything, a day apart, have not found is"
+        "\nwithdrawn: the others are told. Tokens stay; their owner says what is not valid.",
+    )
+    parser.add_argument("id", help="of the partner, or the beginning of its name")
+    options.limited(parser)
+    parser.set_defaults(find=find)
+
+
+def missing(arguments: Arguments) -> None:
+    path = f"/partners/{arguments.find(arguments)}/absences"
+    found = hub(arguments).all(path, limit=arguments.limit)
+    if arguments.json:
+        write_json({"items": found})
+        return
+    table(
+        found,
+        [
+            ("MODULE", "module"),
+            ("OBJECT", "object_ref"),
+            ("MISSED", "missed"),
+            ("SINCE", lambda row: when(row["first_missed_at"])),
+            ("WITHDRAWN", lambda row: when(row["withdrawn_at"]) if row["withdrawn_at"] else None),
+            ("NOTE", "note"),
+        ],
+        empty="Nothing is missing. `hub partner sync ID --full` looks again.",
+    )
+
 
 def sync(arguments: Arguments) -> int:
     if arguments.status + arguments.cancel + (arguments.full or arguments.since is not None) > 1:

@@ -111,7 +111,14 @@ def from_document(member: str) -> Mapped[Any]:
     return mapped_column(Text, Computed(f"document ->> '{member}'", persisted=True))
 
 
-class Location(OwnedObject, Base):
+class Listed:
+    """What its owner lists for as long as it is there (TRANSPORT-64)."""
+
+    # The last pull of everything in which it was, by when that began.
+    listed_at: Mapped[datetime | None]
+
+
+class Location(Listed, OwnedObject, Base):
     """A location without its EVSEs. ``last_updated`` is never older than any EVSE's (LOC-12)."""
 
     __tablename__ = "ocpi_locations"
@@ -152,7 +159,7 @@ class EVSE(OwnedObject, Base):
         return object_indexes("ocpi_evses", OFTEN_UPDATED, key=("location_key", "object_key"))
 
 
-class Tariff(OwnedObject, Base):
+class Tariff(Listed, OwnedObject, Base):
     """Tariffs of partners and, without a partner, of the hub's own charging stations."""
 
     __tablename__ = "tariffs"
@@ -242,7 +249,7 @@ class CDR(ForReceiver, OwnedObject, Base):
         )
 
 
-class Token(OwnedObject, Base):
+class Token(Listed, OwnedObject, Base):
     """Drivers' tokens of partners. ``object_key`` is ``UID/TYPE``: the pair is unique (TOK-02)."""
 
     __tablename__ = "ocpi_tokens"

@@ -122,3 +122,28 @@ class SyncState(TenantOwned, Base):
     leased_by: Mapped[str | None] = mapped_column(String(64))
     last_error: Mapped[str | None] = mapped_column(String(1000))
     last_error_at: Mapped[datetime | None]
+
+
+class Absence(TenantOwned, Base):
+    """An object of a partner's that is in no page of its list any more (TRANSPORT-64).
+
+    ``missed`` counts the complete pulls in a row that did not find it, the first and the last at
+    those times. The row goes when the object is listed again.
+    """
+
+    __tablename__ = "absences"
+    __table_args__ = (
+        belongs_to_partner(ondelete="CASCADE"),
+        Index("uq_absences_object", "tenant_id", "partner_id", "module", "object_ref", unique=True),
+    )
+
+    partner_id: Mapped[UUID]
+    module: Mapped[str] = mapped_column(String(50))
+    # "CC/PID/KEY"; for a token the key is ``UID/TYPE``.
+    object_ref: Mapped[str] = mapped_column(String(200))
+    missed: Mapped[int] = mapped_column(server_default="1")
+    first_missed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    missed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    withdrawn_at: Mapped[datetime | None]
+    # Why it was not withdrawn, where it was not.
+    note: Mapped[str | None] = mapped_column(String(300))

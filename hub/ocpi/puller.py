@@ -17,6 +17,7 @@ from hub.errors import Unavailable
 from hub.models.routing import SyncState
 from hub.models.values import ConnectionStatus, InterfaceRole
 from hub.ocpi import presence, sync
+from hub.ocpi.reconcile import reconcile
 from hub.ocpi.sync import Broken, Parts, Run
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import arrivals, sync_states
@@ -151,6 +152,7 @@ class Puller:
     async def _pull(self, run: Run) -> None:
         try:
             await sync.pull(self._parts, run)
+            await reconcile(self._parts, run)
         except Broken as broken:
             await self._examine(run, broken)
             await self._fail(run, broken)

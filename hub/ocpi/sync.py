@@ -27,11 +27,13 @@ from hub.ocpi.crawl import Crawl, Endless, Page
 from hub.ocpi.directory import Directory
 from hub.ocpi.pulled import Bad, Reader, text_of
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import quarantine, sync_states
+from hub.roaming import absences, quarantine, sync_states
+from hub.roaming.changes import key_of
 from hub.roaming.intake import LARGEST_GROUP, Intake
 from hub.roaming.modules import Module
 from hub.roaming.objects import Stored, Write, object_ref
 from hub.roaming.partners import Connection
+from hub.roaming.rows import Key
 from hub.roaming.sync_states import Lease
 
 log = structlog.get_logger()
@@ -96,6 +98,11 @@ class Run:
         crawl = Crawl(join_url(endpoint.url), filters, self.limit, origins_of(self.partner))
         crawl.start()
         return crawl
+
+    @property
+    def lists_everything(self) -> bool:
+        """Whether what is in none of the pages is no longer valid at its owner (TRANSPORT-64)."""
+        return self.full and self.since is None and self.module in absences.RECONCILED
 
     def progress(self) -> dict[str, Any]:
         """What is remembered with the lease, besides the next URL; shown to operators as well."""
@@ -265,8 +272,20 @@ async def keep(parts: Parts, run: Run, items: Sequence[Any]) -> None:
         run.counts["objects"] += len(found.writes) + sum(found.ignored.values())
         run.counts.update(found.ignored)
         await set_aside(parts, run, bad)
+        if run.lists_everything:
+            await mark_listed(parts, run, found.writes, bad)
         if time.monotonic() - run.noted_at > NOTE_EVERY:
             await note(parts, run)
+
+
+async def mark_listed(parts: Parts, run: Run, writes: Sequence[Write], bad: Sequence[Bad]) -> None:
+    """What is listed is there, even if we would not take it."""
+    refs = [one.object_ref for one in bad if one.object_ref and one.kind == run.module.kind]
+    if unnamed := sum(one.object_ref is None for one in bad):
+        run.counts["unnamed"] += unnamed
+    keys = [write.key for write in writes] + [Key(*key_of(ref)) for ref in refs]
+    async with parts.database.transaction(run.partner.tenant_id) as db:
+        await absences.listed(db, run.module, keys, run.lease.started_at)
 
 
 def contradiction(run: Run, write: Write, error: HubError) -> Bad:

@@ -42,13 +42,15 @@ SPLAY = 0.1
 class Terms:
     """What is agreed for one module of one partner (``configuration.sync``).
 
-    ``fresh`` is how long nothing new may come before somebody must look.
+    ``fresh`` is how long nothing new may come before somebody must look; ``withdraw`` whether what
+    is no longer listed is taken away (``absences``).
     """
 
     mode: str = "auto"
     interval: timedelta = timedelta(minutes=MINUTES)
     full: timedelta = timedelta(days=FULL_DAYS)
     fresh: timedelta | None = None
+    withdraw: bool = True
 
     @classmethod
     def of(cls, connection: Connection, module: Module) -> "Terms":
@@ -61,6 +63,7 @@ class Terms:
             interval=timedelta(minutes=own.get("interval_minutes") or minutes),
             full=timedelta(days=own.get("full_days") or FULL_DAYS),
             fresh=timedelta(hours=own["fresh_hours"]) if own.get("fresh_hours") else None,
+            withdraw=own.get("absent", "withdraw") == "withdraw",
         )
 
 

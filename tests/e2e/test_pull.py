@@ -10,40 +10,7 @@ from hub.models.routing import SyncState
 from hub.roaming import sync_states
 from tests.helpers.documents import cdr, location, tariff, token
 from tests.helpers.faults import hold, http, too_many, where
-
-
-def lists(partner, module=None):
-    """The requests for lists that a partner got."""
-    return [
-        request
-        for request in partner.requests
-        if request.method == "GET"
-        and request.interface == "SENDER"
-        and request.path == (module or request.module)
-    ]
-
-
-async def state(hub, module):
-    [row] = await hub.sql("select * from sync_states where module = :module", module=module)
-    return row
-
-
-async def ids(hub, table):
-    rows = await hub.sql(
-        f"select object_id from {table} where deleted_at is null order by page_seq"
-    )
-    return [row.object_id for row in rows]
-
-
-async def due_again(hub, module, *, days=1.0):
-    """As if the last pull had been so long ago."""
-    await hub.sql(
-        "update sync_states set full_at = full_at - make_interval(secs => :s),"
-        " delta_at = delta_at - make_interval(secs => :s),"
-        " covered_at = covered_at - make_interval(secs => :s) where module = :module",
-        s=days * 86400,
-        module=module,
-    )
+from tests.helpers.pulls import due_again, ids, lists, state
 
 
 async def test_a_new_partner_is_pulled_and_the_others_are_told_TRANSPORT_19(hub, cpo, emsp):

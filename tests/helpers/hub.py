@@ -8,12 +8,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from aiohttp import web
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from hub import jobs
 from hub.app import make_app
 from hub.db import Database
 from hub.keys import ARRIVALS, CHECKER, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
+from hub.models.partners import Partner
 from hub.models.values import Party, Role
 from hub.ocpi import handshake
 from hub.roaming import invitations
@@ -117,6 +118,13 @@ class RunningHub:
     async def note_arrivals(self) -> None:
         """What was pushed is written down when this returns."""
         await self.app[ARRIVALS].write()
+
+    async def configure(self, partner_name: str, **configuration: Any) -> None:
+        """Add to a partner's configuration, as an operator would."""
+        async with self.database.transaction(self.tenant_id) as db:
+            [partner] = await db.scalars(select(Partner).where(Partner.name == partner_name))
+            partner.configuration = {**partner.configuration, **configuration}
+        self.app[DIRECTORY].forget(self.tenant_id)
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
         """Run a statement in the tenant; its rows, if it has any."""

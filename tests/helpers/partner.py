@@ -77,6 +77,8 @@ class FakePartner:
         # What the hub pushed, by path ("tariffs/NL/ONE/T1"), and what we own, by module.
         self.objects: dict[str, Any] = {}
         self.own: dict[str, list[Any]] = defaultdict(list)
+        # What is ours as well, and answered when asked for by itself, but in no list.
+        self.unlisted: dict[str, list[Any]] = defaultdict(list)
         self.page_limit = 50
         # Answers by token uid; anything else is looked up in ``own["tokens"]``.
         self.authorizations: dict[str, Any] = {}

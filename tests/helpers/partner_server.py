@@ -305,7 +305,7 @@ def updated(document: Any) -> str:
 @routes.get(SENDER + "/{id}{more:.*}")
 async def get_own(request: web.Request) -> web.Response:
     partner, module = request.app[PARTNER], request.match_info["module"]
-    for document in partner.own[module]:
+    for document in [*partner.own[module], *partner.unlisted[module]]:
         if document.get("uid" if module == "tokens" else "id") == request.match_info["id"]:
             return single(partner, document)
     return envelope(status_code=2001, message="Unknown", http_status=404)
