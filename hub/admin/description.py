@@ -127,7 +127,7 @@ def parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def path_schema(name: str, operation: Operation) -> dict[str, Any]:
-    if name == "id" and not operation.path.startswith("/objects"):
+    if name == "id" and not operation.path.startswith(("/objects", "/cdrs")):
         return {"type": "string", "format": "uuid"}
     return {"type": "string"}
 

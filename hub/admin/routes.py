@@ -8,7 +8,8 @@ a route without one cannot be written.
     async def agree(request: web.Request) -> Any:
         \"\"\"Allow or block what one party gets of another.\"\"\"
 
-A handler returns plain data; ``answer`` decides what of it is shown.
+A handler returns plain data; ``answer`` decides what of it is shown. What is not JSON it returns as
+a response.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -58,6 +59,8 @@ class Operation:
         return self.respond(await self.handler(request))
 
     def respond(self, result: Any) -> web.Response:
+        if isinstance(result, web.Response):
+            return result
         if self.answer is None:
             return web.Response(status=204)
         shown = self.answer().dump(result)

@@ -97,6 +97,13 @@ class Hub:
             if after is None:
                 return
 
+    def read(self, path: str, **query: Any) -> bytes:
+        """What is there, byte for byte: it need not be JSON."""
+        answer = self.send("GET", f"/admin/v1{path}", query=query)
+        if answer.ok and not answer.is_redirect:
+            return answer.content
+        raise failure(answer)
+
     def ask(
         self,
         method: str,

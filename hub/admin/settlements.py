@@ -1,0 +1,170 @@
+"""Settlement: what parties billed each other in a month, and whether it was right."""
+
+import re
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aiohttp import web
+from marshmallow import Schema, ValidationError, fields, validate
+
+from hub.admin.auth import transaction
+from hub.admin.cdrs import Amount
+from hub.admin.errors import BadInput, Missing
+from hub.admin.input import Input, PartyField
+from hub.admin.routes import QUERY, Routes
+from hub.models.values import Party
+from hub.roaming import accounts, statements
+from hub.roaming.settlement import Statement
+
+routes = Routes("Settlement")
+
+MONTH = re.compile(r"(?:19|20|21)\d\d-(?:0[1-9]|1[0-2])")
+FORMATS = {
+    "json": ("application/json", statements.as_json),
+    "csv": ("text/csv", statements.as_csv),
+    "html": ("text/html", statements.as_html),
+}
+
+
+def is_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValidationError("Not a time zone.") from None
+
+
+class InZone(Input):
+    time_zone = fields.String(
+        load_default="UTC",
+        validate=is_zone,
+        metadata={
+            "description": "Where the month begins and ends.",
+            "allowed": "an IANA time zone such as Europe/Amsterdam",
+        },
+    )
+
+
+class MonthQuery(InZone):
+    month = fields.String(
+        required=True,
+        validate=validate.Regexp(rf"{MONTH.pattern}\Z", error="Not a month."),
+        metadata={"allowed": "a month such as 2025-06"},
+    )
+    party = PartyField(metadata={"description": "Only what concerns this party."})
+
+
+class StatementQuery(InZone):
+    format = fields.String(load_default="json", validate=validate.OneOf(list(FORMATS)))
+
+
+class Summary(Schema):
+    """What one party billed another one, in one currency. Amounts are before taxes."""
+
+    issuer = fields.String()
+    recipient = fields.String()
+    month = fields.String()
+    currency = fields.String()
+    cdrs = fields.Integer()
+    credit_cdrs = fields.Integer()
+    before_taxes = Amount()
+    difference = Amount(
+        metadata={"description": "By how much CDRs that differ claim more than is right, in all."}
+    )
+    ok = fields.Integer()
+    differs = fields.Integer()
+    cannot_tell = fields.Integer()
+    unchecked = fields.Integer()
+    held = fields.Integer(metadata={"description": "CDRs that the recipient does not have yet."})
+    disputed = fields.Integer(metadata={"description": "Disputes that nobody has ended."})
+
+
+class SummaryList(Schema):
+    items = fields.List(fields.Nested(Summary))
+
+
+class StatementShown(Schema):
+    """Sums by currency and tax, remarks, and every CDR."""
+
+    issuer = fields.String()
+    recipient = fields.String()
+    month = fields.String()
+    time_zone = fields.String()
+    totals = fields.List(fields.Dict())
+    remarks = fields.List(fields.Dict())
+    cdrs = fields.List(fields.Dict())
+
+
+@routes.get("/settlements", permission="cdrs.read", query=MonthQuery, answer=SummaryList)
+async def list_settlements(request: web.Request) -> Any:
+    """What every party billed every other one in a month."""
+    query = request[QUERY]
+    async with transaction(request) as db:
+        found = await accounts.summaries(db, query["month"], query["time_zone"])
+    items = [summary(row, query["month"]) for row in found]
+    party = query.get("party")
+    wanted = None if party is None else str(party)
+    return {"items": [one for one in items if wanted in {None, one["issuer"], one["recipient"]}]}
+
+
+def summary(row: Any, month: str) -> dict[str, Any]:
+    return {
+        **row._mapping,  # noqa: SLF001 - that is how a row is read
+        "issuer": f"{row.country_code}*{row.party_id}",
+        "recipient": f"{row.receiver_country_code}*{row.receiver_party_id}",
+        "month": month,
+        "before_taxes": row.before,
+        "difference": row.difference or 0,
+    }
+
+
+@routes.get(
+    "/settlements/{month}/{issuer}/{recipient}",
+    permission="cdrs.read",
+    query=StatementQuery,
+    answer=StatementShown,
+)
+async def show_settlement(request: web.Request) -> Any:
+    """The statement of a pair of parties for a month, as JSON, CSV or a page to print.
+
+    The same CDRs and verdicts give the same bytes.
+    """
+    query = request[QUERY]
+    found = await read(request, query["time_zone"])
+    media_type, write = FORMATS[query["format"]]
+    name = f"{found.month}-{found.issuer}-{found.recipient}.{query['format']}".replace("*", "")
+    return web.Response(
+        body=write(found),
+        content_type=media_type,
+        charset="utf-8",
+        headers={
+            "Cache-Control": "no-store",
+            "Content-Disposition": f'inline; filename="{name}"',
+            # A page in which nothing runs and which fetches nothing.
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )
+
+
+async def read(request: web.Request, time_zone: str) -> Statement:
+    month = request.match_info["month"]
+    if not MONTH.fullmatch(month):
+        raise BadInput("month: Not a month.", field="month", allowed="a month such as 2025-06")
+    issuer, recipient = party(request, "issuer"), party(request, "recipient")
+    async with transaction(request) as db:
+        found = await accounts.statement(db, issuer, recipient, month, time_zone)
+    if found is None:
+        raise Missing(
+            f"{issuer} billed {recipient} nothing in {month}.",
+            next_step=f"hub settlement list {month}",
+        )
+    return found
+
+
+def party(request: web.Request, name: str) -> Party:
+    try:
+        return Party.parse(request.match_info[name])
+    except ValueError:
+        raise BadInput(
+            f"{name}: Write a party as NL*TNM.", field=name, allowed="a party such as NL*TNM"
+        ) from None
