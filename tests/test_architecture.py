@@ -116,7 +116,7 @@ def test_only_one_module_opens_client_sessions():
     found = {relative(path) for path in HUB.rglob("*.py") if opens_client(path)}
 
     # Simulated platforms and stations are not the hub: they call it.
-    simulated = {path for path in found if path.startswith("hub/demo/")} | {"hub/ocpp/simulator.py"}
+    simulated = {path for path in found if path.startswith(("hub/demo/", "hub/simulator/"))}
     assert found - simulated == {"hub/ocpi/outbound.py"}
 
 
@@ -145,13 +145,13 @@ def uses(path: Path, module: str) -> bool:
     return any(name == module or name.startswith(f"{module}.") for name in imported(path))
 
 
-def test_the_simulated_platforms_know_nothing_of_the_hub():
-    """They must be able to speak to it with nothing but the OCPI documents in hand."""
+def test_simulated_platforms_and_stations_know_nothing_of_the_hub():
+    """They must be able to speak to it with nothing but OCPI's and OCPP's documents in hand."""
     found = {
         relative(path): parts_of_hub(path) - {"demo"}
         for path in modules("demo")
         if path.name.startswith("platform")
-    }
+    } | {relative(path): parts_of_hub(path) - {"simulator"} for path in modules("simulator")}
 
     assert {path: parts for path, parts in found.items() if parts} == {}
 

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
-from hub.ocpp.frames import OCPPVersion
 from hub.ocpp.relay import Relay
-from hub.ocpp.simulator import SCENARIOS, SimulatedStation, simulate
 from hub.ocpp.stations import Stations
 from hub.roaming import local
+from hub.simulator.fleet import simulate
+from hub.simulator.scenarios import SCENARIOS
+from hub.simulator.station import SimulatedStation
 from tests.helpers.charge_points import PASSWORD
 
 RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
@@ -17,7 +18,7 @@ RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
 def simulated(csms, made, version, **more):
     url = str(csms.server.make_url("/ocpp")).replace("http", "ws", 1)
     return SimulatedStation(
-        url, made.identity, PASSWORD, OCPPVersion(version),
+        url, made.identity, PASSWORD, version,
         id_tag="TAG1", speed=6000, minutes=6, **more,
     )  # fmt: skip
 
