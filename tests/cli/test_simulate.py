@@ -33,9 +33,27 @@ async def test_a_fleet_of_all_versions_charges(command):
     assert [one["version"] for one in ended.json["items"]] == ["1.6", "2.0.1", "2.1"]
     assert all(energy > 0.5 for energy in told.values())
     assert await energies(command) == pytest.approx(told, abs=0.0011)
-    # Those that 2.x describes can be published as they are told.
-    [evse] = (await command("station", "evses", "SIM-2", "--json")).json["items"]
-    assert evse["connectors"][0]["standard"] == "IEC_62196_T2"
+
+
+async def test_a_station_of_2_x_says_what_plugs_it_has(command, hub):
+    made = await station_of(command)
+    url = f"{hub.url.replace('http', 'ws', 1)}/ocpp"
+    station = SimulatedStation(url, "CP-1", made["password"], "2.1", power=22_000)
+    running = asyncio.create_task(simulate([station], SCENARIOS["idle"]))
+    async with asyncio.timeout(30):
+        plugs = []
+        while not plugs or plugs[0]["standard"] == "UNKNOWN":
+            evses = (await command("station", "evses", "CP-1", "--json")).json["items"]
+            plugs = [plug for evse in evses for plug in evse["connectors"]]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    [plug] = plugs
+    assert (plug["standard"], plug["max_electric_power"], plug["phases"]) == (
+        "IEC_62196_T2",
+        22_000,
+        3,
+    )
 
 
 async def test_the_same_dice_fall_the_same_way(command):
