@@ -342,10 +342,13 @@ class SimulatedStation:
         await self.say(self.dialect.status(word))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Not while the answer is still being given."""
+        """Not while an answer is still being given, nor before the boot has been answered."""
 
         async def later() -> None:
             await asyncio.sleep(0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWER_WITHIN):
+                    await self.up.wait()
             await work
 
         task = asyncio.create_task(later())
