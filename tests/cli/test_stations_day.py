@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from ocpp.exceptions import NotSupportedError
 from ocpp.v16 import call as call16
 
 from tests.helpers.documents import ABSENT, location, tariff
@@ -107,6 +108,7 @@ async def test_asking_a_station_something(command, hub):
         unlocked = await command("station", "unlock", "CP-1", "1")
         triggered = await command("station", "trigger", "CP-1", "StatusNotification", "--evse", "1")
         changed = await command("station", "configuration", "CP-1", "HeartbeatInterval", "60")
+        client.replies["ChangeAvailability"] = NotSupportedError("Not here")
         unable = await command("station", "availability", "CP-1", "inoperative")
         kept = await command("station", "configuration", "CP-1")
         asked = list(client.asked)
@@ -121,7 +123,7 @@ async def test_asking_a_station_something(command, hub):
     assert ("UnlockConnector", {"connector_id": 1}) in asked
     assert triggered.code == changed.code == kept.code == 0
     assert ("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "60"}) in asked
-    # This client has never heard of it: an error of the station is exit code 1.
+    # An error of the station is exit code 1.
     assert (unable.code, "Not" in unable.err) == (1, True)
     assert "UnlockConnector" in listed.out
     assert "→  CALL        UnlockConnector" in log.out
@@ -152,7 +154,13 @@ async def test_the_same_wishes_in_the_words_of_ocpp_2(command, hub):
     assert ("UnlockConnector", {"evse_id": 2, "connector_id": 3}) in asked
     status = {"requested_message": "StatusNotification", "evse": {"id": 2, "connector_id": 1}}
     assert ("TriggerMessage", status) in asked
-    assert [one for one in asked if one[0] == "SetVariables"][-1][1][0]["attribute_value"] == "30"
+    [variable] = [said for action, said in asked if action == "SetVariables"][-1][
+        "set_variable_data"
+    ]
+    assert (variable["variable"], variable["attribute_value"]) == (
+        {"name": "TxUpdatedInterval"},
+        "30",
+    )
     assert (wrong.code, "Component.Variable" in wrong.err) == (2, True)
 
 

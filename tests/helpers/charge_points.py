@@ -70,7 +70,10 @@ class Client:
     async def asked_for(self, action, **payload):
         """Note what the CSMS wants, and say yes unless the test says otherwise."""
         self.asked.append((action, payload))
-        return self.reply(action, self.willing(action, payload))
+        reply = self.reply(action, self.willing(action, payload))
+        if reply is SILENCE:
+            await asyncio.Event().wait()
+        return reply
 
     def willing(self, action, payload):
         """The answer of a station that does as it is asked."""
@@ -107,6 +110,9 @@ class Client:
             raise given
         return given
 
+
+# A reply that never comes.
+SILENCE = object()
 
 # What else than "Accepted" means yes.
 WILLING = {
