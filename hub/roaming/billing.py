@@ -23,50 +23,29 @@ from hub.models.ocpp import StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import metering, own_objects, projection
+from hub.roaming import metering, own_objects, own_prices, projection
 from hub.roaming.merging import Document
 from hub.roaming.modules import CDRS, SESSIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
-from hub.roaming.pricing import engine, wire
-from hub.roaming.pricing.quantities import CannotPrice
 from hub.roaming.projection import Circumstances, SessionFacts, SignedReading
 from hub.roaming.readings import Signed
 
 log = structlog.get_logger()
 
 # A CDR without its costs and the time zone of its location, to the members that costs fill:
-# ``total_cost`` and its parts. Pure.
+# ``total_cost`` and its parts, and the periods divided where prices change. Pure.
 Price = Callable[[Document, str], Mapping[str, Any]]
 
 # Ends that mean nothing was sold, when no energy flowed.
 NOTHING_SOLD = frozenset({"Timeout", "DeAuthorized"})
 
 
-FREE: Mapping[str, Any] = {"total_cost": {"before_taxes": 0}}
-
-
-def by_tariff(cdr: Document, zone: str) -> Mapping[str, Any]:
-    """What the CDR's own tariff makes of it. Without one it costs nothing, and the remark says so.
-
-    A tariff that cannot be applied does not hold the CDR back: nothing is charged by guesswork.
-    """
-    if not cdr["tariffs"]:
-        return FREE
-    try:
-        priced = engine.price(cdr["tariffs"], cdr, time_zone=zone)
-    except CannotPrice as error:
-        log.warning("own session cannot be priced", cdr=cdr["id"], reason=str(error))
-        remark = f"{cdr.get('remark', '')} Not priced: {error}"
-        return {**FREE, "remark": remark.strip()[: projection.LONGEST_REMARK]}
-    return wire.totals(priced, "2.3.0")
-
-
 @dataclass(frozen=True)
 class Policy:
     """``quarantine`` is how long the hub waits for the end of a transaction it took for lost."""
 
-    price: Price = by_tariff
+    price: Price = own_prices.final
     quarantine: timedelta = timedelta(hours=24)
     refuse_concurrent: bool = False
 
@@ -183,7 +162,12 @@ async def show_session(
     if about is None:
         return []
     at = datetime.now(UTC)
-    document = own_objects.plain(projection.session(about, at=at))
+    document = projection.session(about, at=at)
+    around = transaction.circumstances
+    assert around is not None
+    ended = transaction.ended_at or at
+    document |= own_prices.running(document, around["tariffs"], around["zone"], ended)
+    document = own_objects.plain(document)
     return await own_objects.apply(db, [Write(SESSIONS, "PUT", about.owner, about.id, document)])
 
 

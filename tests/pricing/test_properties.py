@@ -11,8 +11,9 @@ from hub.roaming.pricing.answers import answer, report
 from hub.roaming.pricing.check import Outcome, check
 from hub.roaming.pricing.engine import Priced, price
 from hub.roaming.pricing.explain import lines, table
+from hub.roaming.pricing.faults import Context, find
 from hub.roaming.pricing.lint import lint
-from hub.roaming.pricing.periods import charging_periods
+from hub.roaming.pricing.periods import charging_periods, split
 from hub.roaming.pricing.wire import digits, totals
 from tests.pricing import strategies
 from tests.pricing.documents import Document, cdr, element, part, stamp, tariff
@@ -57,6 +58,20 @@ def test_a_cdr_the_hub_produces_is_always_right(tariff, usage, zone):
 
     assert verdict.outcome is Outcome.OK, (verdict.mismatches, verdict.reasons)
     assert verdict.flags == []
+
+
+@often
+@given(strategies.tariffs(), strategies.split_pairs(), strategies.zones)
+def test_a_cdr_can_be_divided_where_its_prices_change(tariff, pair, zone):
+    """CDR-09: nothing is lost, and nobody would divide it further."""
+    whole = price([tariff], pair[0], time_zone=zone, ocpi_version="2.3.0")
+    divided = pair[0] | {"charging_periods": split(whole)}
+
+    parts = price([tariff], divided, time_zone=zone, ocpi_version="2.3.0")
+
+    assert parts.energy == whole.energy
+    assert abs(parts.charging - whole.charging) <= len(divided["charging_periods"])
+    assert "unsplit_period" not in {fault.code for fault in find(parts, Context())}
 
 
 @often

@@ -5,14 +5,17 @@ and writes what OCPI wants: whole seconds, kWh and hours with four decimals, one
 active components. Rounding never loses anything: what one period gives away the next one has.
 """
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from hub.roaming.pricing import choosing, timeline
+from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.pieces import Piece, lay_out
 from hub.roaming.pricing.quantities import (
     WATT_HOUR,
@@ -38,6 +41,22 @@ TIMES = {
 }
 # kWh with four decimals.
 SMALLEST_ENERGY = WATT_HOUR // 10
+THOUSAND = 1000
+
+
+def split(priced: Priced) -> list[dict[str, Any]]:
+    """The charging periods of a CDR, those in which the price changes divided there (CDR-09).
+
+    The others stay as they are.
+    """
+    documents = sorted(
+        priced.record.document["charging_periods"], key=itemgetter("start_date_time")
+    )
+    found: list[dict[str, Any]] = []
+    for number, pieces in itertools.groupby(priced.pieces, key=attrgetter("period")):
+        groups = list(grouped(list(pieces)))
+        found += written(groups, millisecond) if len(groups) > 1 else [documents[number]]
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +144,19 @@ def second(moment: Exact) -> int:
     return int(moment // 1)
 
 
+def millisecond(moment: Exact) -> Exact:
+    """The millisecond a moment lies in: as exact as stations are, and OCPI can say it."""
+    return tidy(Fraction(int(moment * THOUSAND // 1), THOUSAND))
+
+
+def precise(moment: Exact) -> str:
+    """An instant as OCPI writes it, to the millisecond if need be."""
+    if isinstance(moment, int):
+        return date_time(moment)
+    whole = int(moment // 1)
+    return f"{date_time(whole)[:-1]}.{int((moment - whole) * THOUSAND):03d}Z"
+
+
 def steady(name: str, value: Decimal | None) -> dict[str, Decimal]:
     return {} if value is None else {f"MIN_{name}": value, f"MAX_{name}": value}
 
@@ -183,22 +215,27 @@ def differ(one: Span, two: Span, limit: Decimal) -> bool:
     return one.reaches(limit) is not two.reaches(limit)
 
 
-def written(groups: Sequence[Sequence[Piece]]) -> Iterator[dict[str, Any]]:
-    """The groups as ChargingPeriods, totals carried along so that rounding loses nothing."""
+def written(
+    groups: Sequence[Sequence[Piece]], moment: Callable[[Exact], Exact] = second
+) -> Iterator[dict[str, Any]]:
+    """The groups as ChargingPeriods, totals carried along so that rounding loses nothing.
+
+    ``moment`` cuts instants off to what is written of them.
+    """
     used: Exact = 0
     told = 0
     for group in groups:
         used += sum(piece.energy or 0 for piece in group)
         due = rounded(tidy(Fraction(used) / SMALLEST_ENERGY)) * SMALLEST_ENERGY
-        start, last = second(group[0].start), group[-1]
-        end = second(last.start + last.length)
+        start, last = moment(group[0].start), group[-1]
+        end = moment(last.start + last.length)
         tariff = group[0].tariff
         dimensions = [*measured(group)]
         if due != told or group[0].phase is Phase.CHARGING:
             dimensions.insert(0, {"type": "ENERGY", "volume": in_kwh(due - told)})
         dimensions.insert(0, {"type": TIMES[group[0].phase], "volume": in_hours(end - start)})
         told = due
-        body: dict[str, Any] = {"start_date_time": date_time(start), "dimensions": dimensions}
+        body: dict[str, Any] = {"start_date_time": precise(start), "dimensions": dimensions}
         if tariff is not None:
             body["tariff_id"] = tariff.id
         yield body
