@@ -8,9 +8,12 @@ from aiohttp import web
 from hub import health, jobs, lag, scrape
 from hub.admin.api import ROOT, make_admin
 from hub.admin.docs import make_docs
+from hub.background import Background
 from hub.db import Database
 from hub.keys import (
     ARRIVALS,
+    BACKGROUND,
+    CACHES,
     CHECKER,
     CLIENT,
     DATABASE,
@@ -23,6 +26,7 @@ from hub.keys import (
     PULLER,
     SENDER,
     SETTINGS,
+    STATIONS,
     TOTALS,
 )
 from hub.metrics import Metrics
@@ -39,9 +43,10 @@ from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
 from hub.ocpp import service as ocpp
 from hub.roaming.arrivals import Arrivals
+from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
-from hub.roaming.modules import CDRS, TARIFFS
+from hub.roaming.modules import CDRS, TARIFFS, TOKENS
 from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -73,16 +78,19 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[CHECKER].on_release = lambda tenant_id: app[SENDER].wake(tenant_id, CDRS.name)
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[calls.SLOTS] = calls.slots()
+    app[BACKGROUND] = Background()
     app[ARRIVALS] = Arrivals(app[DATABASE])
     app[PULLER] = Puller(Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE]))
     app[PULLER].on_pulled = scrape.counting_pulled(app[METRICS])
-    app.cleanup_ctx.extend([opened, delivering, pulling, jobs.running, lag.measuring])
+    app.cleanup_ctx.extend([opened, finished, delivering, pulling, jobs.running, lag.measuring])
     app.add_subapp("/ocpi", make_api())
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
     budget = min(settings.authorize_timeout, STATION_PATIENCE)
     issuers = Issuers(app[DATABASE], app[CLIENT], timeout=budget)
     ocpp.mount(app, passing_on(app), issuers)
+    app[STATIONS] = app[ocpp.STATIONS]
+    app[CACHES] = Caches(app[DATABASE], app[STATIONS], app[BACKGROUND])
     app[health.HEALTH] = health.Health()
     app.add_routes(health.routes)
     app.add_routes(logo.routes)
@@ -91,8 +99,8 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
 
 
 def passing_on(app: web.Application) -> Callable[[UUID, Sequence[Stored]], None]:
-    """After a commit: wake the sender and the checker of CDRs, and count anew where the number of
-    objects changed.
+    """After a commit: wake the sender and the checker of CDRs, tell stations of blocked tokens, and
+    count anew where the number of objects changed.
     """
 
     def on_change(tenant_id: UUID, moved: Sequence[Stored]) -> None:
@@ -100,6 +108,8 @@ def passing_on(app: web.Application) -> Callable[[UUID, Sequence[Stored]], None]
             app[SENDER].wake(tenant_id, module)
         if any(stored.module is CDRS or is_new_tariff(stored) for stored in moved):
             app[CHECKER].wake(tenant_id)
+        if any(stored.module is TOKENS for stored in moved):
+            app[CACHES].tokens_changed(tenant_id)
         counted = {Outcome.CREATED, Outcome.DELETED}
         for module in {stored.module.name for stored in moved if stored.outcome in counted}:
             app[TOTALS].forget(tenant_id, module)
@@ -120,6 +130,12 @@ async def opened(app: web.Application) -> AsyncIterator[None]:
     await app[CHECKER].close()
     await app[OUTBOUND].close()
     await app[DATABASE].close()
+
+
+async def finished(app: web.Application) -> AsyncIterator[None]:
+    """What was begun in the background ends after whatever it may wait for, and is written down."""
+    yield
+    await app[BACKGROUND].close()
 
 
 async def delivering(app: web.Application) -> AsyncIterator[None]:

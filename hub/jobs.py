@@ -17,13 +17,13 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 from sqlalchemy import delete, func, select
 
 from hub.errors import Unavailable
-from hub.keys import CHECKER, DATABASE, DIRECTORY, KEYRING, METRICS, PULLER, SENDER
+from hub.keys import CACHES, CHECKER, DATABASE, DIRECTORY, INTAKE, KEYRING, METRICS, PULLER, SENDER
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.ocpi import renewals
 from hub.ocpi.handshake import Parts
 from hub.partitions import ensure_partitions
-from hub.roaming import commands, freshness, quarantine, rekeying, station_reports
+from hub.roaming import commands, freshness, quarantine, rekeying, reservations, station_reports
 from hub.roaming.feed import RESULTS
 
 log = structlog.get_logger()
@@ -98,6 +98,20 @@ async def expire_commands(app: web.Application) -> None:
             app[SENDER].wake(tenant_id, RESULTS)
 
 
+async def end_reservations(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            stored = await reservations.expire(db, tenant_id)
+        if stored:
+            app[INTAKE].on_change(tenant_id, stored)
+
+
+async def clear_caches(app: web.Application) -> None:
+    """Stations that were away while a token was blocked, or did not answer."""
+    for tenant_id in await tenants(app):
+        await app[CACHES].clear(tenant_id)
+
+
 async def encrypt_anew(app: web.Application) -> None:
     """After a change of keys: nothing of value stays encrypted with the old one."""
     for tenant_id in await tenants(app):
@@ -136,6 +150,8 @@ JOBS = (
     Job("forget routes", 600, forget_routes),
     Job("forget station reports", 3600, forget_station_reports),
     Job("expire commands", 15, expire_commands),
+    Job("end reservations", 60, end_reservations),
+    Job("clear caches", 60, clear_caches),
     Job("encrypt anew", 3600, encrypt_anew),
     Job("tell of changes", 300, tell_of_changes),
     Job("remind of renewals", 24 * 3600, remind_of_renewals),

@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from hub.background import Background
 from hub.db import Database
 from hub.metrics import Metrics
 from hub.roaming.arrivals import Arrivals
+from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
+from hub.roaming.ports import Stations
 from hub.roaming.totals import Totals
 from hub.security import Keyring
 from hub.settings import Settings
@@ -27,6 +30,10 @@ KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
 CHECKER: web.AppKey[Checker] = web.AppKey("checker", Checker)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
 ARRIVALS: web.AppKey[Arrivals] = web.AppKey("arrivals", Arrivals)
+# What OCPI may ask of our own stations: the port, whoever is behind it.
+STATIONS: "web.AppKey[Stations]" = web.AppKey("port to stations")
+CACHES: web.AppKey[Caches] = web.AppKey("caches", Caches)
+BACKGROUND: web.AppKey[Background] = web.AppKey("background", Background)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
 TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
 OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")

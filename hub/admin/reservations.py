@@ -22,7 +22,8 @@ from hub.models.ocpp import Reservation
 from hub.models.stations import ChargingStation
 from hub.models.values import AuditAction
 from hub.ocpp.service import STATIONS
-from hub.roaming import local, own_evses, placement
+from hub.roaming import own_evses, placement, reservations
+from hub.roaming.orders import Errand
 from hub.roaming.ports import Outcome, StationRef
 from hub.roaming.projection import instant
 
@@ -109,15 +110,13 @@ async def reserve(request: web.Request) -> Any:
             description=f"Reservation at {station.station_id}",
             metadata={"token_uid": body["uid"], "expires_at": body["expires_at"]},
         )
-    order = await local.reserve_now(
-        request.config_dict[DATABASE],
-        request.config_dict[STATIONS],
-        tenant_id,
-        wanted,
-        caller=owner,
+    errand = Errand(
+        request.config_dict[DATABASE], request.config_dict[STATIONS], tenant_id, owner, wanted
     )
+    order = await reservations.reserve_now(errand)
     refuse(order.response, order.message)
-    outcome = await order.carry_out()
+    assert order.work is not None
+    outcome = await order.work()
     refuse(outcome.result, outcome.message)
     async with transaction(request) as db:
         made = Reservation.reservation_id == wanted["reservation_id"]
@@ -164,7 +163,7 @@ async def show_reservation(request: web.Request) -> Any:
 
 @routes.post("/reservations/{id}/cancel", permission="sessions.execute", answer=Told)
 async def cancel_reservation(request: web.Request) -> Any:
-    """Take a reservation back, also an eMSP's."""
+    """Take a reservation back, also an eMSP's, which is told of it."""
     async with transaction(request) as db:
         row = await find(db, Reservation, path_id(request), *NAMED)
         if row.state != "ACTIVE":
@@ -177,7 +176,7 @@ async def cancel_reservation(request: web.Request) -> Any:
             row.id,
             description=f"Cancellation of reservation {row.number}",
         )
-    outcome: Outcome = await local.ask_cancel(
+    outcome: Outcome = await reservations.take_back(
         request.config_dict[DATABASE], request.config_dict[STATIONS], ref, row.number
     )
     return outcome

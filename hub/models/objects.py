@@ -76,6 +76,8 @@ class OwnedObject(InFeed, TenantOwned):
     # Pushed to the hub's own party (Broadcast Push) or without receiver (Open Routing): decides the
     # OCPI-from headers of what goes out (HUB-20, HUB-33).
     broadcast: Mapped[bool] = mapped_column(server_default=text("true"))
+    # Pushed to the party of our own stations alone: nobody else is told or shown it.
+    for_us: Mapped[bool] = mapped_column(server_default=text("false"))
     deleted_at: Mapped[datetime | None]
     page_seq: Mapped[int] = mapped_column(
         BigInteger, PAGE_SEQUENCE, server_default=PAGE_SEQUENCE.next_value()

@@ -136,6 +136,8 @@ class ChargingStation(Audited, Base):
     booted_at: Mapped[datetime | None]
     # Seconds that its clock is ahead of ours, by its last live messages.
     clock_offset: Mapped[float | None]
+    # Up to when tokens that were blocked are not in its cache any more.
+    cache_cleared_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 
 class Connector(Audited, Base):

@@ -67,6 +67,8 @@ ENDPOINTS: Mapping[str, Handler] = {
         clientinfo.list_clients,
         clientinfo.get_client,
         clientinfo.put_client,
+        commands.charging_profile,
+        commands.put_active_profile,
     )
 } | {
     "patch_object": objects.put_object,

@@ -9,6 +9,7 @@ command is: the operation says what calls back. The hub's URL holds 256 random b
 receiver and for a while.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,7 +19,7 @@ from aiohttp import web
 
 from hub import codec
 from hub.errors import InvalidRequest, ReceiverTimeout, Unavailable
-from hub.keys import DATABASE, KEYRING, SETTINGS
+from hub.keys import DATABASE, KEYRING, LIMITS, SETTINGS
 from hub.models.values import Party
 from hub.ocpi.client import Answer, origins_of
 from hub.ocpi.egress import Refused, origin
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 RESPONSE_URL = "response_url"
 LONGEST_URL = 255
+ABOUT = ("location_id", "session_id", "reservation_id")
 CLIENT_ERROR, SERVER_ERROR = 400, 500
 # Below a module's Sender interface; the tenant is named only to find the row whose secret it is.
 RESULTS_PATH = "/{version}/sender/{module}/results/{network}/{secret}"
@@ -63,6 +65,7 @@ class Begun:
     """A command that is kept and may be sent; ``url`` is the hub's, for the receiver."""
 
     id: UUID
+    command: str
     url: str
 
 
@@ -73,9 +76,9 @@ async def read(request: web.Request) -> Question:
     operation = request[OPERATION]
     assert operation.calls_back is not None
     document: Document = {
-        name: value
-        for name, value in request.match_info.items()
-        if name not in {"version", "slash", "command"}
+        name: request.match_info[name]
+        for name in re.findall(r"{(\w+)}", operation.path)
+        if name != "command"
     }
     body = None
     if operation.calls_back.url_in == "body":
@@ -138,12 +141,16 @@ async def begin(
     partner, keyring, operation = request[PARTNER], request.config_dict[KEYRING], request[OPERATION]
     calls_back = operation.calls_back
     assert calls_back is not None
+    request.config_dict[LIMITS].check_command(
+        (partner.tenant_id, receiver, *aim(question.document))
+    )
     command_id, secret = uuid4(), new_token()
+    name = (calls_back.command or request.match_info["command"])[:40]
     place = commands.url_place(command_id)
     ask = Ask(
         id=command_id,
         module=operation.module,
-        type=(calls_back.command or request.match_info["command"])[:40],
+        type=name,
         result_kind=calls_back.result,
         caller=speaker(request),
         caller_partner=partner.id,
@@ -173,7 +180,16 @@ async def begin(
         network=partner.tenant_id.hex,
         secret=secret,
     )
-    return Begun(command_id, f"{request.config_dict[SETTINGS].public_url}/ocpi{path}")
+    return Begun(command_id, name, f"{request.config_dict[SETTINGS].public_url}/ocpi{path}")
+
+
+def aim(document: Document) -> tuple[str, ...]:
+    """What a command aims at: storms at one EVSE are limited, busy locations are not (T-52)."""
+    told = {name: str(document.get(name, "")).upper() for name in ("evse_uid", *ABOUT)}
+    if told["location_id"] and not told["evse_uid"]:
+        token = document.get("token")
+        told["evse_uid"] = str(token.get("uid", "")) if isinstance(token, dict) else ""
+    return tuple(told.values())
 
 
 def said(request: web.Request, question: Question) -> str:

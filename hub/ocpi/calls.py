@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.errors import ReceiverTimeout, ReceiverUnreachable
+from hub.errors import ReceiverTimeout, ReceiverUnreachable, UnknownReceiver
 from hub.keys import CLIENT, SETTINGS
 from hub.models.values import Party
 from hub.ocpi.callbacks import Lost
@@ -27,6 +27,10 @@ SLOTS: web.AppKey[defaultdict[Any, asyncio.Semaphore]] = web.AppKey("slots", def
 
 def slots() -> defaultdict[Any, asyncio.Semaphore]:
     return defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
+
+
+class NotSupported(UnknownReceiver):
+    """The receiver is there, but cannot do this."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from typing import Any
 from hub import __version__
 from hub.models.values import Role
 from hub.ocpi.api import ENDPOINTS
-from hub.ocpi.endpoints import credentials, versions
+from hub.ocpi.callbacks import LONGEST_URL, RESPONSE_URL, RESULTS_PATH
+from hub.ocpi.endpoints import credentials, results, versions
 from hub.ocpi.operations import OPERATIONS, Operation, endpoint_path
 from hub.ocpi.schemas import compiled
 from hub.ocpi.versions import VERSIONS
@@ -83,7 +84,11 @@ def describe_ocpi(number: str) -> JSON:
         assert kind is not None
         schemas[f"{kind}Patch"] = patch_of(schemas[kind], version.schema(kind).in_every_patch)
     paths: dict[str, JSON] = {}
-    for path, method, described in [*configuration(number), *functional(operations, version)]:
+    for path, method, described in [
+        *configuration(number),
+        *functional(operations, version),
+        *results_of(operations, version),
+    ]:
         add(paths, path, method, described)
     about = ABOUT_PEERS if version.peer_to_peer else ABOUT
     return {
@@ -173,6 +178,32 @@ def functional(operations: list[Operation], version: Version) -> list[tuple[str,
     ]
 
 
+def results_of(operations: list[Operation], version: Version) -> list[tuple[str, str, JSON]]:
+    """Where the results of requests come that are answered later: one URL for each request."""
+    kinds: dict[str, dict[str, None]] = {}
+    for operation in operations:
+        if operation.calls_back is not None:
+            kinds.setdefault(operation.module, {})[operation.calls_back.result] = None
+    found = []
+    for module, names in kinds.items():
+        given = {"version": version.number, "module": module}
+        path = RESULTS_PATH.format_map({"network": "{network}", "secret": "{secret}"} | given)
+        described = operation_of(module, f"post_result_{module}", results.take_result)
+        described["security"] = [{"token": []}, {}]
+        described["parameters"] = [
+            *path_parameters(path),
+            *({"$ref": f"#/components/parameters/{name}"} for name in headers(version)),
+        ]
+        bodies = [reference(name) for name in names]
+        described["requestBody"] = body_of(bodies[0] if len(bodies) == 1 else {"anyOf": bodies})
+        described["responses"] = {
+            "200": answer("Kept.", None, None),
+            "default": answer(NOT_DONE, None, None),
+        }
+        found.append((path, "post", described))
+    return found
+
+
 def describe(operation: Operation, version: Version) -> JSON:
     described = operation_of(
         operation.module,
@@ -181,7 +212,11 @@ def describe(operation: Operation, version: Version) -> JSON:
     )
     described["parameters"] = [
         *path_parameters(operation.path),
-        *({"name": n, "in": "query", "schema": s} for n, s in query_of(operation).items()),
+        *(
+            {"name": name, "in": "query", "schema": schema}
+            | ({"required": True} if name in {RESPONSE_URL, *operation.params} else {})
+            for name, schema in query_of(operation).items()
+        ),
         *({"$ref": f"#/components/parameters/{name}"} for name in headers(version, operation)),
     ]
     if version.peer_to_peer:
@@ -215,7 +250,10 @@ def query_of(operation: Operation) -> dict[str, JSON]:
         return PAGING
     if operation.module == "tokens":
         return {"type": {"type": "string", "default": "RFID"}}
-    return {}
+    query: dict[str, JSON] = {name: {"type": "integer"} for name in operation.params}
+    if operation.calls_back is not None and operation.calls_back.url_in == "query":
+        query[RESPONSE_URL] = {"type": "string", "format": "uri", "maxLength": LONGEST_URL}
+    return query
 
 
 def path_parameters(path: str) -> list[JSON]:

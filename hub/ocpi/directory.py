@@ -1,9 +1,9 @@
 """Who is calling: from an Authorization header to a partner, without asking the database each time.
 
 Everything about a tenant's network is kept in memory and checked once a second by one cheap query:
-the number of its partners and agreements, and when they last changed. Only then is it read again.
-So a token that is revoked by another process works for at most a second longer (T-18), and in the
-process that revoked it not at all: whoever changes partners says ``forget``.
+the number of its partners and agreements, and when they or the tenant last changed. Only then is it
+read again. So a token that is revoked by another process works for at most a second longer (T-18),
+and in the process that revoked it not at all: whoever changes partners says ``forget``.
 
 Whatever changes a partner's roles, endpoints or tokens must touch its row (``partners.touch``).
 """
@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.db import Database
 from hub.errors import Forbidden, Unauthorized
 from hub.models.partners import Agreement, Partner, PartnerToken
+from hub.models.tenants import Tenant
 from hub.models.values import ConnectionStatus
 from hub.roaming import agreements, feed, partners, registration
 from hub.roaming.audience import Audience
@@ -232,9 +233,11 @@ async def read_network(db: AsyncSession, known: Network | None) -> Network:
 
 
 async def read_stamp(db: AsyncSession) -> tuple[Any, ...]:
-    """Changes with every change of a partner or an agreement, in whatever order they commit."""
+    """Changes with every change of a partner, an agreement or the tenant, in whatever order they
+    commit.
+    """
     stamp: list[Any] = []
-    for table in (Partner, Agreement):
+    for table in (Partner, Agreement, Tenant):
         seconds = func.extract("epoch", table.updated_at)
         row = (await db.execute(select(func.count(), func.sum(seconds)).select_from(table))).one()
         stamp += row

@@ -26,9 +26,9 @@ from hub.errors import (
     UnknownReceiver,
 )
 from hub.models.values import ConnectionStatus, PartnerStatus, Party
-from hub.ocpi import callbacks, calls, custom, links
+from hub.ocpi import callbacks, calls, custom, links, own
 from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
-from hub.ocpi.calls import Way
+from hub.ocpi.calls import NotSupported, Way
 from hub.ocpi.client import Answer, join_url
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
@@ -52,20 +52,19 @@ from hub.roaming.partners import Connection
 log = structlog.get_logger()
 
 
-class NotSupported(UnknownReceiver):
-    """The receiver is there, but cannot do this."""
-
-
 @web.middleware
 async def forward_to_receiver(request: web.Request, handler: Any) -> web.StreamResponse:
     to = request.get(TO)
     try:
-        if to is None or to == request[PARTNER].hub:
-            response: web.StreamResponse = await handler(request)
-            return response
-        return await forward(request, to)
-    except OwnAnswer as own:
-        return success(in_version(request, own.data))
+        if to is not None and to not in {request[PARTNER].hub, request[AUDIENCE].own}:
+            return await forward(request, to)
+        if to is not None and to == request[AUDIENCE].own:
+            check_agreed(request[AUDIENCE], speaker(request), to, request[OPERATION])
+            own.check_served(request[OPERATION])
+        response: web.StreamResponse = await handler(request)
+    except OwnAnswer as answer:
+        return success(in_version(request, answer.data))
+    return response
 
 
 def in_version(request: web.Request, data: Any) -> Any:
@@ -84,6 +83,9 @@ async def forward(request: web.Request, to: Party) -> web.Response:
     """
     check_sender(request)
     try:
+        if to == request[AUDIENCE].own:
+            check_agreed(request[AUDIENCE], speaker(request), to, request[OPERATION])
+            return await own.answer(request)
         way = find_way(request, to)
         if request[OPERATION].calls_back is not None:
             return await ask(request, way)

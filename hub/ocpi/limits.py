@@ -22,6 +22,8 @@ LOGIN_BURST, LOGINS_PER_SECOND = 20, 1 / 3
 # Unknown token uids in real-time authorization. Drivers do present foreign cards; who tries
 # uids in a row is throttled long before 200 of them (T-06). A known uid makes good for two others.
 UNKNOWN_BURST, UNKNOWN_PER_SECOND, KNOWN_BONUS = 100, 0.5, 2.0
+# Commands for one EVSE, session or reservation, whoever sends them: a driver tries a few times.
+COMMAND_BURST, COMMANDS_PER_SECOND = 10, 1 / 6
 ALARM_SECONDS = 60.0
 # What floating point may lose of a token while it is refilled.
 ROUNDING = 1e-6
@@ -66,6 +68,7 @@ class Limits:
         self._clock = clock
         self._requests = Buckets(settings.request_burst, rate, clock)
         self._logins = Buckets(LOGIN_BURST, LOGINS_PER_SECOND, clock)
+        self._commands = Buckets(COMMAND_BURST, COMMANDS_PER_SECOND, clock)
         self._unknown = Buckets(UNKNOWN_BURST, UNKNOWN_PER_SECOND, clock)
         self._alarms: OrderedDict[Hashable, float] = OrderedDict()
         self._lists: dict[Hashable, int] = {}
@@ -89,6 +92,12 @@ class Limits:
 
     def failed_login(self, address: str | None) -> None:
         self._logins.take(network_of(address), 1)
+
+    def check_command(self, key: Hashable) -> None:
+        """Count a command; ``key`` says what it aims at (T-52)."""
+        if wait := self._commands.seconds_until(key, 1):
+            raise too_many("Too many commands for the same", wait)
+        self._commands.take(key, 1)
 
     def check_authorize(self, key: Hashable) -> None:
         """Ask before real-time authorization of a token by this partner."""

@@ -127,6 +127,22 @@ def command(name: str, kind: str | None, *, since: str = "2.1.1") -> Operation:
     )
 
 
+def profile(method: str, command: str, result: str, **more: Any) -> Operation:
+    """A request about the charging profile of a session (CHP-02)."""
+    return Operation(
+        "chargingprofiles",
+        RECEIVER,
+        method,
+        "/{session_id}",
+        "charging_profile",
+        answer="ChargingProfileResponse",
+        since="2.2.1",
+        calls_back=CallsBack("body" if "body" in more else "query", command, result),
+        unsupported=CANNOT,
+        **more,
+    )
+
+
 OPERATIONS: tuple[Operation, ...] = (
     # Locations
     lists("locations", "Location"),
@@ -216,6 +232,21 @@ OPERATIONS: tuple[Operation, ...] = (
         body="ClientInfo",
         since="2.2.1",
         routed=False,
+    ),
+    # Charging profiles; what a CPO learns of them later it tells whoever set one.
+    profile(
+        "GET", "GET_ACTIVE_CHARGING_PROFILE", "ActiveChargingProfileResult", params=("duration",)
+    ),
+    profile("PUT", "SET_CHARGING_PROFILE", "ChargingProfileResult", body="SetChargingProfile"),
+    profile("DELETE", "CLEAR_CHARGING_PROFILE", "ClearProfileResult"),
+    Operation(
+        "chargingprofiles",
+        SENDER,
+        "PUT",
+        "/{session_id}",
+        "put_active_profile",
+        body="ActiveChargingProfile",
+        since="2.2.1",
     ),
 )
 

@@ -7,7 +7,7 @@ from hub.keys import DATABASE
 from hub.models.values import Party
 from hub.ocpi.callbacks import OwnAnswer
 from hub.ocpi.endpoints import objects
-from hub.ocpi.parties import speaker
+from hub.ocpi.parties import addressee, speaker
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import Document
 from hub.roaming import commands
@@ -19,11 +19,13 @@ REJECTED = {"result": "REJECTED", "timeout": 0}
 
 
 async def owner_of(request: web.Request, document: Document) -> Party:
-    """The owner of the location, session or reservation in a request.
+    """The party named in the headers, or the owner of the location, session or reservation.
 
     UnknownLocation says so with the answer in its data (CMD-05); OwnAnswer for a session or
     reservation that nobody has. RoutingError where two have the same id: never a guess (AMB-18).
     """
+    if (named := addressee(request)) is not None:
+        return named
     match document:
         case {"location_id": location_id}:
             return await owner_of_location(request, str(location_id))

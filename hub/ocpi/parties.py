@@ -68,6 +68,12 @@ def only_party(request: web.Request, partner: Connection) -> Party | None:
     return None
 
 
+def addressee(request: web.Request) -> Party | None:
+    """The party that is named to get the request; to name the hub is to name nobody."""
+    to = request[TO]
+    return None if to == request[PARTNER].hub else to
+
+
 def speaker(request: web.Request) -> Party:
     """Who speaks, where that must be known."""
     sender = request[FROM]

@@ -40,6 +40,8 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
     },
     "CancelReservation": {"Accepted": "ACCEPTED", "Rejected": "UNKNOWN_RESERVATION"},
     "ClearChargingProfile": {"Accepted": "ACCEPTED", "Unknown": "UNKNOWN"},
+    # It has no cache, and nothing to forget: not the same as one that is away.
+    "ClearCache": {"Accepted": "ACCEPTED", "Rejected": "FAILED"},
 }
 NOT_SUPPORTED = frozenset({"NotImplemented", "NotSupported"})
 ID_TOKEN_TYPES = {"RFID": "ISO14443", "EMAID": "eMAID"}

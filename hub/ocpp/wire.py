@@ -1,21 +1,17 @@
 """What the conversations with stations need of the hub, in one place."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-import structlog
-
+from hub.background import Background
 from hub.db import Database
 from hub.ocpp.registry import Registry
 from hub.roaming.billing import Policy
 from hub.roaming.objects import Stored
 from hub.roaming.ports import Issuers, StationRef
 from hub.security import Keyring, new_token
-
-log = structlog.get_logger()
 
 # Told after a commit which objects moved, so that the feed is looked at at once.
 OnChange = Callable[[UUID, Sequence[Stored]], None]
@@ -54,23 +50,12 @@ class Wire:
     # Who answers DataTransfer, by vendor.
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
     # Work that outlives the connection it came from.
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    background: Background = field(default_factory=Background)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(guarded(work))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        self.background.spawn(work)
 
     async def close(self) -> None:
         """Send the stations away, and see to the end what was begun for them."""
         await self.registry.close()
-        while self.tasks:
-            await asyncio.wait(self.tasks, timeout=10)
-
-
-async def guarded(work: Coroutine[Any, Any, None]) -> None:
-    """Nobody awaits such work: what goes wrong in it must be seen in the log."""
-    try:
-        await work
-    except Exception:
-        log.exception("work beside the conversations failed")
+        await self.background.close()

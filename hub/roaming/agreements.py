@@ -19,9 +19,13 @@ async def rules(db: AsyncSession) -> Audience:
     found = [rule(row) for row in await db.scalars(select(Agreement))]
     tenant = await partners.own_tenant(db)
     features = (tenant.settings or {}).get("features") or {}
-    # An open network unless the operator closes it: tenant setting features.default_agreement.
-    allow_by_default = features.get("default_agreement", "ALLOW") != "BLOCK"
-    return Audience.of((), found, allow_by_default=allow_by_default)
+    return Audience.of(
+        (),
+        found,
+        # An open network unless the operator closes it: tenant setting features.default_agreement.
+        allow_by_default=features.get("default_agreement", "ALLOW") != "BLOCK",
+        own=party(tenant.cpo_country_code, tenant.cpo_party_id),
+    )
 
 
 def rule(row: Agreement) -> Rule:

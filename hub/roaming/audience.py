@@ -52,11 +52,15 @@ class Rule:
 
 @dataclass(frozen=True)
 class Audience:
-    """The parties of one tenant's network and what is agreed between them, as of one moment."""
+    """The parties of one tenant's network and what is agreed between them, as of one moment.
+
+    ``own`` is the party of the hub's own stations; it is on no platform (HUB-07).
+    """
 
     connections: tuple[Connection, ...]
     rules: tuple[Rule, ...] = ()
     allow_by_default: bool = True
+    own: Party | None = None
 
     @classmethod
     def of(
@@ -65,9 +69,10 @@ class Audience:
         rules: Iterable[Rule] = (),
         *,
         allow_by_default: bool = True,
+        own: Party | None = None,
     ) -> "Audience":
         heaviest_first = tuple(sorted(rules, key=lambda rule: rule.weight, reverse=True))
-        return cls(tuple(connections), heaviest_first, allow_by_default)
+        return cls(tuple(connections), heaviest_first, allow_by_default, own)
 
     def allows(self, giver: Party, taker: Party, module: str) -> bool:
         """Whether data or requests of one party may reach another."""

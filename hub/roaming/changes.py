@@ -157,7 +157,7 @@ def finder(query: Any, tell: Callable[[Row[Any]], Change | None]) -> Find:
 
 COLUMNS = (
     "{0}id, {0}partner_id, {0}country_code, {0}party_id, {0}object_key, {0}object_id,"
-    " {0}document::text as document, {0}last_updated_text, {0}same_since, {0}broadcast,"
+    " {0}document::text as document, {0}last_updated_text, {0}same_since, {0}broadcast, {0}for_us,"
     " {0}deleted_at, {0}changed_xid, {0}changed_seq"
 )
 BETWEEN = (

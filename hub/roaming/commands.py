@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,7 +25,7 @@ from hub import audit, codec
 from hub.errors import InvalidRequest
 from hub.models.commands import Command, CommandResult
 from hub.models.values import AuditAction, CommandDirection, CommandState, Party
-from hub.roaming.merging import Document
+from hub.roaming.merging import Document, instant
 
 # Seconds in which a result is due when the receiver does not say, and the longest it may say.
 DUE, LONGEST_DUE = 30, 86_400
@@ -171,7 +171,7 @@ def expiry(request: Document, deadline: datetime) -> datetime:
     """Until when a result is taken: for a while after its time, and as long as a reservation."""
     expires_at = deadline + LATE
     if reserved := request.get("expiry_date"):
-        ends = datetime.fromisoformat(str(reserved)).astimezone(UTC) + LATE
+        ends = instant(str(reserved)) + LATE
         expires_at = max(expires_at, min(ends, deadline + LONGEST_RESERVATION))
     return expires_at
 
@@ -324,22 +324,48 @@ async def receiver_of_reservation(
     db: AsyncSession, caller: Party, reservation_id: str
 ) -> Party | None:
     """The party that was asked for a reservation last and did not refuse it (HUB-35)."""
-    return await receiver_of(db, caller, "RESERVE_NOW", subject("reservation", reservation_id))
+    command = await last(
+        db,
+        "RESERVE_NOW",
+        subject("reservation", reservation_id),
+        Command.from_country_code == caller.country_code,
+        Command.from_party_id == caller.party_id,
+    )
+    return Party.of(command.to_country_code or "", command.to_party_id or "") if command else None
 
 
-async def receiver_of(db: AsyncSession, caller: Party, type_: str, about: str) -> Party | None:
-    row = (
-        await db.execute(
-            select(Command.to_country_code, Command.to_party_id)
-            .where(
-                Command.subject == about,
-                Command.type == type_,
-                Command.from_country_code == caller.country_code,
-                Command.from_party_id == caller.party_id,
-                Command.state != CommandState.REFUSED,
-            )
-            .order_by(Command.created_at.desc())
-            .limit(1)
+async def setter_of_profile(
+    db: AsyncSession, receiver_partner: UUID | None, session_id: str
+) -> Party | None:
+    """The party that set a session's charging profile last (CHP-10)."""
+    command = await last(
+        db,
+        "SET_CHARGING_PROFILE",
+        subject("session", session_id),
+        Command.to_partner_id.is_not_distinct_from(receiver_partner),
+    )
+    if command is None:
+        return None
+    return Party.of(command.from_country_code or "", command.from_party_id or "")
+
+
+async def last(
+    db: AsyncSession, type_: str, about: str, *conditions: ColumnElement[bool]
+) -> Command | None:
+    """The latest command of a kind about something that was not refused and did not fail."""
+    failed = select(CommandResult.id).where(
+        CommandResult.command_id == Command.id,
+        CommandResult.result.op("->>")("result") != ACCEPTED,
+    )
+    return await db.scalar(
+        select(Command)
+        .where(
+            Command.subject == about,
+            Command.type == type_,
+            Command.state != CommandState.REFUSED,
+            ~failed.exists(),
+            *conditions,
         )
-    ).first()
-    return Party(row.to_country_code, row.to_party_id) if row else None
+        .order_by(Command.created_at.desc())
+        .limit(1)
+    )

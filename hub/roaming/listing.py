@@ -17,9 +17,9 @@ from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.objects import CDR, EVSE, Location
+from hub.models.objects import CDR, EVSE, Location, Token
 from hub.models.values import Party
-from hub.roaming.modules import CDRS, LOCATIONS, Module
+from hub.roaming.modules import CDRS, LOCATIONS, TOKENS, Module
 from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
@@ -77,6 +77,8 @@ class Filter:
             conditions.append(open_to(self.viewers))
         elif table is CDR:
             conditions.append(let_go(self.viewers))
+        elif table is Token:
+            conditions.append(for_all(self.viewers))
         if self.date_from is not None:
             conditions.append(table.last_updated >= bindparam("date_from"))
         if self.date_to is not None:
@@ -104,10 +106,19 @@ def let_go(viewers: Collection[Party]) -> Any:
     return or_(CDR.held_at.is_(None), in_parties(CDR.country_code, CDR.party_id, sorted(viewers)))
 
 
+def for_all(viewers: Collection[Party]) -> Any:
+    """Not pushed to our own stations alone, or their own."""
+    return or_(
+        Token.for_us.is_(False), in_parties(Token.country_code, Token.party_id, sorted(viewers))
+    )
+
+
 def shown_to(module: Module, viewers: Collection[Party]) -> Any:
     """The condition on what is not for everybody's eyes."""
     if module is LOCATIONS:
         return open_to(viewers)
+    if module is TOKENS:
+        return for_all(viewers)
     return let_go(viewers) if module is CDRS else true()
 
 

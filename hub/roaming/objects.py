@@ -69,6 +69,7 @@ class Write:
 
     ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
     from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
+    ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
     """
 
     module: Module
@@ -81,6 +82,7 @@ class Write:
     token_type: str = RFID
     partner_id: UUID | None = None
     broadcast: bool = True
+    for_us: bool = False
 
     @property
     def key(self) -> Key:
@@ -316,7 +318,7 @@ def keep(
 
 
 def origin(write: Write) -> rows.Origin:
-    return rows.Origin(write.partner_id, write.broadcast)
+    return rows.Origin(write.partner_id, write.broadcast, write.for_us)
 
 
 def max_outcome(first: Outcome, second: Outcome) -> Outcome:

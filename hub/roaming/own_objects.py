@@ -1,6 +1,7 @@
 """Our own documents on their way through the one door."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,11 +16,14 @@ log = structlog.get_logger()
 
 
 async def apply(db: AsyncSession, writes: Sequence[Write]) -> list[Stored]:
-    """Through the one door. Our own documents are refused only by mistake: that is an error."""
+    """Through the one door. Our own documents are refused only by mistake: that is an error.
+
+    They are told as ours, not as the hub's.
+    """
     if not writes:
         return []
     done = []
-    for result in await objects.apply(db, writes):
+    for result in await objects.apply(db, [replace(write, broadcast=False) for write in writes]):
         if isinstance(result, HubError):
             log.error("own object refused", reason=str(result))
         else:

@@ -37,8 +37,11 @@ class Key(NamedTuple):
 
 
 class Origin(NamedTuple):
+    """Where an object came from; ``for_us`` when it was for our own stations alone."""
+
     partner_id: UUID | None
     broadcast: bool
+    for_us: bool = False
 
 
 @dataclass
@@ -64,7 +67,8 @@ class Row:
     def replace(self, after: Merged, origin: Origin) -> bool:
         """Take the merged object; True when it differs in more than its ``last_updated``."""
         print_ = digest(after.document)
-        if print_ == self.digest and not self.deleted:
+        for_all = self.origin.for_us and not origin.for_us
+        if print_ == self.digest and not self.deleted and not for_all:
             self.touched = self.touched or after.last_updated != self.merged.last_updated
             self.merged = after
             return False
@@ -157,7 +161,7 @@ def digest(document: Document) -> bytes:
 
 COLUMNS = """
     partner_id, country_code, party_id, object_key, object_id, document::text, digest,
-    last_updated_text, last_updated, stamps::text, broadcast, deleted_at is not null
+    last_updated_text, last_updated, stamps::text, broadcast, for_us, deleted_at is not null
 """
 
 
@@ -243,7 +247,8 @@ def read_row(kind: str, values: Any) -> Row:
         at,
         stamps,
         broadcast,
-    ) = values[:11]
+        for_us,
+    ) = values[:12]
     told = orjson.loads(stamps) if stamps else {}
     merged = Merged(
         orjson.loads(document),
@@ -255,12 +260,12 @@ def read_row(kind: str, values: Any) -> Row:
     return Row(
         kind,
         Key(country, party, key),
-        values[12],
+        values[13],
         object_id,
         merged,
         bytes(print_),
-        Origin(partner_id, broadcast),
-        deleted=values[11],
+        Origin(partner_id, broadcast, for_us),
+        deleted=values[12],
     )
 
 
@@ -277,6 +282,7 @@ WRITTEN: dict[str, tuple[str, Any]] = {
     "stamps": ("text", None),
     "same_since": ("text", None),
     "broadcast": ("boolean", Boolean()),
+    "for_us": ("boolean", Boolean()),
     "deleted_at": ("timestamptz", TIMESTAMP(timezone=True)),
 }
 EVSE_COLUMNS = {"location_key": ("text", None)}
@@ -297,14 +303,15 @@ def upsert(table: str, more: dict[str, tuple[str, Any]], key: str = "object_key"
     changed = ", ".join(
         f"{name} = excluded.{name}"
         for name in names
-        if name not in {"country_code", "party_id", "object_key", "location_key"}
+        if name not in {"country_code", "party_id", "object_key", "location_key", "for_us"}
     )
     return text(f"""
         insert into {table} ({", ".join(names)})
         select {", ".join(CAST.get(name, name) for name in names)}
         from unnest({arrays}) as given({", ".join(names)})
         on conflict (tenant_id, country_code, party_id, {key}) do update
-        set {changed}, changed_xid = pg_current_xact_id(), changed_seq = nextval('feed_seq'),
+        set {changed}, for_us = {table}.for_us and excluded.for_us,
+            changed_xid = pg_current_xact_id(), changed_seq = nextval('feed_seq'),
             received_at = clock_timestamp(), updated_at = now()
         where {table}.last_updated <= excluded.last_updated or excluded.deleted_at is not null
     """).bindparams(*(array(name, type_) for name, (_, type_) in names.items()))  # noqa: S608
@@ -386,6 +393,7 @@ def written(row: Row, same_since: SameSince) -> dict[str, Any]:
         "stamps": stamps(merged),
         "same_since": same_since(row.kind, merged.document),
         "broadcast": row.origin.broadcast,
+        "for_us": row.origin.for_us,
         "deleted_at": datetime.now(UTC) if row.deleted else None,
     }
     if row.kind == "EVSE":

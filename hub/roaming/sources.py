@@ -51,9 +51,9 @@ def finding(table: str, more: str = "", only: str = "true") -> Any:
 
 
 def change_of(module: Module, row: Row[Any]) -> Change | None:
-    """None for an object that is gone where OCPI has no way to say so."""
+    """None for an object that is gone where OCPI has no way to say so, or is for us alone."""
     deleted = row.deleted_at is not None
-    if deleted and "DELETE" not in module.pushed_by:
+    if row.for_us or (deleted and "DELETE" not in module.pushed_by):
         return None
     owner = owner_of(row)
     receiver = after = None

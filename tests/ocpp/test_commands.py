@@ -20,6 +20,7 @@ from hub.ocpp.stations import Stations, change_password
 from hub.ocpp.upkeep import Upkeep
 from hub.ocpp.wire import Wire
 from hub.roaming import local, own_evses
+from hub.roaming.orders import Errand
 from tests.helpers.charge_points import PASSWORD
 
 MSP = Party("BE", "MSP")
@@ -52,9 +53,16 @@ def start_request(made, **more):
     return {**request, "authorization_reference": "AR-1", **more}
 
 
+async def ordered(csms, able, command, request, caller=MSP):
+    """What the rules say to a command."""
+    return await local.carry_out(
+        Errand(csms.database, able, csms.tenant.id, caller, request), command
+    )
+
+
 async def start(csms, able, made, **more):
     request = start_request(made, **more)
-    return await local.start_session(csms.database, able, csms.tenant.id, request)
+    return await ordered(csms, able, "START_SESSION", request)
 
 
 async def test_an_app_user_starts_and_stops_a_session_on_1_6(csms, able):
@@ -63,7 +71,7 @@ async def test_an_app_user_starts_and_stops_a_session_on_1_6(csms, able):
     async with csms.connect(made) as station:
         order = await start(csms, able, made)
         assert order.response == "ACCEPTED"
-        assert (await order.carry_out()).result == "ACCEPTED"
+        assert (await order.work()).result == "ACCEPTED"
         [(action, payload)] = station.asked
         assert (action, payload["connector_id"]) == ("RemoteStartTransaction", 1)
         alias = payload["id_tag"]
@@ -77,10 +85,8 @@ async def test_an_app_user_starts_and_stops_a_session_on_1_6(csms, able):
         assert session["auth_method"] == "COMMAND"
         assert session["authorization_reference"] == "AR-1"
 
-        stop = await local.stop_session(
-            csms.database, able, csms.tenant.id, {"session_id": session["id"]}, caller=MSP
-        )
-        assert (await stop.carry_out()).result == "ACCEPTED"
+        stop = await ordered(csms, able, "STOP_SESSION", {"session_id": session["id"]})
+        assert (await stop.work()).result == "ACCEPTED"
         assert station.asked[-1] == (
             "RemoteStopTransaction",
             {"transaction_id": begun.transaction_id},
@@ -92,7 +98,7 @@ async def test_the_remote_start_number_names_the_command_in_2_x(csms, able, vers
     made = await csms.add_station(RECORDS[version])
     async with csms.connect(made, version) as station:
         order = await start(csms, able, made)
-        assert (await order.carry_out()).result == "ACCEPTED"
+        assert (await order.work()).result == "ACCEPTED"
         [(_, payload)] = station.asked
         assert payload["id_token"]["type"] == "Central"
         assert payload["group_id_token"]["id_token"] == "G1"
@@ -115,7 +121,7 @@ async def test_a_refused_start_says_why_as_far_as_the_hub_knows(csms, able, stat
     async with csms.connect(made) as station:
         await station.status(1, status, iso())
         station.replies["RemoteStartTransaction"] = result16.RemoteStartTransaction("Rejected")
-        assert (await (await start(csms, able, made)).carry_out()).result == result
+        assert (await (await start(csms, able, made)).work()).result == result
 
 
 async def test_a_command_for_a_station_that_is_away_is_refused_at_once(csms, able):
@@ -137,11 +143,8 @@ async def test_a_session_of_somebody_else_is_unknown(csms, able):
         await station.ask(call.StartTransaction(1, "TAG1", 0, iso(-1)))
         [session] = await csms.sessions()
         request = {"session_id": session["id"]}
-        for caller in (Party("DE", "TWO"),):
-            order = await local.stop_session(
-                csms.database, able, csms.tenant.id, request, caller=caller
-            )
-            assert order.response == "UNKNOWN_SESSION"
+        order = await ordered(csms, able, "STOP_SESSION", request, Party("DE", "TWO"))
+        assert order.response == "UNKNOWN_SESSION"
         assert station.asked == []
 
 
@@ -152,17 +155,15 @@ async def test_unlocking_needs_a_session_of_ones_own(csms, able):
     request = {"location_id": "LOC1", "evse_uid": made.evse_uids[1], "connector_id": "1"}
 
     async def unlock():
-        return await local.unlock_connector(
-            csms.database, able, csms.tenant.id, request, caller=MSP
-        )
+        return await ordered(csms, able, "UNLOCK_CONNECTOR", request)
 
     async with csms.connect(made) as station:
         assert (await unlock()).response == "REJECTED"
         await station.ask(call.StartTransaction(1, "TAG1", 0, iso(-1)))
-        assert (await (await unlock()).carry_out()).result == "ACCEPTED"
+        assert (await (await unlock()).work()).result == "ACCEPTED"
         for status, result in (("UnlockFailed", "FAILED"), ("NotSupported", "NOT_SUPPORTED")):
             station.replies["UnlockConnector"] = result16.UnlockConnector(status)
-            assert (await (await unlock()).carry_out()).result == result
+            assert (await (await unlock()).work()).result == result
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ async def test_errors_of_the_station_become_results(csms, able, reply, result):
     made = await csms.add_station()
     async with csms.connect(made) as station:
         station.replies["RemoteStartTransaction"] = reply
-        assert (await (await start(csms, able, made)).carry_out()).result == result
+        assert (await (await start(csms, able, made)).work()).result == result
 
 
 async def test_a_reservation_becomes_a_session_and_its_time_is_told(csms, able):
@@ -189,8 +190,8 @@ async def test_a_reservation_becomes_a_session_and_its_time_is_told(csms, able):
         "evse_uid": made.evse_uids[1],
     }
     async with csms.connect(made) as station:
-        order = await local.reserve_now(csms.database, able, csms.tenant.id, request, caller=MSP)
-        assert (await order.carry_out()).result == "ACCEPTED"
+        order = await ordered(csms, able, "RESERVE_NOW", request)
+        assert (await order.work()).result == "ACCEPTED"
         [(_, payload)] = station.asked
         [session] = await csms.sessions()
         assert session["status"] == "RESERVATION"
@@ -227,16 +228,14 @@ async def test_a_reservation_is_cancelled_once(csms, able):
         "evse_uid": made.evse_uids[1],
     }
     async with csms.connect(made) as station:
-        order = await local.reserve_now(csms.database, able, csms.tenant.id, request, caller=MSP)
-        await order.carry_out()
+        order = await ordered(csms, able, "RESERVE_NOW", request)
+        await order.work()
 
         async def cancel():
-            return await local.cancel_reservation(
-                csms.database, able, csms.tenant.id, {"reservation_id": "r-1"}, caller=MSP
-            )
+            return await ordered(csms, able, "CANCEL_RESERVATION", {"reservation_id": "r-1"})
 
-        assert (await (await cancel()).carry_out()).result == "ACCEPTED"
-        assert (await cancel()).response == "UNKNOWN_RESERVATION"
+        assert (await (await cancel()).work()).result == "ACCEPTED"
+        assert (await cancel()).response == "REJECTED"
         assert [action for action, _ in station.asked] == ["ReserveNow", "CancelReservation"]
     assert [session["status"] for session in await csms.sessions()] == ["COMPLETED"]
 
@@ -255,14 +254,9 @@ async def test_a_reservation_refused_says_why(csms, able):
             (("Occupied", "EVSE_OCCUPIED"), ("Unavailable", "EVSE_INOPERATIVE"))
         ):
             station.replies["ReserveNow"] = result201.ReserveNow(status)
-            order = await local.reserve_now(
-                csms.database,
-                able,
-                csms.tenant.id,
-                request | {"reservation_id": f"R-{number}"},
-                caller=MSP,
-            )
-            assert (await order.carry_out()).result == result
+            again = request | {"reservation_id": f"R-{number}"}
+            order = await ordered(csms, able, "RESERVE_NOW", again)
+            assert (await order.work()).result == result
     assert await csms.sessions() == []
 
 
@@ -286,10 +280,9 @@ async def test_a_charging_profile_reaches_the_running_transaction(csms, able, ve
                 id_token={"idToken": "TAG1", "type": "ISO14443"},
             )  # fmt: skip
         [session] = await csms.sessions()
-        order = await local.set_charging_profile(
-            csms.database, able, csms.tenant.id, session["id"], profile, caller=MSP
-        )
-        assert (await order.carry_out()).result == "ACCEPTED"
+        asked = {"session_id": session["id"], "charging_profile": profile}
+        order = await ordered(csms, able, "SET_CHARGING_PROFILE", asked)
+        assert (await order.work()).result == "ACCEPTED"
         [(_, payload)] = station.asked
     told = str(payload)
     assert "TxProfile" in told
@@ -327,11 +320,11 @@ async def test_a_command_reaches_a_station_whose_socket_another_process_holds(cs
     made = await csms.add_station()
     async with another_process(csms) as far, csms.connect(made) as station:
         order = await start(csms, far, made)
-        assert (await order.carry_out()).result == "ACCEPTED"
+        assert (await order.work()).result == "ACCEPTED"
         assert [action for action, _ in station.asked] == ["RemoteStartTransaction"]
         station.replies["RemoteStartTransaction"] = NotImplementedAtStation()
         order = await start(csms, far, made)
-        assert (await order.carry_out()).result == "NOT_SUPPORTED"
+        assert (await order.work()).result == "NOT_SUPPORTED"
     async with csms.transaction() as db:
         states = [row.state for row in await db.scalars(select(StationCall))]
     assert sorted(states) == ["ANSWERED", "REFUSED"]
@@ -347,7 +340,7 @@ async def test_a_call_that_nobody_takes_up_is_taken_back_and_never_sent(csms):
             far.relay.take_up_within = 0.2
             csms.wire.process = "somebody else"
             order = await start(csms, far, made)
-            outcome = await order.carry_out()
+            outcome = await order.work()
             csms.wire.process = dead
         assert (outcome.result, station.asked) == ("REJECTED", [])
     async with csms.transaction() as db:

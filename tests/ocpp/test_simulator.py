@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
+from hub.models.values import Party
 from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations
 from hub.roaming import local
+from hub.roaming.orders import Errand
 from hub.simulator.fleet import simulate
 from hub.simulator.scenarios import SCENARIOS
 from hub.simulator.station import SimulatedStation
@@ -50,19 +52,21 @@ async def test_a_session_begun_and_ended_from_outside(csms, version):
         "contract_id": "C1",
     }
     station = simulated(csms, made, version)
+
+    def asking(request):
+        return Errand(csms.database, able, csms.tenant.id, Party("BE", "MSP"), request)
+
     running = asyncio.create_task(SCENARIOS["remote"](station))
     async with asyncio.timeout(30):
         while csms.wire.registry.get(made.ref.id) is None:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         request = {"location_id": "LOC1", "evse_uid": made.evse_uids[1], "token": token}
-        order = await local.start_session(csms.database, able, csms.tenant.id, request)
-        assert (await order.carry_out()).accepted
+        order = await local.start_session(asking(request))
+        assert (await order.work()).accepted
         while not (sessions := await csms.sessions()) or not sessions[0]["kwh"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
-        order = await local.stop_session(
-            csms.database, able, csms.tenant.id, {"session_id": sessions[0]["id"]}
-        )
-        assert (await order.carry_out()).accepted
+        order = await local.stop_session(asking({"session_id": sessions[0]["id"]}))
+        assert (await order.work()).accepted
         while not (cdrs := await csms.cdrs()):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     running.cancel()

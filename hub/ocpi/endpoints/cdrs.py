@@ -28,7 +28,7 @@ async def post_cdr(request: web.Request) -> web.Response:
         owner_of(request, body),
         str(body.get("id", "")),
         partner_id=request[PARTNER].id,
-        broadcast=request[TO] is not None,
+        broadcast=request[TO] == request[PARTNER].hub,
     )
     stored = await pushes.keep_body(request, write, "CDR", body)
     response = objects.kept_answer(request, stored)

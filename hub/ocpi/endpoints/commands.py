@@ -1,9 +1,14 @@
-"""Commands. What is particular to them is whom they are for; the rest is ``forward``."""
+"""Commands and charging profiles: whom they are for. All the rest is ``forward``."""
 
 from aiohttp import web
 
+from hub.errors import UnknownReceiver
+from hub.keys import DATABASE
 from hub.ocpi import callbacks, forward
 from hub.ocpi.owners import owner_of
+from hub.ocpi.parties import addressee
+from hub.ocpi.request import PARTNER
+from hub.roaming import commands
 
 
 async def post_command(request: web.Request) -> web.Response:
@@ -12,5 +17,33 @@ async def post_command(request: web.Request) -> web.Response:
     Without a receiver in the headers it goes to the CPO whose location, session or reservation it
     is about.
     """
+    return await ask_owner(request)
+
+
+async def charging_profile(request: web.Request) -> web.Response:
+    """Ask for, set or clear the charging profile of a session. The result comes to the
+    ``response_url``.
+
+    Without a receiver in the headers it goes to the CPO whose session it is.
+    """
+    return await ask_owner(request)
+
+
+async def ask_owner(request: web.Request) -> web.Response:
     question = await callbacks.read(request)
     return await forward.forward(request, await owner_of(request, question.document))
+
+
+async def put_active_profile(request: web.Request) -> web.Response:
+    """Tell of a change of the active charging profile whoever set one for the session (CHP-04).
+
+    Without a receiver in the headers: who set the latest, which replaced all others (CHP-10).
+    """
+    to = addressee(request)
+    if to is None:
+        partner, session_id = request[PARTNER], request.match_info["session_id"]
+        async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+            to = await commands.setter_of_profile(db, partner.id, session_id)
+    if to is None:
+        raise UnknownReceiver("Nobody has set a charging profile for this session.")
+    return await forward.forward(request, to)

@@ -17,6 +17,7 @@ from hub.ocpi import paging
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import success
 from hub.ocpi.paging import Page
+from hub.ocpi.parties import addressee
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import NotExpressible
 from hub.roaming import listing
@@ -36,6 +37,8 @@ async def list_objects(request: web.Request) -> web.Response:
     parties = tuple(sorted(partner.parties))
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
         owners = request[AUDIENCE].visible_owners(partner, module, await listing.owners(db, module))
+        if (named := addressee(request)) is not None:
+            owners = [owner for owner in owners if owner == named]
         wanted = Filter(
             tuple(owners),
             receivers=parties if module.private else None,
@@ -109,10 +112,15 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
 
 
 async def find_visible(request: web.Request, module: Module, object_id: str) -> Kept:
-    partner = request[PARTNER]
+    partner, named = request[PARTNER], addressee(request)
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
         found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)
-    candidates = [kept for kept in found if may_see(request, module, kept)]
+    candidates = [
+        kept
+        for kept in found
+        if may_see(request, module, kept)
+        and named in {None, Party(kept.key.country_code, kept.key.party_id)}
+    ]
     if not candidates:
         raise module.unknown(f"{module.kind} {object_id} is unknown.")
     if len(candidates) > 1:

@@ -81,7 +81,8 @@ async def keep_push(request: web.Request) -> Stored:
         evse_uid=request.match_info.get("evse_uid"),
         connector_id=request.match_info.get("connector_id"),
         partner_id=partner.id,
-        broadcast=request[TO] is not None,
+        broadcast=request[TO] == partner.hub,
+        for_us=request[TO] is not None and request[TO] == request[AUDIENCE].own,
     )
     if operation.body is None:
         return await keep(request, write)

@@ -4,9 +4,11 @@ from aiohttp import web
 
 from hub.ocpi import forward
 from hub.ocpi.owners import owner
+from hub.ocpi.parties import addressee
 from hub.roaming.modules import SESSIONS
 
 
 async def put_charging_preferences(request: web.Request) -> web.Response:
     """Without a receiver in the headers: to the CPO that owns the session."""
-    return await forward.forward(request, await owner(request, SESSIONS, request.match_info["id"]))
+    to = addressee(request) or await owner(request, SESSIONS, request.match_info["id"])
+    return await forward.forward(request, to)
