@@ -84,6 +84,7 @@ async def try_twice(request: web.Request, way: Way, body: bytes | None, ends: fl
                 from_=request[FROM],
                 correlation_id=request[CORRELATION_ID],
                 timeout=max(0.001, ends - loop.time()),
+                once=operation.calls_back is not None,
             )
         except Unreachable as error:
             if error.timed_out or last_try:

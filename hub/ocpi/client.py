@@ -165,6 +165,7 @@ class Client:
         correlation_id: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the outbound client enforces it
         params: Mapping[str, str] | None = None,
+        once: bool = False,
     ) -> Answer:
         """Call a registered partner with the token it gave us.
 
@@ -190,6 +191,7 @@ class Client:
                 correlation_id=correlation_id,
                 timeout=timeout,
                 params=params,
+                once=once,
             )
             if answer.http_status != HTTPStatus.UNAUTHORIZED:
                 break
@@ -211,6 +213,7 @@ class Client:
         correlation_id: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109 - the outbound client enforces it
         params: Mapping[str, str] | None = None,
+        once: bool = False,
     ) -> Answer:
         """One request with a token in the clear, for platforms that are not registered yet.
 
@@ -233,6 +236,7 @@ class Client:
             timeout=timeout or self._settings.forward_timeout,
             origins=origins,
             pool=pool,
+            once=once,
         )
         return Answer(response.status, response.headers, response.content)
 

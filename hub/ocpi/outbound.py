@@ -65,14 +65,20 @@ class Response:
 
 @dataclass
 class Exchange:
-    """One call, perhaps in two requests; `sent` once the headers of one have left the hub."""
+    """One call, perhaps in two requests; `sent` once the headers of one have left the hub.
+
+    `once`: then none is repeated, as aiohttp would for GET, PUT and DELETE when a connection ends
+    without an answer; `begun` is for the request under way what `sent` is for the call.
+    """
 
     method: str
     headers: Mapping[str, str]
     body: bytes | None
     timeout: float
     max_bytes: int
+    once: bool = False
     sent: bool = False
+    begun: bool = False
 
     def limits(self) -> aiohttp.ClientTimeout:
         """A call that may take long may also be silent for longer."""
@@ -110,15 +116,17 @@ class Outbound:
         max_bytes: int = 10 * MEGABYTE,
         origins: frozenset[str] | None = None,
         pool: str = "",
+        once: bool = False,
     ) -> Response:
         """Raises `Refused` before anything leaves (or for a redirect), and `Unreachable`.
 
         `timeout` is for everything, in seconds; `max_bytes` counts the content as decompressed;
-        `origins` limits the call to those; `pool` is the partner whose connections may be reused.
+        `origins` limits the call to those; `pool` is the partner whose connections may be reused;
+        `once`: whatever the method, it is not repeated.
         """
         if UNSENDABLE.search("".join(headers.values())):
             raise Refused("a header contains control characters")
-        exchange = Exchange(method, {**DEFAULT_HEADERS, **headers}, body, timeout, max_bytes)
+        exchange = Exchange(method, {**DEFAULT_HEADERS, **headers}, body, timeout, max_bytes, once)
         try:
             async with asyncio.timeout(timeout):
                 answer = await self._exchange(exchange, url, origins, pool)
@@ -142,6 +150,7 @@ class Outbound:
         self, exchange: Exchange, url: str, origins: frozenset[str] | None, pool: str
     ) -> Response:
         target = self._gate.check_url(url, origins)
+        exchange.begun = False
         async with (
             self._session(pool or origin(url)) as session,
             session.request(
@@ -183,6 +192,8 @@ class Outbound:
     def _new_session(self) -> aiohttp.ClientSession:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(note_sent)
+        trace.on_connection_create_start.append(refuse_second)
+        trace.on_connection_reuseconn.append(refuse_second)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=self._tls,
@@ -207,7 +218,13 @@ class Outbound:
 async def note_sent(
     session: aiohttp.ClientSession, context: Any, sent: aiohttp.TraceRequestHeadersSentParams
 ) -> None:
-    context.trace_request_ctx.sent = True
+    context.trace_request_ctx.sent = context.trace_request_ctx.begun = True
+
+
+async def refuse_second(session: aiohttp.ClientSession, context: Any, _: Any) -> None:
+    exchange: Exchange = context.trace_request_ctx
+    if exchange.once and exchange.begun:
+        raise aiohttp.ServerDisconnectedError
 
 
 async def read_limited(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -353,12 +353,13 @@ class FakePartner:
     async def send_result(self, command: Push, result: str = "ACCEPTED", **options: Any) -> Answer:
         """Report a command's outcome to the URL it came with, as the CPO that was asked."""
         options.setdefault("to", party_of(command.headers, "from"))
-        body = {"result": result}
-        return await self.call("POST", command.body["response_url"], body=body, **options)
+        body = {"result": result} | options.pop("more", {})
+        url = command.query.get("response_url") or command.body["response_url"]
+        return await self.call("POST", url, body=body, **options)
 
-    def response_url(self, name: str) -> str:
+    def response_url(self, name: str, module: str = "commands") -> str:
         """Where results of our own commands should be sent; they end up in ``results``."""
-        return f"{self.base_url}/{self.version}/sender/commands/{name}/{token_urlsafe(8)}"
+        return f"{self.base_url}/{self.version}/sender/{module}/{name}/{token_urlsafe(8)}"
 
 
 class HandshakeError(Exception):

@@ -188,7 +188,7 @@ async def receive(request: web.Request) -> web.Response:
     """All Receiver interfaces: client-owned objects, CDRs and commands."""
     partner, module = request.app[PARTNER], request.match_info["module"]
     push, method = request[PUSH], request.method
-    if method == "GET":
+    if method == "GET" and module != "chargingprofiles":
         return get_object(partner, push.path)
     match module:
         case "hubclientinfo":

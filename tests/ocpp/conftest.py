@@ -11,6 +11,7 @@ from aiohttp import web
 from sqlalchemy import insert, select
 
 from hub import codec
+from hub.keys import KEYRING
 from hub.models.charging import AuthToken
 from hub.models.objects import CDR, Location, Session, Tariff
 from hub.models.ocpp import StationEVSE, StationTransaction
@@ -24,6 +25,7 @@ from hub.roaming.objects import Write
 from hub.roaming.ports import StationRef
 from hub.security import Keyring, new_key
 from tests.helpers.charge_points import CLIENTS, PASSWORD, Socket, basic
+from tests.helpers.hub import RunningHub
 
 OWNER = Party("NL", "OWN")
 LOCATION = {
@@ -215,3 +217,19 @@ async def csms(database, tenant, aiohttp_server):
     async with aiohttp.ClientSession() as csms.session:
         yield csms
         await csms.wire.close()
+
+
+@pytest.fixture
+async def hub(postgres, data_dir, tenant):
+    running = RunningHub(postgres.url, data_dir, tenant.id)
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def own(csms, hub):
+    """The stations' side of the running hub, in place of the one that ``csms`` serves."""
+    csms.keyring = hub.app[KEYRING]
+    csms.url = lambda path: f"{hub.url}/ocpp/{path}"
+    return csms

@@ -4,12 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
-import pytest
 from ocpp.v16 import call
 
-from hub.keys import KEYRING
 from tests.helpers.charge_points import PASSWORD, basic
-from tests.helpers.hub import RunningHub
 from tests.helpers.partner import FakePartner
 
 RFID = {
@@ -27,22 +24,6 @@ RFID = {
 
 def iso(minutes=0):
     return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-
-
-@pytest.fixture
-async def hub(postgres, data_dir, tenant):
-    running = RunningHub(postgres.url, data_dir, tenant.id)
-    await running.start()
-    yield running
-    await running.stop()
-
-
-@pytest.fixture
-async def own(csms, hub):
-    """The stations' side of the running hub, in place of the one that ``csms`` serves."""
-    csms.keyring = hub.app[KEYRING]
-    csms.url = lambda path: f"{hub.url}/ocpp/{path}"
-    return csms
 
 
 async def until(found, seconds=20):

@@ -1,0 +1,446 @@
+"""Commands of an eMSP for our own stations, as if these were a remote CPO (HUB-07, CMD-15)."""
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from ocpp.v16 import call
+from ocpp.v16 import call_result as result16
+from ocpp.v201 import call as call201
+from ocpp.v201 import call_result as result201
+from sqlalchemy import select, update
+
+from hub.keys import DIRECTORY
+from hub.models.ocpp import Reservation
+from hub.models.partners import Agreement
+from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.commands import command, kept, kept_results, let_pass, parties, told
+from tests.helpers.documents import location, tariff, token
+from tests.helpers.partner import FakePartner
+
+EMSP, OWN, HUB = ("DE", "TWO"), ("NL", "OWN"), ("NL", "HUB")
+RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1"}
+SINCE = {"date_from": "2020-01-01T00:00:00Z"}
+
+
+def iso(minutes=0):
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.fixture
+async def emsp(hub):
+    async with FakePartner("DE*TWO EMSP") as partner:
+        await hub.connect(partner)
+        yield partner
+
+
+@asynccontextmanager
+async def station_of(own, version):
+    """A station with one EVSE, connected; ``made`` says how the hub knows it."""
+    made = await own.add_station(RECORDS[version])
+    async with own.connect(made, version) as station:
+        station.made, station.evse_uid = made, made.evse_uids[1]
+        yield station
+
+
+def asked(station, *actions):
+    """What it was asked by commands, leaving out what it is always asked."""
+    return [payload for action, payload in station.asked if action in actions]
+
+
+async def send(emsp, station, name, to=None, **changes):
+    at = {"location_id": "LOC1", "evse_uid": station.evse_uid}
+    where = {} if name in {"STOP_SESSION", "CANCEL_RESERVATION"} else at
+    return await emsp.post(f"commands/{name}", command(name, emsp, **where | changes), to=to)
+
+
+async def begin(station, version, payload):
+    """What a station does that was told to start: the transaction, as its driver sees it."""
+    if version == "1.6":
+        return await station.ask(call.StartTransaction(1, payload["id_tag"], 1000, iso(-1)))
+    return await station.event(
+        "Started", "T-1", 0, iso(-1), evse={"id": 1, "connectorId": 1},
+        info={"remoteStartId": payload["remote_start_id"]}, trigger="RemoteStart",
+    )  # fmt: skip
+
+
+def sessions(emsp):
+    return [push for push in emsp.received if push.module == "sessions"]
+
+
+@asynccontextmanager
+async def charging(own, emsp, version="1.6"):
+    """A station at which the eMSP has started a session, and its id."""
+    async with station_of(own, version) as station:
+        await send(emsp, station, "START_SESSION")
+        await emsp.until(lambda emsp: emsp.results)
+        starts = {"1.6": "RemoteStartTransaction", "2.0.1": "RequestStartTransaction"}
+        [payload] = asked(station, starts[version])
+        await begin(station, version, payload)
+        await emsp.until(sessions)
+        emsp.results.clear()
+        yield station, sessions(emsp)[-1].body["id"]
+
+
+async def until_results(emsp, *wanted):
+    await emsp.until(lambda emsp: len(emsp.results) >= len(wanted))
+    assert [push.body["result"] for push in emsp.results] == [*wanted]
+
+
+@pytest.mark.parametrize("to", [None, "NL*OWN"])
+@pytest.mark.parametrize("version", RECORDS)
+async def test_all_five_commands_reach_our_stations_HUB_07(hub, own, emsp, version, to):
+    """Named or found by what they are about; answered at once, their results by the feed."""
+    async with station_of(own, version) as station:
+        # A reservation, and its end.
+        reserved = await send(emsp, station, "RESERVE_NOW", to)
+        assert (reserved.status_code, reserved.data["result"]) == (1000, "ACCEPTED")
+        assert parties(reserved.headers) == {"to": EMSP, "from": OWN}
+        assert reserved.data["timeout"] > 30
+        await until_results(emsp, "ACCEPTED")
+        assert (await send(emsp, station, "CANCEL_RESERVATION", to)).data["result"] == "ACCEPTED"
+        await until_results(emsp, "ACCEPTED", "ACCEPTED")
+        # A session, the connector unlocked meanwhile.
+        assert (await send(emsp, station, "START_SESSION", to)).data["result"] == "ACCEPTED"
+        await until_results(emsp, *["ACCEPTED"] * 3)
+        starts = asked(station, "RemoteStartTransaction", "RequestStartTransaction")
+        await begin(station, version, starts[0])
+        await emsp.until(lambda emsp: any(one.body["status"] == "ACTIVE" for one in sessions(emsp)))
+        session = sessions(emsp)[-1]
+        assert parties(session.headers) == {"to": EMSP, "from": OWN}
+        unlocked = await send(emsp, station, "UNLOCK_CONNECTOR", to, connector_id="1")
+        assert unlocked.data["result"] == "ACCEPTED"
+        stopped = await send(emsp, station, "STOP_SESSION", to, session_id=session.body["id"])
+        assert stopped.data["result"] == "ACCEPTED"
+        await until_results(emsp, *["ACCEPTED"] * 5)
+
+    [first, *_] = emsp.results
+    assert parties(first.headers) == {"to": EMSP, "from": OWN}
+    assert session.body["auth_method"] == "COMMAND"
+    commands = await kept(hub)
+    assert {(one.direction, one.state) for one in commands} == {("LOCAL", "FINISHED")}
+    assert station.made.identity not in str([push.body for push in emsp.requests])
+
+
+@pytest.mark.parametrize(
+    ("reply", "result"),
+    [
+        (result201.ReserveNow("Occupied"), "EVSE_OCCUPIED"),
+        (result201.ReserveNow("Faulted"), "EVSE_INOPERATIVE"),
+        (result201.RequestStartTransaction("Rejected"), "REJECTED"),
+    ],
+)
+async def test_what_a_station_refuses_is_the_result_CMD_15(hub, own, emsp, reply, result):
+    async with station_of(own, "2.0.1") as station:
+        await station.boot()
+        await station.status(1, "Available", iso())
+        action = type(reply).__name__
+        station.replies[action] = reply
+        name = "RESERVE_NOW" if action == "ReserveNow" else "START_SESSION"
+        answer = await send(emsp, station, name)
+        assert answer.data["result"] == "ACCEPTED"
+        await until_results(emsp, result)
+    [row] = await kept(hub)
+    assert row.state == "FINISHED"
+
+
+async def test_what_cannot_be_done_is_said_at_once(hub, own, emsp):
+    made = await own.add_station()
+    async with station_of(own, "1.6") as station:
+        away = await emsp.post(
+            "commands/START_SESSION",
+            command("START_SESSION", emsp, location_id="LOC1", evse_uid=made.evse_uids[1]),
+        )
+        nowhere = await send(emsp, station, "START_SESSION", evse_uid="no-such-evse")
+        no_session = await send(emsp, station, "STOP_SESSION", "NL*OWN", session_id="nobodys")
+        nothing_reserved = await send(emsp, station, "CANCEL_RESERVATION", "NL*OWN")
+        odd = {"response_url": emsp.response_url("HONK"), "location_id": "LOC1"}
+        unknown = await emsp.post("commands/HONK", odd, to="NL*OWN")
+
+    assert away.data["message"][0]["text"] == "The charging station is not connected."
+    assert [one.data["result"] for one in (away, nowhere, nothing_reserved)] == ["REJECTED"] * 3
+    assert no_session.data["result"] == "UNKNOWN_SESSION"
+    assert unknown.data["result"] == "NOT_SUPPORTED"
+    assert all(one.data["timeout"] == 0 for one in (away, nowhere, no_session, unknown))
+    assert {row.state for row in await kept(hub)} == {"REFUSED"}
+    assert await told(hub, emsp) == []
+
+
+async def test_unlocking_needs_a_session_of_ones_own_or_a_right_T_52(hub, own, emsp):
+    async with FakePartner("FR*HLP EMSP") as helpdesk, charging(own, emsp) as (station, _):
+        await hub.connect(helpdesk, unlocks_without_session=True)
+        async with FakePartner("BE*OTH EMSP") as other:
+            await hub.connect(other)
+            answers = [
+                await send(one, station, "UNLOCK_CONNECTOR", connector_id="1")
+                for one in (other, helpdesk, emsp)
+            ]
+        await until_results(emsp, "ACCEPTED")
+
+    assert [one.data["result"] for one in answers] == ["REJECTED", "ACCEPTED", "ACCEPTED"]
+
+
+async def test_a_storm_at_one_evse_is_limited_T_52(hub, own, emsp):
+    async with station_of(own, "1.6") as station:
+        answers = [await send(emsp, station, "START_SESSION") for _ in range(12)]
+        elsewhere = await send(emsp, station, "STOP_SESSION", session_id="S-OTHER", to="NL*OWN")
+
+    assert [one.http_status for one in answers[9:]] == [200, 429, 429]
+    assert "Retry-After" in answers[-1].headers
+    assert len(asked(station, "RemoteStartTransaction")) == 10
+    assert elsewhere.data["result"] == "UNKNOWN_SESSION"
+
+
+async def test_agreements_hold_for_our_own_party_too_T_05(hub, own, emsp):
+    async with hub.database.transaction(hub.tenant_id) as db:
+        db.add(
+            Agreement(to_country_code="NL", to_party_id="OWN", module="commands", effect="BLOCK")
+        )
+    hub.app[DIRECTORY].forget(hub.tenant_id)
+
+    async with station_of(own, "1.6") as station:
+        answers = [await send(emsp, station, "START_SESSION", to) for to in (None, "NL*OWN")]
+
+    assert {one.status_code for one in answers} == {4000}
+    assert asked(station, "RemoteStartTransaction") == []
+
+
+@asynccontextmanager
+async def mute_station(own):
+    """Connected, and never says a word."""
+    made = await own.add_station()
+    async with own.session.ws_connect(
+        own.url(made.identity), protocols=["ocpp1.6"], headers=basic(made.identity, PASSWORD)
+    ) as socket:
+        socket.made, socket.evse_uid = made, made.evse_uids[1]
+        yield socket
+
+
+async def test_a_mute_station_is_asked_once_and_its_time_out_told_F_12(hub, own, emsp):
+    async with mute_station(own) as station:
+        answer = await send(emsp, station, "START_SESSION")
+        assert answer.data["result"] == "ACCEPTED"
+        heard = (await station.receive(10)).json()
+        assert heard[2] == "RemoteStartTransaction"
+        await let_pass(hub, minutes=2)
+        await hub.run("expire commands")
+        assert await told(hub, emsp) == ["TIMEOUT"]
+        again = await send(emsp, station, "STOP_SESSION", "NL*OWN")
+        assert again.data["result"] == "UNKNOWN_SESSION"
+        with suppress(TimeoutError):
+            heard = (await station.receive(0.5)).json()
+            assert heard[2] != "RemoteStartTransaction"
+
+
+async def test_a_hub_that_is_stopped_meanwhile_tells_it_afterwards_F_12(hub, own, emsp):
+    async with mute_station(own) as station:
+        await send(emsp, station, "START_SESSION")
+        await station.receive(10)
+        await hub.stop()
+    await hub.start()
+
+    await let_pass(hub, minutes=2)
+    await hub.run("expire commands")
+    results = await told(hub, emsp)
+
+    assert results == ["TIMEOUT"]
+    assert [one.told for one in await kept_results(hub)] == [True]
+
+
+# Reservations that end by themselves.
+
+
+async def test_a_reservation_that_the_station_gives_up_is_told_CMD_11(hub, own, emsp):
+    async with station_of(own, "2.0.1") as station:
+        await send(emsp, station, "RESERVE_NOW")
+        await until_results(emsp, "ACCEPTED")
+        [payload] = asked(station, "ReserveNow")
+        await station.ask(call201.ReservationStatusUpdate(payload["id"], "Removed"))
+        await until_results(emsp, "ACCEPTED", "CANCELED_RESERVATION")
+
+    assert emsp.results[0].url == emsp.results[1].url
+    assert sessions(emsp)[-1].body["status"] == "COMPLETED"
+
+
+async def test_a_reservation_that_the_emsp_cancels_is_not_told_again(hub, own, emsp):
+    async with station_of(own, "2.0.1") as station:
+        await send(emsp, station, "RESERVE_NOW")
+        await until_results(emsp, "ACCEPTED")
+        await send(emsp, station, "CANCEL_RESERVATION")
+        await until_results(emsp, "ACCEPTED", "ACCEPTED")
+        [payload] = asked(station, "ReserveNow")
+        await station.ask(call201.ReservationStatusUpdate(payload["id"], "Removed"))
+
+    assert await told(hub, emsp) == ["ACCEPTED", "ACCEPTED"]
+
+
+async def test_a_reservation_ends_when_its_time_is_over_whatever_the_station_says(hub, own, emsp):
+    async with station_of(own, "1.6") as station:
+        await send(emsp, station, "RESERVE_NOW")
+        await until_results(emsp, "ACCEPTED")
+        async with own.transaction() as db:
+            await db.execute(update(Reservation).values(expires_at=iso_time(-5)))
+        await hub.run("end reservations")
+        await until_results(emsp, "ACCEPTED", "CANCELED_RESERVATION")
+
+    async with own.transaction() as db:
+        assert [row.state for row in await db.scalars(select(Reservation))] == ["EXPIRED"]
+    await emsp.until(lambda emsp: sessions(emsp)[-1].body["status"] == "COMPLETED")
+
+
+def iso_time(minutes):
+    return datetime.now(UTC) + timedelta(minutes=minutes)
+
+
+# Charging profiles and preferences.
+
+PROFILE = {
+    "charging_rate_unit": "A",
+    "charging_profile_period": [{"start_period": 0, "limit": 16.0}],
+}
+
+
+def later(emsp):
+    return f"{emsp.base_url}/2.2.1/sender/chargingprofiles/results/{len(emsp.requests)}"
+
+
+@pytest.mark.parametrize("version", RECORDS)
+async def test_a_charging_profile_is_set_asked_for_and_cleared_CHP_02(hub, own, emsp, version):
+    async with charging(own, emsp, version) as (station, session_id):
+        path = f"chargingprofiles/{session_id}"
+        body = {"charging_profile": PROFILE, "response_url": later(emsp)}
+        answer = await emsp.put(path, body)
+        assert answer.data["result"] == "ACCEPTED"
+        assert "message" not in answer.data
+        await until_results(emsp, "ACCEPTED")
+        assert "16" in str(asked(station, "SetChargingProfile"))
+
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [PERIOD]}
+        station.replies["GetCompositeSchedule"] = composite(version, schedule)
+        query = {"duration": "900", "response_url": later(emsp)}
+        assert (await emsp.get(path, side="RECEIVER", params=query)).data["result"] == "ACCEPTED"
+        await until_results(emsp, "ACCEPTED", "ACCEPTED")
+        profile = emsp.results[-1].body["profile"]["charging_profile"]
+        assert profile["charging_profile_period"] == [{"start_period": 0, "limit": 16}]
+
+        query = {"response_url": later(emsp)}
+        assert (await emsp.delete(path, params=query)).data["result"] == "ACCEPTED"
+        await until_results(emsp, *["ACCEPTED"] * 3)
+        again = await emsp.delete(path, params={"response_url": later(emsp)})
+        assert again.data == {"result": "REJECTED", "timeout": 0}
+
+    unknown = await emsp.put("chargingprofiles/nobodys", body)
+    assert unknown.data == {"result": "UNKNOWN_SESSION", "timeout": 0}
+
+
+PERIOD = {"startPeriod": 0, "limit": 16}
+
+
+def composite(version, schedule):
+    if version == "1.6":
+        return result16.GetCompositeSchedule(
+            "Accepted", connector_id=1, schedule_start=iso(), charging_schedule=schedule
+        )
+    whole = {"evseId": 1, "duration": 900, "scheduleStart": iso()} | schedule
+    return result201.GetCompositeSchedule("Accepted", schedule=whole)
+
+
+async def test_a_profile_that_nobody_answers_for_has_no_result_CHP_02(hub, own, emsp):
+    """There is no word for it, and REJECTED could be a lie."""
+    async with charging(own, emsp) as (station, session_id):
+        body = {"charging_profile": PROFILE, "response_url": later(emsp)}
+        station.replies["SetChargingProfile"] = result16.SetChargingProfile("Rejected")
+        await emsp.put(f"chargingprofiles/{session_id}", body)
+        await until_results(emsp, "REJECTED")
+
+
+async def test_our_stations_take_no_charging_preferences_SES_10(hub, own, emsp):
+    async with charging(own, emsp) as (_, session_id):
+        for to in (None, "NL*OWN"):
+            answer = await emsp.put(
+                f"sessions/{session_id}/charging_preferences", {"profile_type": "FAST"}, to=to
+            )
+            assert (answer.http_status, answer.status_code) == (404, 2001)
+
+
+# What else can be addressed to our own party.
+
+
+async def test_lists_addressed_to_our_own_party_hold_its_objects_alone_HUB_32(hub, own, emsp):
+    async with FakePartner("NL*ONE CPO") as cpo, charging(own, emsp):
+        await hub.connect(cpo)
+        await cpo.put("locations/NL/ONE/L1", location(version="2.2.1"))
+        await cpo.put("tariffs/NL/ONE/T9", tariff(version="2.2.1", id="T9"))
+
+        found = {
+            module: await emsp.get(module, to="NL*OWN", params=SINCE)
+            for module in ("locations", "tariffs", "sessions", "cdrs")
+        }
+        everything = await emsp.get("locations")
+        one = await emsp.get("locations/LOC1", to="NL*OWN")
+        not_ours = await emsp.get("locations/L1", to="NL*OWN")
+
+    assert [item["id"] for item in found["locations"].data] == ["LOC1"]
+    assert [item["id"] for item in found["tariffs"].data] == ["T1"]
+    assert len(found["sessions"].data) == 1
+    assert found["cdrs"].data == []
+    assert parties(found["cdrs"].headers) == {"to": EMSP, "from": OWN}
+    assert len(everything.data) == 2
+    assert (one.data["id"], not_ours.http_status) == ("LOC1", 404)
+
+
+async def test_what_a_cpo_does_not_serve_is_4001_HUB_54(hub, own, emsp):
+    answers = [
+        await emsp.get("tokens", to="NL*OWN"),
+        await emsp.get("locations/NL/OWN/LOC1", side="RECEIVER", to="NL*OWN"),
+    ]
+
+    assert {one.status_code for one in answers} == {4001}
+
+
+async def test_a_token_pushed_to_our_own_party_is_kept_for_it_alone(hub, own, emsp):
+    """As one pushed to a remote party is nobody else's business either."""
+    async with FakePartner("NL*ONE CPO") as cpo, station_of(own, "1.6") as station:
+        await hub.connect(cpo)
+        card = token(version="2.2.1", uid="CARD1", whitelist="ALWAYS")
+        pushed = await emsp.put("tokens/DE/TWO/CARD1", card, to="NL*OWN")
+        back = await emsp.get("tokens/DE/TWO/CARD1", side="RECEIVER", to="NL*OWN")
+        await hub.deliver()
+        seen = [(await cpo.get("tokens")).data, list(cpo.received)]
+        answer = await station.ask(call.Authorize("CARD1"))
+        # Once it is for everybody, it is.
+        await emsp.put("tokens/DE/TWO/CARD1", card)
+        await hub.deliver()
+        now = [(await cpo.get("tokens")).data, [push.path for push in cpo.received]]
+
+    assert (pushed.http_status, pushed.status_code) == (201, 1000)
+    assert parties(pushed.headers) == {"to": EMSP, "from": OWN}
+    assert back.data == card
+    assert seen == [[], []]
+    assert answer.id_tag_info["status"] == "Accepted"
+    assert now == [[card], ["tokens/DE/TWO/CARD1"]]
+
+
+async def test_a_blocked_token_is_forgotten_by_the_stations_that_are_there(hub, own, emsp):
+    card = token(version="2.2.1", uid="CARD1", whitelist="ALWAYS")
+    await emsp.put("tokens/DE/TWO/CARD1", card)
+    blocked = {"valid": False, "last_updated": "2026-01-01T00:00:00Z"}
+    made = await own.add_station()
+    async with station_of(own, "1.6") as station, station_of(own, "2.0.1") as other:
+        await emsp.patch("tokens/DE/TWO/CARD1", blocked)
+        async with asyncio.timeout(10):
+            while not asked_both(station, other):  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        # Once is enough.
+        await hub.run("clear caches")
+        assert len(asked(station, "ClearCache")) == len(asked(other, "ClearCache")) == 1
+        # Who was away is told when it is back.
+        async with own.connect(made) as late:
+            await hub.run("clear caches")
+            assert len(asked(late, "ClearCache")) == 1
+        await emsp.patch("tokens/DE/TWO/CARD1", blocked | {"issuer": "Three"})
+
+
+def asked_both(station, other):
+    return asked(station, "ClearCache") and asked(other, "ClearCache")
