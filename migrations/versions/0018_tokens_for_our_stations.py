@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from columns import instant
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 TABLES = (
     *("ocpi_locations", "ocpi_evses", "tariffs", "ocpi_sessions", "ocpi_cdrs", "ocpi_tokens"),
