@@ -250,7 +250,7 @@ def test_what_is_no_secret_stays_readable(text):
 )
 def test_masking_takes_no_longer_for_hostile_text(unit):
     """T-28: none of the patterns backtracks."""
-    started = time.perf_counter()
+    started = time.process_time()
     mask_text(unit * (200_000 // len(unit)))
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
