@@ -354,6 +354,8 @@ class SimulatedStation:
         task = asyncio.create_task(later())
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        # A task that is cancelled before it began never awaits what it was given.
+        task.add_done_callback(lambda _: work.close())
 
     def reboot_soon(self) -> None:
         self.booted = False
