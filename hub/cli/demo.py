@@ -12,6 +12,9 @@ real HTTP servers and clients that speak nothing but OCPI. The CPO is invited by
 is joined by it. They exchange locations, tariffs, a token, a session and its CDR; every request is
 shown as it happens, then what arrived where.
 
+With --stations the hub has charging stations of its own, which connect over OCPP. The eMSP finds
+them, starts, watches and ends a session at each, and gets CDRs that are compared with their meters.
+
 With --locations and --tariffs the CPO sends those files, JSON arrays of OCPI 2.2.1 objects. What
 the hub refuses is listed with the field and the rule."""
 
@@ -25,6 +28,12 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--locations", type=Path, metavar="FILE", help="locations to send")
     parser.add_argument("--tariffs", type=Path, metavar="FILE", help="tariffs to send")
+    parser.add_argument(
+        "--stations",
+        type=options.positive,
+        metavar="N",
+        help="so many charging stations of the hub's own, of all OCPP versions",
+    )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="keep the hub's data there")
     parser.add_argument("--quiet", action="store_true", help="no trace, only the result")
 
@@ -37,6 +46,7 @@ def run(arguments: Arguments) -> int:
         locations=arguments.locations,
         tariffs=arguments.tariffs,
         data_dir=arguments.data_dir,
+        stations=arguments.stations or 0,
         quiet=arguments.quiet,
         as_json=arguments.json,
     )

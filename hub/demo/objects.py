@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from hub.cli.failures import Usage
 JSON = dict[str, Any]
 
 CPO = {"country_code": "NL", "party_id": "DCP"}
+# The party of the hub's own charging stations.
+OWN = {"country_code": "NL", "party_id": "DOS"}
+OWN_LOCATION, OWN_TARIFF = "DEPOT", "OWN"
 EMSP = {"country_code": "DE", "party_id": "DEM"}
 
 PLACES = (
@@ -67,6 +71,46 @@ def evse(number: int, position: int) -> JSON:
             }
         ],
         "last_updated": moment(-60),
+    }
+
+
+def own_location() -> JSON:
+    """Without EVSEs: those are what stations report, and operators place."""
+    bare = location(1) | {**OWN, "id": OWN_LOCATION, "name": "Depot", "address": "Loodsweg 2"}
+    return {name: value for name, value in bare.items() if name != "evses"}
+
+
+def own_tariff(price: Decimal, vat: Decimal) -> JSON:
+    component = {"type": "ENERGY", "price": float(price), "vat": float(vat), "step_size": 1}
+    return {
+        **OWN,
+        "id": OWN_TARIFF,
+        "currency": "EUR",
+        "tax_included": "NO",
+        "elements": [{"price_components": [component]}],
+        "last_updated": moment(-60),
+    }
+
+
+def own_evse_id(number: int) -> str:
+    return f"NL*DOS*E{number + 1:04}"
+
+
+def own_evse(number: int) -> JSON:
+    """Where an operator places the EVSE of a station, and what plug it has."""
+    plug = {
+        "id": 1,
+        "standard": "IEC_62196_T2_COMBO" if number % 2 else "IEC_62196_T2",
+        "max_voltage": 500 if number % 2 else 230,
+        "max_amperage": 300 if number % 2 else 32,
+        "phases": 3,
+        "tariff_id": OWN_TARIFF,
+    }
+    return {
+        "location_id": OWN_LOCATION,
+        "evse_id": own_evse_id(number),
+        "published": True,
+        "connectors": [plug],
     }
 
 

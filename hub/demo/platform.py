@@ -68,6 +68,9 @@ class Platform:
     own: dict[tuple[str, str], JSON] = field(default_factory=dict)
     # How often each record came. A hub delivers at least once; a repeat must be harmless.
     records: dict[str, int] = field(default_factory=dict)
+    # Sessions as they went, by path; results of commands, by the id in the URL they came to.
+    courses: dict[str, list[JSON]] = field(default_factory=dict)
+    results: dict[str, JSON] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     url: str = ""
 
@@ -116,6 +119,9 @@ class Platform:
                 found = await self.credentials(request.method, body)
             case [_, "sender", "tokens", uid, "authorize"]:
                 found = ok({"allowed": "ALLOWED", "token": self.token(uid)})
+            case [_, "sender", "commands", command_id] if body is not None:
+                self.results[command_id] = body
+                found = ok(None)
             case [_, "sender", module, *rest]:
                 found = self.find(module, "/".join(rest))
             case [_, "receiver", module, *rest]:
@@ -188,6 +194,8 @@ class Platform:
             self.kept.pop(key, None)
         elif method == "PUT" and len(path) == 3:  # noqa: PLR2004 - country, party, id
             self.kept[key] = body
+            if module == "sessions":
+                self.courses.setdefault(key[1], []).append(body)
         elif method == "PUT" and key in self.kept:
             put_evse(self.kept[key], path[3], body)
         else:
@@ -230,6 +238,16 @@ class Platform:
     async def ask(self, module: str, path: str, speaker: str, body: Any = None) -> Answer:
         """Ask whoever owns an object, in the name of one of its parties."""
         return await self.call("POST", f"{self.hub[module, 'SENDER']}/{path}", body, speaker)
+
+    async def command(self, name: str, body: JSON) -> tuple[Answer, str]:
+        """Ask for a command; its result comes later, under the id that is returned."""
+        command_id = secrets.token_hex(8)
+        url = f"{self.hub['commands', 'RECEIVER']}/{name}"
+        response_url = self.at(f"sender/commands/{command_id}")
+        answer = await self.call(
+            "POST", url, {"response_url": response_url, **body}, self.parties[0]
+        )
+        return answer, command_id
 
     async def call(self, method: str, url: str, body: Any = None, speaker: str = "") -> Answer:
         """One request, repeated while nobody answers it."""

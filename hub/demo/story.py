@@ -17,7 +17,8 @@ from hub.cli.output import lines, note, write_json
 from hub.demo import objects
 from hub.demo.hub_process import HubProcess
 from hub.demo.platform import JSON, Answer, Platform
-from hub.demo.trace import Trace, show_result
+from hub.demo.stations import OwnStations
+from hub.demo.trace import Trace, show_result, show_stations
 
 # Requests a platform has in flight when it sends many objects.
 AT_ONCE = 8
@@ -32,6 +33,8 @@ class Plan:
     locations: Path | None = None
     tariffs: Path | None = None
     data_dir: Path | None = None
+    # How many charging stations of its own the hub has.
+    stations: int = 0
     quiet: bool = False
     as_json: bool = False
 
@@ -58,6 +61,7 @@ class Story:
     locations: list[JSON]
     tariffs: list[JSON]
     sent: dict[tuple[str, str], Sent] = field(default_factory=dict)
+    own: OwnStations | None = None
 
     async def tell(self) -> None:
         await self.register()
@@ -70,6 +74,8 @@ class Story:
         await self.arrived()
         await self.charge()
         await self.arrived()
+        if self.own is not None:
+            await self.own.tell()
 
     async def register(self) -> None:
         operator = self.hub.operator()
@@ -267,6 +273,8 @@ async def play(plan: Plan) -> int:
         cpo = await stack.enter_async_context(running("CPO", "CPO", parties, trace))
         emsp = await stack.enter_async_context(running("eMSP", "EMSP", ["DE*DEM"], trace))
         story = Story(hub, cpo, emsp, trace, locations, tariffs)
+        if plan.stations:
+            story.own = OwnStations(hub, emsp, trace, plan.stations)
         await story.tell()
         finish(story, plan)
         if not plan.once:
@@ -291,7 +299,8 @@ async def running(
 
 
 def whole(story: Story) -> bool:
-    return all(is_intact(one) and not one.refusals for one in story.sent.values())
+    intact = all(is_intact(one) and not one.refusals for one in story.sent.values())
+    return intact and (story.own is None or story.own.whole())
 
 
 def finish(story: Story, plan: Plan) -> None:
@@ -304,13 +313,16 @@ def finish(story: Story, plan: Plan) -> None:
                 "refused": story.refused(),
                 "requests": story.trace.hops,
                 "repeated_records": repeated,
+                "stations": story.own.rows() if story.own else [],
             }
         )
         return
     show_result(story.rows(), story.refused())
+    if story.own is not None:
+        show_stations(story.own.rows())
     verdict = "Everything that was sent arrived intact."
     if not whole(story):
-        verdict = "Not everything arrived as it was sent: see the table."
+        verdict = "Not everything arrived as it was sent: see above."
     lines("", f"{verdict} {story.trace.hops} requests.")
 
 
@@ -323,5 +335,6 @@ async def stay(hub: HubProcess) -> None:
         "  hub partner list",
         "  hub feed status",
         "  hub object list locations",
+        "  hub station list",
     )
     await asyncio.Event().wait()

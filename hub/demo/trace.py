@@ -13,6 +13,7 @@ from hub.demo.platform import Hop
 
 # Of many requests of one kind only these are shown; the rest is counted.
 SHOWN_OF_A_KIND = 6
+MESSAGES_OF_A_KIND = 2
 PROGRESS_EVERY = 1.0
 
 
@@ -48,6 +49,20 @@ class Trace:
         if not well:
             line.append(f"  {printable(hop.message)}", style="red")
         console(sys.stdout).print(line, soft_wrap=True)
+
+    def message(self, caller: str, called: str, action: str, said: str) -> None:
+        """A message of a charging station, or to one."""
+        self.hops += 1
+        if self.quiet:
+            return
+        kind = (caller, called, "OCPP", action)
+        self.seen[kind] += 1
+        if self.seen[kind] <= MESSAGES_OF_A_KIND:
+            line = Text()
+            line.append(f"{caller:>6} → {called:<6} ", style="bold")
+            line.append(f"{'OCPP':<6} {action:<30} ", style="magenta")
+            line.append(printable(said), style="dim")
+            console(sys.stdout).print(line, soft_wrap=True)
 
     def chapter(self, title: str) -> None:
         if not self.quiet:
@@ -86,3 +101,23 @@ def show_result(rows: list[dict[str, Any]], refused: list[dict[str, str]]) -> No
             [("MODULE", "module"), ("OBJECT", "ref"), ("FIELD", "field"), ("RULE", "rule")],
             empty="",
         )
+
+
+def show_stations(rows: list[dict[str, Any]]) -> None:
+    console(sys.stdout).print()
+    table(
+        rows,
+        [
+            ("STATION", "station"),
+            ("OCPP", "version"),
+            ("START", "start"),
+            ("UPDATES", "updates"),
+            ("STOP", "stop"),
+            ("METER KWH", "meter"),
+            ("SESSION KWH", "session"),
+            ("CDR KWH", "cdr"),
+            ("COST", "cost"),
+            ("WHAT IS WRONG", "wrong"),
+        ],
+        empty="No station charged.",
+    )

@@ -58,10 +58,12 @@ class Socket:
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise Gone
         self.station.received += 1
+        self.station.listen(self.station, "in", str(message.data))
         return str(message.data)
 
     async def send(self, text: str) -> None:
         self.station.sent += 1
+        self.station.listen(self.station, "out", text)
         try:
             await self.socket.send_str(text)
         except (ConnectionError, RuntimeError):
@@ -82,7 +84,8 @@ class SimulatedStation:
     """``url`` is that of the CSMS without the identity, such as ``ws://127.0.0.1:8080/ocpp``.
 
     ``speed`` is how many seconds pass in one, ``power`` what it offers, in W; ``register`` its
-    meter, in Wh. ``watch`` is called whenever something about it has changed.
+    meter, in Wh. ``watch`` is called whenever something about it has changed, ``listen`` with every
+    frame that comes in or goes out.
     """
 
     url: str
@@ -98,6 +101,7 @@ class SimulatedStation:
     vehicle: Vehicle = field(default_factory=Vehicle)
     dice: random.Random = field(default_factory=random.Random)
     watch: Callable[["SimulatedStation"], None] = lambda station: None
+    listen: Callable[["SimulatedStation", str, str], None] = lambda station, direction, text: None
 
     transaction: str | None = None
     reservation: int | None = None
