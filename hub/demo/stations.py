@@ -55,7 +55,7 @@ class Charged:
         """What is not as it should be; "" when all is."""
         if self.wrong:
             return self.wrong
-        if [cdr.get("total_energy") for cdr in self.cdrs] == []:
+        if not self.cdrs:
             return "no CDR came"
         energies = [self.session["kwh"], *(cdr["total_energy"] for cdr in self.cdrs)]
         for energy in energies:
@@ -78,7 +78,7 @@ class Charged:
             "meter": float(self.meter),
             "session": self.session.get("kwh"),
             "cdr": self.cdrs[0]["total_energy"] if self.cdrs else None,
-            "cost": f"{cost.get('excl_vat')} EUR" if cost else None,
+            "cost": f"{Decimal(str(cost['excl_vat'])):.2f} EUR" if cost else None,
             "wrong": self.check() or None,
         }
 
