@@ -23,6 +23,7 @@ from hub.keys import (
     LIMITS,
     METRICS,
     OUTBOUND,
+    PROBER,
     PULLER,
     SENDER,
     SETTINGS,
@@ -42,6 +43,7 @@ from hub.ocpi.sender import Sender
 from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
 from hub.ocpp import service as ocpp
+from hub.probing import Prober
 from hub.roaming.arrivals import Arrivals
 from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
@@ -81,6 +83,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[BACKGROUND] = Background()
     app[ARRIVALS] = Arrivals(app[DATABASE])
     app[PULLER] = Puller(Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE]))
+    app[PROBER] = Prober(app[DATABASE], app[OUTBOUND], app[KEYRING], app[DIRECTORY])
     app[PULLER].on_pulled = scrape.counting_pulled(app[METRICS])
     app.cleanup_ctx.extend([opened, finished, delivering, pulling, jobs.running, lag.measuring])
     app.add_subapp("/ocpi", make_api())
@@ -147,4 +150,5 @@ async def delivering(app: web.Application) -> AsyncIterator[None]:
 async def pulling(app: web.Application) -> AsyncIterator[None]:
     async with app[ARRIVALS].written():
         yield
+        await app[PROBER].stop()
         await app[PULLER].stop()

@@ -17,7 +17,18 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 from sqlalchemy import delete, func, select
 
 from hub.errors import Unavailable
-from hub.keys import CACHES, CHECKER, DATABASE, DIRECTORY, INTAKE, KEYRING, METRICS, PULLER, SENDER
+from hub.keys import (
+    CACHES,
+    CHECKER,
+    DATABASE,
+    DIRECTORY,
+    INTAKE,
+    KEYRING,
+    METRICS,
+    PROBER,
+    PULLER,
+    SENDER,
+)
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.ocpi import renewals
@@ -48,6 +59,10 @@ async def check_still_alive(app: web.Application) -> None:
 
 async def pull(app: web.Application) -> None:
     await app[PULLER].look()
+
+
+async def probe(app: web.Application) -> None:
+    await app[PROBER].look()
 
 
 async def watch_freshness(app: web.Application) -> None:
@@ -144,6 +159,7 @@ JOBS = (
     Job("partitions", 6 * 3600, make_partitions),
     Job("still alive", 30, check_still_alive),
     Job("pull", 30, pull),
+    Job("probe", 60, probe),
     Job("watch freshness", 60, watch_freshness),
     Job("settle quarantine", 60, settle_quarantine),
     Job("check cdrs", 30, check_cdrs),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hub.ocpi.outbound import Outbound
     from hub.ocpi.puller import Puller
     from hub.ocpi.sender import Sender
+    from hub.probing import Prober
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)
 DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
@@ -41,4 +42,5 @@ CLIENT: "web.AppKey[Client]" = web.AppKey("client")
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
 LIMITS: "web.AppKey[Limits]" = web.AppKey("limits")
 SENDER: "web.AppKey[Sender]" = web.AppKey("sender")
+PROBER: "web.AppKey[Prober]" = web.AppKey("prober")
 PULLER: "web.AppKey[Puller]" = web.AppKey("puller")

@@ -31,6 +31,7 @@ from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import invitations
 from hub.roaming.modules import MODULES
+from hub.roaming.quirks import DATE_FORMS, LISTS, ROUTING, SLASHES
 from hub.roaming.registration import Grant, lock
 from hub.roaming.sync_terms import MODES
 
@@ -71,6 +72,43 @@ class SyncTerms(Input):
         metadata={
             "description": "What becomes of a tariff or location that is listed no longer: by"
             " default it is withdrawn once a second pull a day later has not found it either."
+        },
+    )
+
+
+class QuirksSet(Input):
+    """How the partner is spoken to; what is set here goes before what a probe found."""
+
+    slash = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(SLASHES),
+        metadata={"description": "What URLs below its endpoints end with."},
+    )
+    date_form = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(DATE_FORMS),
+        metadata={"description": "How dates in queries are written."},
+    )
+    page_limit = fields.Integer(
+        allow_none=True,
+        validate=validate.Range(0, 10_000),
+        metadata={"description": "The largest page to ask for; 0: name none."},
+    )
+    routing = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(ROUTING),
+        metadata={"description": "Whether its lists are asked for with routing headers."},
+    )
+    lists = fields.String(
+        allow_none=True,
+        validate=validate.OneOf(LISTS),
+        metadata={"description": "Whether each of its parties is asked for a list of its own."},
+    )
+    short_addresses = fields.Boolean(
+        allow_none=True,
+        metadata={
+            "description": "It takes 45 characters of an address and 20 of a state, as older"
+            " editions of OCPI have it: longer ones are cut (AMB-28)."
         },
     )
 
@@ -126,6 +164,8 @@ class Configuration(Input):
             "description": "By module: how its lists are pulled. Replaces what was set before."
         },
     )
+    quirks = fields.Nested(QuirksSet)
+    probe = fields.Boolean(metadata={"description": "Whether it is probed when it has registered."})
     custom_settings = fields.Dict(keys=fields.String())
 
 

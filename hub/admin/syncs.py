@@ -101,7 +101,7 @@ class AbsenceShown(Schema):
 AbsencePage: type[Schema] = page_of(AbsenceShown)
 
 
-class Modules(Input):
+class PullModules(Input):
     modules = fields.List(
         fields.String(validate=validate.OneOf(list(MODULES))),
         validate=validate.Length(min=1),
@@ -109,7 +109,7 @@ class Modules(Input):
     )
 
 
-class Wanted(Modules):
+class PullWanted(PullModules):
     full = fields.Boolean(load_default=False)
     since = fields.AwareDateTime(
         metadata={"description": "What changed since then. Left out: since the last pull."}
@@ -134,7 +134,9 @@ async def list_absences(request: web.Request) -> Any:
         return await page(db, found, Absence, request[QUERY])
 
 
-@routes.post("/partners/{id}/sync", permission="partners.execute", body=Wanted, answer=SyncStatus)
+@routes.post(
+    "/partners/{id}/sync", permission="partners.execute", body=PullWanted, answer=SyncStatus
+)
 async def ask_for_sync(request: web.Request) -> Any:
     """Pull modules of a partner now, whatever is configured. Watch it with GET.
 
@@ -166,7 +168,7 @@ async def ask_for_sync(request: web.Request) -> Any:
 
 
 @routes.post(
-    "/partners/{id}/sync/cancel", permission="partners.execute", body=Modules, answer=SyncStatus
+    "/partners/{id}/sync/cancel", permission="partners.execute", body=PullModules, answer=SyncStatus
 )
 async def cancel_sync(request: web.Request) -> Any:
     """Stop pulls that are under way or asked for. What was kept is kept."""

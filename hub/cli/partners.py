@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hub.cli import options, syncs
+from hub.cli import options, probes, syncs
 from hub.cli.failures import Usage
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
 from hub.cli.output import facts, lines, note, table, when, write_json
@@ -68,6 +68,7 @@ def add(commands: Commands) -> None:
             parser.add_argument("--yes", action="store_true", help="do not ask")
 
     syncs.add(partners, find)
+    probes.add(partners, find)
 
 
 def roles(parser: Any) -> None:

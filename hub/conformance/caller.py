@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from hub import codec
 from hub.ocpi.client import Answer, with_query
-from hub.ocpi.outbound import Outbound
+from hub.ocpi.outbound import Outbound, Response
 from hub.security import authorization
 
 
@@ -66,10 +66,15 @@ class Caller:
             **(headers or {}),
         }
         content = body if isinstance(body, bytes) or body is None else codec.write(body)
-        response = await self.outbound.request(
-            method, url, headers=sent, body=content, timeout=self.timeout, pool="platform"
-        )
+        response = await self.request(method, url, sent, content)
         answer = Answer(response.status, response.headers, response.content)
         exchange = Exchange(method, url, sent, functional, answer)
         self.exchanges.append(exchange)
         return exchange
+
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Response:
+        return await self.outbound.request(
+            method, url, headers=headers, body=body, timeout=self.timeout, pool="platform"
+        )

@@ -149,7 +149,7 @@ class Subject:
 
     async def knock(self) -> Exchange:
         """The first request: nobody knows yet how the platform wants the token (TRANSPORT-35)."""
-        for form in ("base64", "raw"):
+        for form in sorted(("base64", "raw"), key=lambda form: form != self.form):
             self.form = form
             asked = await self.get(self.versions_url)
             if asked.answer.http_status != UNAUTHORIZED:

@@ -55,6 +55,11 @@ class Partner(Audited, Base):
     connected_at: Mapped[datetime | None]
     introduced: Mapped[bytes | None] = mapped_column(LargeBinary)
     last_synced_at: Mapped[datetime | None]
+    # How it wants to be spoken to, as a probe found (``roaming.quirks``); the probe's whole report
+    # and when it began. The report is long and read for people only.
+    quirks: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    profile: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    probed_at: Mapped[datetime | None]
     sync_frequency_minutes: Mapped[int | None]
     # What is agreed: auto_sync_enabled, supported_modules, rate_limits, allowed_origins,
     # custom_settings, credentials_update_minutes, and delivery, which is "catch_up" or "live_only".

@@ -19,11 +19,11 @@ from uuid import UUID, uuid4
 from hub import codec
 from hub.models.values import Party
 from hub.ocpi.outbound import Outbound, Refused, Response, Unreachable, origin
-from hub.roaming.partners import Connection, token_place
+from hub.roaming.partners import Connection, Endpoint, token_place
 from hub.security import Keyring, Undecipherable, authorization
 from hub.settings import Settings
 
-__all__ = ["Answer", "Client", "Refused", "Unreachable", "join_url", "origins_of"]
+__all__ = ["Answer", "Client", "Refused", "Unreachable", "join_url", "origins_of", "url_at"]
 
 # A page of a list may be large; the outbound client has limited its bytes already.
 MAX_NODES = 2_000_000
@@ -280,6 +280,11 @@ def join_url(endpoint_url: str, *segments: str) -> str:
     parts = urlsplit(endpoint_url)
     path = "/".join([parts.path.rstrip("/"), *map(encoded, segments)])
     return urlunsplit(parts._replace(path=path if segments else parts.path))
+
+
+def url_at(partner: Connection, endpoint: Endpoint, *segments: str) -> str:
+    """Where something below one of a partner's endpoints is, as that partner writes URLs."""
+    return partner.quirks.url(join_url(endpoint.url, *segments))
 
 
 def encoded(segment: str) -> str:

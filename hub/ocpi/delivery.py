@@ -16,7 +16,8 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi.client import Answer, Client, Refused, Unreachable, join_url
+from hub.ocpi.client import Answer, Client, Refused, Unreachable, url_at
+from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.versions.base import NotExpressible
 from hub.ocpi.window import Message
 from hub.roaming.changes import Source
@@ -84,7 +85,7 @@ async def deliver(
             connection,
             change.method,
             url,
-            body=message.body(connection.version),
+            body=body_for(connection, message),
             to=party if source.routed else None,
             from_=sender(connection, message) if source.routed else None,
             correlation_id=change.correlation_id,
@@ -102,13 +103,22 @@ async def deliver(
     return of_one_url(verdict) if change.reply_to else verdict
 
 
+def body_for(connection: Connection, message: Message) -> bytes | None:
+    """The bytes that all partners of a version get, but for those who need it shorter (AMB-28)."""
+    assert connection.version is not None
+    body = message.body(connection.version)
+    if body is None or not connection.quirks.short_addresses:
+        return body
+    return for_partner(connection, message.change.kind, body.decode()).encode()
+
+
 def url_of(client: Client, connection: Connection, source: Source, message: Message) -> str | None:
     """Where it goes: below an endpoint of the partner, or to the one URL that was asked for."""
     change = message.change
     if change.reply_to is not None:
         return client.reveal(change.reply_to.url, change.reply_to.place)
     endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
-    return join_url(endpoint.url, *change.path) if endpoint else None
+    return url_at(connection, endpoint, *change.path) if endpoint else None
 
 
 def of_one_url(verdict: Verdict) -> Verdict:

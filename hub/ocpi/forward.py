@@ -29,7 +29,7 @@ from hub.models.values import ConnectionStatus, PartnerStatus, Party
 from hub.ocpi import callbacks, calls, custom, links, own
 from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
 from hub.ocpi.calls import NotSupported, Way
-from hub.ocpi.client import Answer, join_url
+from hub.ocpi.client import Answer, url_at
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
 from hub.ocpi.operations import Operation
@@ -144,7 +144,7 @@ def find_way(request: web.Request, to: Party) -> Way:
         known = host.version is not None and operation.is_in(host.version)
         if endpoint is not None and host.version is not None and known:
             segments = path_segments(request, operation)
-            url = join_url(endpoint.url, *segments)
+            url = url_at(host, endpoint, *segments)
             return Way(host, to, VERSIONS[host.version], with_query(url, request))
     raise NotSupported(
         f"{to} does not support the {operation.interface} interface of {operation.module}."

@@ -12,7 +12,7 @@ from hub.db import Database
 from hub.errors import HubError
 from hub.models.tenants import Tenant
 from hub.models.values import InterfaceRole, Party, Role
-from hub.ocpi.client import Client, Refused, Unreachable, join_url
+from hub.ocpi.client import Client, Refused, Unreachable, url_at
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import partners
 from hub.roaming.merging import Document
@@ -57,7 +57,7 @@ class Issuers:
                 answer = await self.client.call(
                     connection,
                     "POST",
-                    join_url(endpoint.url, token_uid, "authorize"),
+                    url_at(connection, endpoint, token_uid, "authorize"),
                     body=body,
                     to=issuer,
                     from_=sender,

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urljoin
@@ -61,6 +61,8 @@ class Response:
     status: int
     headers: CIMultiDictProxy[str]
     content: bytes = field(repr=False)
+    # The other side wants the URL with a slash more, or less, at its end.
+    redirected: bool = False
 
 
 @dataclass
@@ -136,7 +138,7 @@ class Outbound:
                 answer = await self._exchange(exchange, target, origins, pool)
                 if answer.status in REDIRECTS:
                     raise Refused("the answer redirects again and again")
-                return answer
+                return replace(answer, redirected=True)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise explained(error, exchange) from None
 

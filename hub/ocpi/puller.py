@@ -30,7 +30,6 @@ from hub.roaming.sync_terms import (
     Wish,
     date_from,
     due,
-    owners,
     pullable,
     reachable,
 )
@@ -113,7 +112,11 @@ class Puller:
             assert partner.created_at is not None
             since = date_from(module, wish, now=now, known_since=partner.created_at)
             progress = sync.beginning(
-                full=wish.full, reason=wish.reason, since=since, parties=owners(partner, module)
+                full=wish.full,
+                reason=wish.reason,
+                since=since,
+                parties=sync.parties_to_ask(partner, module),
+                limit=sync.page_limit(partner),
             )
             next_url = None
         async with self._database.transaction(partner.tenant_id) as db:

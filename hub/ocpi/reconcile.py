@@ -12,8 +12,8 @@ import structlog
 
 from hub import codec
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi.client import Answer, Refused, Unreachable, join_url
-from hub.ocpi.sync import PAGE_SECONDS, Parts, Run
+from hub.ocpi.client import Answer, Refused, Unreachable, url_at
+from hub.ocpi.sync import Parts, Run
 from hub.roaming import absences, listing
 from hub.roaming.changes import key_of
 from hub.roaming.modules import LOCATIONS
@@ -78,10 +78,9 @@ async def still_there(parts: Parts, run: Run, key: Key) -> str | None:
         answer = await parts.client.call(
             run.partner,
             "GET",
-            join_url(endpoint.url, object_id),
-            to=Party(key.country_code, key.party_id),
-            from_=run.partner.hub,
-            timeout=PAGE_SECONDS,
+            url_at(run.partner, endpoint, object_id),
+            **(run.routing and {**run.routing, "to": Party(key.country_code, key.party_id)}),
+            timeout=parts.page_seconds,
         )
     except (Refused, Unreachable) as error:
         return f"Asked for by itself: {error.reason}."

@@ -22,7 +22,7 @@ import structlog
 from hub.db import Database
 from hub.errors import HubError
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi.client import Answer, Client, Refused, Unreachable, join_url, origins_of
+from hub.ocpi.client import Answer, Client, Refused, Unreachable, origins_of, url_at
 from hub.ocpi.crawl import Crawl, Endless, Page
 from hub.ocpi.directory import Directory
 from hub.ocpi.pulled import Bad, Reader, text_of
@@ -35,6 +35,7 @@ from hub.roaming.objects import Stored, Write, object_ref
 from hub.roaming.partners import Connection
 from hub.roaming.rows import Key
 from hub.roaming.sync_states import Lease
+from hub.roaming.sync_terms import owners
 
 log = structlog.get_logger()
 
@@ -69,6 +70,7 @@ class Parts:
     client: Client
     directory: Directory
     intake: Intake
+    page_seconds: float = PAGE_SECONDS
 
 
 @dataclass
@@ -83,9 +85,9 @@ class Run:
     party: Party
     waiting: list[Party]
     lease: Lease
+    limit: int | None
     counts: Counter[str] = field(default_factory=Counter)
     crawl: Crawl = field(init=False)
-    limit: int | None = PAGE_LIMIT
     noted_at: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -94,10 +96,19 @@ class Run:
     def new_crawl(self) -> Crawl:
         endpoint = self.partner.endpoint(self.module.name, InterfaceRole.SENDER)
         assert endpoint is not None
-        filters = {"date_from": written(self.since)} if self.since else {}
-        crawl = Crawl(join_url(endpoint.url), filters, self.limit, origins_of(self.partner))
+        moment = self.partner.quirks.moment
+        filters = {"date_from": moment(self.since)} if self.since else {}
+        url = url_at(self.partner, endpoint)
+        crawl = Crawl(url, filters, self.limit, origins_of(self.partner))
         crawl.start()
         return crawl
+
+    @property
+    def routing(self) -> dict[str, Any]:
+        """Whom the request is from and to, as ``Client.call`` wants it."""
+        if self.partner.quirks.routing == "omit":
+            return {}
+        return {"to": self.party, "from_": self.partner.hub}
 
     @property
     def lists_everything(self) -> bool:
@@ -111,8 +122,9 @@ class Run:
             reason=self.reason,
             since=self.since,
             parties=[self.party, *self.waiting],
+            limit=self.limit,
         )
-        more = {"limit": self.limit, "counts": dict(self.counts), "crawl": self.crawl.state()}
+        more = {"counts": dict(self.counts), "crawl": self.crawl.state()}
         return told | more
 
     def result(self, outcome: str, *, reason: str | None = None) -> dict[str, Any]:
@@ -128,10 +140,28 @@ class Run:
         }
 
 
+def parties_to_ask(partner: Connection, module: Module) -> list[Party]:
+    """Each party has a list of its own, unless the platform brings all objects to whom it asks."""
+    parties = owners(partner, module)
+    return parties[:1] if partner.quirks.lists == "all_at_once" else parties
+
+
+def page_limit(partner: Connection) -> int | None:
+    limit = partner.quirks.page_limit
+    if limit is None:
+        return PAGE_LIMIT
+    return limit or None
+
+
 def beginning(
-    *, full: bool, reason: str, since: datetime | None, parties: Sequence[Party]
+    *,
+    full: bool,
+    reason: str,
+    since: datetime | None,
+    parties: Sequence[Party],
+    limit: int | None,
 ) -> dict[str, Any]:
-    """The progress of a run that has not begun yet."""
+    """The progress of a run that has not begun yet. ``limit`` None: no page size is asked for."""
     party, *waiting = map(str, parties)
     return {
         "kind": "full" if full else "delta",
@@ -139,7 +169,7 @@ def beginning(
         "since": since.isoformat() if since else None,
         "party": party,
         "waiting": waiting,
-        "limit": PAGE_LIMIT,
+        "limit": limit,
     }
 
 
@@ -167,11 +197,6 @@ def run_of(
     if next_url:
         run.crawl.resume(next_url, progress.get("crawl") or {})
     return run
-
-
-def written(moment: datetime) -> str:
-    """A DateTime as every platform reads it: whole seconds, Z."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def pull(parts: Parts, run: Run) -> None:
@@ -211,9 +236,8 @@ async def fetch(parts: Parts, run: Run, url: str) -> Page:
             run.partner,
             "GET",
             url,
-            to=run.party,
-            from_=run.partner.hub,
-            timeout=PAGE_SECONDS,
+            **run.routing,
+            timeout=parts.page_seconds,
         )
     except (Refused, Unreachable) as error:
         raise Broken(f"{error.reason}.") from None

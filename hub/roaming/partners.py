@@ -20,6 +20,7 @@ from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerTo
 from hub.models.tenants import Tenant
 from hub.models.values import SHUT_OUT, ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
 from hub.roaming import feed
+from hub.roaming.quirks import Quirks
 
 # How old "last seen" may be before a request writes it anew, so that not every request writes.
 SEEN_PRECISION = "interval '30 seconds'"
@@ -42,13 +43,16 @@ class Configuration:
     where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
     ``raw``. ``beside``: the partner of which this is one more registration.
     ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
-    module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours`` (``sync_terms``).
+    module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours``, ``absent``
+    (``sync_terms``). ``quirks`` override what was found; ``probe`` False: nobody looks for them.
     ``credentials_update_minutes``: at least so long apart the hub PUTs its credentials to a partner
     that must know of other parties than before (CRED-06); 0: never.
     """
 
     auto_sync_enabled: bool = True
     sync: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    quirks: Mapping[str, Any] = field(default_factory=dict)
+    probe: bool = True
     supported_modules: frozenset[str] | None = None
     required_modules: frozenset[str] = frozenset()
     delivery: str = "catch_up"
@@ -98,6 +102,7 @@ class Connection:
     token_form_seen: str | None = None
     hub_party: Party | None = None
     configuration: Mapping[str, Any] = field(default_factory=dict)
+    found_quirks: Mapping[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     sync_minutes: int | None = None
     token_kind: str = "C"  # noqa: S105 - the kind, not the token
@@ -135,6 +140,11 @@ class Connection:
         """Whether the operator said that both are the same platform, registered several times."""
         first, second = (one.settings.beside or str(one.id) for one in (self, other))
         return first == second
+
+    @cached_property
+    def quirks(self) -> Quirks:
+        """What the partner wants said differently: the operator's word over what was found."""
+        return Quirks.of(self.found_quirks, self.settings.quirks)
 
     def roles_of(self, party: Party) -> frozenset[Role]:
         return frozenset(role for host, role in self.roles if host == party)
@@ -211,6 +221,7 @@ async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Conne
             token_form_seen=row.token_form_seen,
             hub_party=Party.parse(row.hub_party_id) if row.hub_party_id else None,
             configuration=row.configuration,
+            found_quirks=row.quirks,
             created_at=row.created_at,
             sync_minutes=row.sync_frequency_minutes,
         )

@@ -152,6 +152,9 @@ async def connected(
     )
     partner.token_to_send = registration.token_to_send
     partner.token_form_sent = registration.token_form_sent
+    if first or moved:
+        # It may be another platform by now, and is looked at again.
+        partner.probed_at = None
     partner.ocpi_version = registration.version
     partner.versions_url = registration.versions_url
     partner.credentials_url = registration.credentials_url

@@ -102,6 +102,13 @@ class RunningHub:
         self.app[DIRECTORY].forget(self.tenant_id)
         return invitation
 
+    async def invite_again(self, partner: FakePartner) -> invitations.Invitation:
+        async with self.database.transaction(self.tenant_id) as db:
+            [partner_id] = await db.scalars(select(Partner.id).where(Partner.name == partner.name))
+            invitation = await invitations.invite_again(db, self.app[KEYRING], self.url, partner_id)
+        self.app[DIRECTORY].forget(self.tenant_id)
+        return invitation
+
     async def deliver(self) -> None:
         """Everything that is due is with the tenant's partners when this returns."""
         await self.app[SENDER].drain(self.tenant_id)

@@ -3,13 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import is_moment
 from hub.conformance.subject import SENDER, UNAUTHORIZED, Subject
 from hub.ocpi.links import next_link
+from hub.ocpi.outbound import Refused
 
 CHECKS = check = Checks()
 
@@ -47,7 +48,12 @@ async def read_list(subject: Subject, module: str) -> None:
         return
     subject.pages[module], subject.objects[module] = [asked], objects_of(asked)
     while (url := next_link(asked.answer.headers)) and len(subject.pages[module]) < MOST_PAGES:
-        asked = await subject.get(url, functional=asked.functional, to=None)
+        try:
+            following = urljoin(asked.url, url)
+            asked = await subject.get(following, functional=asked.functional, to=None)
+        except (Refused, ValueError):
+            # A Link to somebody else, or to nothing: what it ought to be is another check.
+            return
         subject.pages[module].append(asked)
         subject.objects[module] += objects_of(asked)
 

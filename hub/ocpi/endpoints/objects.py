@@ -19,6 +19,7 @@ from hub.ocpi.envelope import success
 from hub.ocpi.paging import Page
 from hub.ocpi.parties import addressee
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
+from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.versions.base import NotExpressible
 from hub.roaming import listing
 from hub.roaming.listing import Filter, Kept
@@ -79,13 +80,18 @@ def answer_page(request: web.Request, module: Module, page: Page, found: Found) 
 
 def written(request: web.Request, module: Module, kept: Kept) -> str | None:
     """An object in the caller's version; None where that version cannot say it."""
-    version = request[VERSION]
-    if kept.same_since <= version.number:
-        return kept.text
     try:
-        return codec.write_text(version.downgrade(module.kind, codec.read_stored(kept.text)))
+        return write(request, module, kept)
     except NotExpressible:
         return None
+
+
+def write(request: web.Request, module: Module, kept: Kept) -> str:
+    """The JSON of an object for the caller. Raises NotExpressible."""
+    version, text = request[VERSION], kept.text
+    if kept.same_since > version.number:
+        text = codec.write_text(version.downgrade(module.kind, codec.read_stored(text)))
+    return for_partner(request[PARTNER], module.kind, text)
 
 
 async def get_object(request: web.Request) -> web.Response:
@@ -140,14 +146,12 @@ def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
 
 
 def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:
-    version = request[VERSION]
-    if kept.same_since <= version.number:
-        return success(text=kept.text)
     try:
-        return success(version.downgrade(module.kind, codec.read_stored(kept.text)))
+        return success(text=write(request, module, kept))
     except NotExpressible as error:
         raise NotFound(
-            f"{module.kind} {kept.object_id} cannot be expressed in OCPI {version.number}: {error}"
+            f"{module.kind} {kept.object_id} cannot be expressed in OCPI "
+            f"{request[VERSION].number}: {error}"
         ) from None
 
 
