@@ -5,7 +5,9 @@ runs it, the others let it be. The jobs keep their state in the database, so a m
 nothing.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -188,14 +190,30 @@ async def run(app: web.Application, job: Job) -> bool:
         return False
 
 
-async def running(app: web.Application) -> AsyncIterator[None]:
-    """The scheduler, as long as the application runs."""
+async def running(app: web.Application, chosen: Sequence[Job] = JOBS) -> AsyncIterator[None]:
+    """The scheduler, as long as the application runs; the first job is run at once.
+
+    When it ends, jobs under way are stopped, and have given back what they held before the
+    database is closed.
+    """
+    under_way: set[asyncio.Task[None]] = set()
+
+    async def start(job: Job) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        # The scheduler cancels what is under way when the hub stops, and would call that a failure.
+        with suppress(asyncio.CancelledError):
+            await run(app, job)
+
     scheduler = AsyncIOScheduler(
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
-    for job in JOBS:
-        scheduler.add_job(run, "interval", [app, job], id=job.name, seconds=job.seconds)
+    for job in chosen:
+        scheduler.add_job(start, "interval", [job], id=job.name, seconds=job.seconds)
     scheduler.start()
-    await run(app, JOBS[0])
+    await run(app, chosen[0])
     yield
     scheduler.shutdown(wait=False)
+    await asyncio.gather(*under_way, return_exceptions=True)
