@@ -30,10 +30,9 @@ from hub.ocpi import handshake
 from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import invitations
-from hub.roaming.modules import MODULES
 from hub.roaming.quirks import DATE_FORMS, LISTS, ROUTING, SLASHES
 from hub.roaming.registration import Grant, lock
-from hub.roaming.sync_terms import MODES
+from hub.roaming.sync_terms import MODES, PULLED
 
 routes = Routes("Partners")
 NAMED = ("partner", "hub partner list")
@@ -158,7 +157,7 @@ class Configuration(Input):
         metadata={"description": "Whether anything is pulled that nobody asked for."}
     )
     sync = fields.Dict(
-        keys=fields.String(validate=validate.OneOf(list(MODULES))),
+        keys=fields.String(validate=validate.OneOf(PULLED)),
         values=fields.Nested(SyncTerms),
         metadata={
             "description": "By module: how its lists are pulled. Replaces what was set before."

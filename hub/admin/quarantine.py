@@ -1,5 +1,6 @@
 """Quarantine: objects that came with a fault, with the field and the rule that refused them."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -12,13 +13,12 @@ from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import Conflict
 from hub.admin.output import PageQuery, find, page, page_of, path_id
 from hub.admin.routes import QUERY, Routes
-from hub.errors import InvalidRequest
+from hub.errors import InvalidRequest, RoutingError
 from hub.keys import INTAKE
 from hub.models.feed import QuarantinedObject
 from hub.models.values import AuditAction, Party
-from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import partners, quarantine
+from hub.roaming import partners, quarantine, receivers
 from hub.roaming.modules import MODULES
 from hub.roaming.objects import Outcome, Write
 from hub.roaming.partners import Connection
@@ -29,7 +29,7 @@ NAMED = ("quarantined object", "hub quarantine list")
 
 class QuarantineQuery(PageQuery):
     partner_id = fields.UUID()
-    module = fields.String(validate=validate.OneOf(MODULE_NAMES))
+    module = fields.String(validate=validate.OneOf(list(MODULES)))
     settled = fields.Boolean(
         load_default=False, metadata={"description": "Those that are settled instead."}
     )
@@ -101,7 +101,8 @@ async def replay_quarantined(request: web.Request) -> Any:
     if entry.settled_at is not None:
         raise Conflict("It is settled: the object has come in good shape since.")
     assert partner is not None
-    stored = await request.config_dict[INTAKE].keep(tenant_id, read_again(entry, partner))
+    write = await addressed(request, read_again(entry, partner))
+    stored = await request.config_dict[INTAKE].keep(tenant_id, write)
     await settle(request, entry.id, f"Replayed {entry.module} {entry.object_ref}")
     return {"outcome": stored.outcome, "object_ref": entry.object_ref}
 
@@ -150,6 +151,19 @@ def read_again(entry: QuarantinedObject, partner: Connection) -> Write:
         token_type=str(document.get("type", "RFID")),
         partner_id=partner.id,
     )
+
+
+async def addressed(request: web.Request, write: Write) -> Write:
+    """The write with the party that a private object is for, where the object does not say."""
+    module = write.module
+    if not module.private or module.receiver_in is not None:
+        return write
+    try:
+        async with transaction(request) as db:
+            receiver = await receivers.find(db, module.kind, write.owner, write.document)
+    except RoutingError as error:
+        raise Conflict(f"It cannot be passed on: {error}", next_step=ASK_AGAIN) from None
+    return replace(write, receiver=receiver)
 
 
 ASK_AGAIN = "Ask the partner to send the object again."

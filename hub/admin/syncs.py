@@ -22,7 +22,7 @@ from hub.models.values import AuditAction
 from hub.roaming import freshness, sync_states
 from hub.roaming.modules import MODULES
 from hub.roaming.partners import Connection
-from hub.roaming.sync_terms import MODES, OVERLAP, Terms, pullable, pushes, reachable
+from hub.roaming.sync_terms import MODES, OVERLAP, PULLED, Terms, pullable, pushes, reachable
 
 routes = Routes("Pulls")
 NAMED = ("partner", "hub partner list")
@@ -103,7 +103,7 @@ AbsencePage: type[Schema] = page_of(AbsenceShown)
 
 class PullModules(Input):
     modules = fields.List(
-        fields.String(validate=validate.OneOf(list(MODULES))),
+        fields.String(validate=validate.OneOf(PULLED)),
         validate=validate.Length(min=1),
         metadata={"description": "Left out: all that the partner offers."},
     )
@@ -175,7 +175,7 @@ async def cancel_sync(request: web.Request) -> Any:
     partner_id = path_id(request)
     async with transaction(request) as db:
         await find(db, Partner, partner_id, *NAMED)
-        modules = request[BODY].get("modules") or list(MODULES)
+        modules = request[BODY].get("modules") or PULLED
         await sync_states.cancel(db, partner_id, modules)
         await audit.record(
             db,

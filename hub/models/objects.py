@@ -185,7 +185,9 @@ class Tariff(Listed, OwnedObject, Base):
 
 
 class ForReceiver:
-    """An object meant for one eMSP: the owner of the token in ``cdr_token`` (SES-17, CDR-19)."""
+    """An object meant for one party: of a session or CDR, the one that issued the token in
+    ``cdr_token`` (SES-17, CDR-19).
+    """
 
     receiver_country_code: Mapped[str] = mapped_column(String(2))
     receiver_party_id: Mapped[str] = mapped_column(String(3))
@@ -248,6 +250,8 @@ class CDR(ForReceiver, OwnedObject, Base):
                 text("upper(credit_reference_id)"),
                 postgresql_where=text("credit_reference_id IS NOT NULL"),
             ),
+            # Invoices name CDRs, but not always whose (INV-01).
+            Index("ix_ocpi_cdrs_key", "tenant_id", "object_key"),
         )
 
 

@@ -20,12 +20,12 @@ from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import custom, forward, parties, peers
 from hub.ocpi.callbacks import RESULTS_PATH
 from hub.ocpi.endpoints import (
-    cdrs,
     clientinfo,
     commands,
     credentials,
     locations,
     objects,
+    posted,
     results,
     sessions,
     tokens,
@@ -61,7 +61,8 @@ ENDPOINTS: Mapping[str, Handler] = {
         locations.find_evse,
         locations.put_evse,
         sessions.put_charging_preferences,
-        cdrs.post_cdr,
+        posted.post_cdr,
+        posted.post_invoice_reconciliation,
         tokens.authorize,
         commands.post_command,
         clientinfo.list_clients,

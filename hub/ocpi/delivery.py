@@ -59,6 +59,13 @@ class Verdict:
         """The partner works, whatever it thinks of this object."""
         return self.outcome in {Outcome.TAKEN, Outcome.REFUSED}
 
+    def contradicts(self, method: str) -> bool:
+        """Whether it says that an object that was told as new is not, or the other way round."""
+        if method == "POST":
+            known = self.http_status == HTTPStatus.CONFLICT or KNOWN.search(self.reason)
+            return self.outcome is not Outcome.TAKEN and bool(known)
+        return method == "PUT" and self.http_status == HTTPStatus.NOT_FOUND
+
     @property
     def locked_out(self) -> bool:
         """Our token is not good there, so it is not for anything else either."""
@@ -76,6 +83,17 @@ async def deliver(
     client: Client, connection: Connection, source: Source, message: Message, party: Party
 ) -> Verdict:
     """Tell one party of a change. Raises nothing that a partner could cause."""
+    verdict = await tell(client, connection, source, message, party)
+    if message.change.instead is None or not verdict.contradicts(message.change.method):
+        return verdict
+    method, path = message.change.instead
+    other = replace(message, change=replace(message.change, method=method, path=path))
+    return await tell(client, connection, source, other, party)
+
+
+async def tell(
+    client: Client, connection: Connection, source: Source, message: Message, party: Party
+) -> Verdict:
     change = message.change
     try:
         url = url_of(client, connection, source, message)
@@ -99,7 +117,7 @@ async def deliver(
         return Verdict(outcome, f"The hub does not call it: {error.reason}.")
     except Unreachable as error:
         return Verdict(Outcome.FAILING, error.reason)
-    verdict = judge(answer, change.method, record=source.record)
+    verdict = judge(answer, change.method, record=source.record and change.instead is None)
     return of_one_url(verdict) if change.reply_to else verdict
 
 

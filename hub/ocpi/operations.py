@@ -74,8 +74,8 @@ class Operation:
         return self.since <= version and self.only in {None, version}
 
 
-def lists(module: str, kind: str) -> Operation:
-    return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True)
+def lists(module: str, kind: str, *, since: str = "2.1.1") -> Operation:
+    return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True, since=since)
 
 
 PARTY = "/{country_code}/{party_id}"
@@ -89,6 +89,7 @@ def owned(
     path: str = OWNED,
     endpoint: str = "object",
     *,
+    since: str = "2.1.1",
     only: str | None = None,
 ) -> tuple[Operation, ...]:
     """The Receiver interface of a client-owned object (MOD-01)."""
@@ -102,6 +103,7 @@ def owned(
             body=kind if method in {"PUT", "PATCH"} else None,
             answer=kind if method == "GET" else None,
             partial=method == "PATCH",
+            since=since,
             only=only,
         )
         for method in methods.split()
@@ -201,6 +203,18 @@ OPERATIONS: tuple[Operation, ...] = (
     command("CANCEL_RESERVATION", "CancelReservation", since="2.2.1"),
     command("UNLOCK_CONNECTOR", "UnlockConnector"),
     command("{command}", None, since="2.2.1"),
+    # InvoiceReconciliation
+    lists("invoicereconciliation", "InvoiceReconciliationRecord", since="2.3.0"),
+    Operation(
+        "invoicereconciliation",
+        RECEIVER,
+        "POST",
+        "",
+        "post_invoice_reconciliation",
+        body="InvoiceReconciliationRecord",
+        since="2.3.0",
+    ),
+    *owned("invoicereconciliation", "InvoiceReconciliationRecord", "GET PUT DELETE", since="2.3.0"),
     # HubClientInfo
     Operation(
         "hubclientinfo",

@@ -19,7 +19,7 @@ from hub.ocpi.schemas.compiled import split
 from hub.ocpi.versions.base import Known, Version
 from hub.roaming.audience import Audience
 from hub.roaming.modules import TOKENS, Module
-from hub.roaming.objects import RFID, Write, receiver_of
+from hub.roaming.objects import RFID, Write
 from hub.roaming.partners import Connection
 
 NOT_AN_OBJECT: Sequence[Mapping[str, str]] = ({"field": "", "rule": "Not an object."},)
@@ -124,9 +124,9 @@ class Reader:
         return object_id
 
     def _not_for_us(self, owner: Party, document: dict[str, Any]) -> str | None:
-        if not self.module.private:
+        if self.module.receiver_in is None:
             return None
-        receiver = receiver_of(document)
+        receiver = self.module.receiver_in(document)
         if not self.audience.hosts(receiver):
             return "for others"
         if not self.audience.allows(owner, receiver, self.module.name):

@@ -51,7 +51,8 @@ class Change:
     location of an EVSE; ``after`` what the receiver must have taken before this. ``only`` are the
     parties that may have it, where not everybody may. ``reply_to`` is for what goes to one URL
     instead, within the conversation ``correlation``; ``path`` is then only what others have that
-    go there as well. After ``expires_at`` nobody wants it any more.
+    go there as well. After ``expires_at`` nobody wants it any more. ``instead`` is the method and
+    path for a receiver who has it already when it should be new, or has not when it should.
     """
 
     place: Place
@@ -74,6 +75,7 @@ class Change:
     reply_to: ReplyTo | None = None
     correlation: str | None = None
     expires_at: datetime | None = None
+    instead: tuple[str, tuple[str, ...]] | None = None
 
     @property
     def expired(self) -> bool:
@@ -106,7 +108,8 @@ class Source:
     whose Receiver interface is told, None where every change says itself where it goes; ``routed``
     says that routing headers go with it. ``lane``: lower goes first where requests wait for each
     other. A ``record`` is owed until it is answered. ``urgent`` reads what must not wait behind the
-    rest. ``settle`` writes down which rows were taken, where a cursor does not say enough.
+    rest. ``settle`` writes down which rows were taken, where a cursor does not say enough. Partners
+    that speak an older version than ``since`` are told nothing.
     """
 
     name: str
@@ -115,6 +118,7 @@ class Source:
     addressees: Callable[[Audience, Change], Addressees]
     tables: tuple[str, ...]
     endpoint: str | None
+    since: str = "2.1.1"
     record: bool = False
     routed: bool = True
     lane: int = 2
@@ -127,6 +131,8 @@ class Source:
         if self.endpoint is None:
             return True
         agreed = connection.settings.supported_modules
+        if connection.version is None or connection.version < self.since:
+            return False
         return (agreed is None or self.endpoint in agreed) and connection.endpoint(
             self.endpoint, InterfaceRole.RECEIVER
         ) is not None

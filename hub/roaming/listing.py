@@ -28,13 +28,17 @@ SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class Kept(NamedTuple):
-    """An object as it lies: canonical text, and the oldest version in which it reads the same."""
+    """An object as it lies: canonical text, and the oldest version in which it reads the same.
+
+    ``receiver`` is whom a private object is for.
+    """
 
     key: Key
     text: str
     same_since: str
     page_seq: int
     object_id: str
+    receiver: Party | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,7 @@ async def find(
 
 def rows_of(module: Module) -> Select[Any]:
     table: Any = module.table
+    more = (table.receiver_country_code, table.receiver_party_id) if module.private else ()
     rows: Select[Any] = select(
         table.country_code,
         table.party_id,
@@ -230,6 +235,7 @@ def rows_of(module: Module) -> Select[Any]:
         table.same_since,
         table.page_seq,
         table.object_id,
+        *more,
     )
     return rows
 
@@ -280,8 +286,15 @@ async def kept(
     rows = await connection.execute(found, values)
     if module is not LOCATIONS:
         return [
-            Kept(Key(country, party, key), compose(text, stamp), since, seq, object_id)
-            for country, party, key, text, stamp, since, seq, object_id in rows
+            Kept(
+                Key(country, party, key),
+                compose(text, stamp),
+                since,
+                seq,
+                object_id,
+                Party(*receiver) if receiver else None,
+            )
+            for country, party, key, text, stamp, since, seq, object_id, *receiver in rows
         ]
     return [
         Kept(

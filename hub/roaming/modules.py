@@ -1,11 +1,13 @@
 """What tells the OCPI modules apart. One row each; everything else about them is shared code."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from hub.errors import NotFound, UnknownLocation, UnknownToken
-from hub.models import objects
+from hub.models import extensions, objects
 from hub.models.clientinfo import ClientInfo
-from hub.models.values import Role
+from hub.models.values import Party, Role
 
 
 @dataclass(frozen=True)
@@ -13,9 +15,11 @@ class Module:
     """A functional module whose objects the hub keeps.
 
     ``kind`` is the OCPI class of its objects, the name by which ``Version`` knows the schema.
-    ``audience`` says who is told of a change: everybody in the opposite roles, or only the party
-    that issued the token (HUB-22, HUB-23). ``record`` objects are final and owed until answered.
-    ``pushed_by`` are the methods of the Receiver interface besides GET; all else is 405.
+    Changes are told to everybody in the opposite roles, or of ``private`` objects only to the one
+    party that each is for (HUB-22, HUB-23): ``receiver_in`` finds it in the object, where it is
+    not there whoever writes it must say it. ``record`` objects are final and owed until answered.
+    ``pushed_by`` are the methods of the Receiver interface besides GET; all else is 405. ``since``
+    is the oldest version that has it.
     """
 
     name: str
@@ -28,10 +32,18 @@ class Module:
     private: bool = False
     record: bool = False
     unknown: type[NotFound] = NotFound
+    receiver_in: Callable[[Mapping[str, Any]], Party] | None = None
+    since: str = "2.1.1"
 
     @property
     def table_name(self) -> str:
         return str(self.table.__tablename__)  # type: ignore[attr-defined]
+
+
+def token_issuer(document: Mapping[str, Any]) -> Party:
+    """The party that issued the token of a session or CDR: the only one that may have it."""
+    token: Mapping[str, Any] = document["cdr_token"]
+    return Party.of(token["country_code"], token["party_id"])
 
 
 CPO = frozenset({Role.CPO})
@@ -60,6 +72,7 @@ SESSIONS = Module(
     owner_roles=CPO,
     receiver_roles=frozenset({Role.EMSP, Role.SCSP, Role.PTP}),
     private=True,
+    receiver_in=token_issuer,
 )
 CDRS = Module(
     "cdrs",
@@ -70,6 +83,7 @@ CDRS = Module(
     pushed_by=frozenset({"POST"}),
     private=True,
     record=True,
+    receiver_in=token_issuer,
 )
 TOKENS = Module(
     "tokens",
@@ -81,6 +95,18 @@ TOKENS = Module(
     unknown=UnknownToken,
 )
 
+# Direct billing is the CPO's, reverse billing the eMSP's (INV-01).
+INVOICE_RECONCILIATIONS = Module(
+    "invoicereconciliation",
+    "InvoiceReconciliationRecord",
+    extensions.InvoiceReconciliation,
+    owner_roles=CPO | EMSP | {Role.OTHER},
+    receiver_roles=CPO | EMSP,
+    pushed_by=frozenset({"POST", "PUT", "DELETE"}),
+    private=True,
+    since="2.3.0",
+)
+
 # Not pushed by partners and of nobody's ownership: the hub tells who is connected.
 HUBCLIENTINFO = Module(
     "hubclientinfo",
@@ -90,4 +116,7 @@ HUBCLIENTINFO = Module(
     receiver_roles=frozenset(),
 )
 
-MODULES = {module.name: module for module in (LOCATIONS, TARIFFS, SESSIONS, CDRS, TOKENS)}
+MODULES = {
+    module.name: module
+    for module in (LOCATIONS, TARIFFS, SESSIONS, CDRS, TOKENS, INVOICE_RECONCILIATIONS)
+}

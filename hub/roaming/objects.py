@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -70,6 +69,7 @@ class Write:
     ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
     from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
     ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
+    ``receiver`` is whom a private object is for, where the object does not say.
     """
 
     module: Module
@@ -83,6 +83,7 @@ class Write:
     partner_id: UUID | None = None
     broadcast: bool = True
     for_us: bool = False
+    receiver: Party | None = None
 
     @property
     def key(self) -> Key:
@@ -136,13 +137,13 @@ def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
     elif write.method == "DELETE":
         outcome = delete(shelf, write)
     elif write.method == "POST":
-        outcome = add_record(shelf, write)
+        outcome = add_object(shelf, write)
     elif write.method == "PATCH":
         outcome = patch_object(shelf, write)
     else:
         outcome = put_object(shelf, write)
     kept = shelf.find(write.module, write.key)
-    receiver = receiver_of(kept.merged.document) if write.module.private and kept else None
+    receiver = kept.receiver if kept else None
     return Stored(outcome, write.module, write.owner, write.object_id, receiver)
 
 
@@ -199,15 +200,20 @@ def patched(
     return merging.append_periods(after, periods, at) if periods else after
 
 
-def add_record(shelf: rows.Shelf, write: Write) -> Outcome:
-    """A record is final: the same again is fine, another under its id is not (CDR-02, CDR-04)."""
+def add_object(shelf: rows.Shelf, write: Write) -> Outcome:
+    """The same again is fine, another under its id is not (CDR-02, CDR-04, INV-05)."""
     kept = shelf.find(write.module, write.key)
-    if kept is None:
+    if kept is None or (kept.deleted and not write.module.record):
         return put_object(shelf, write)
     if rows.digest(in_capitals(write.document)) != rows.digest(in_capitals(kept.merged.document)):
+        instead = (
+            "It cannot be changed: send a credit CDR and a new one."
+            if write.module.record
+            else "Send changes by PUT."
+        )
         raise InvalidRequest(
             f"{write.module.kind} {write.object_id} of {write.owner} is already stored with other "
-            "content. It cannot be changed: send a credit CDR and a new one."
+            f"content. {instead}"
         )
     return Outcome.UNCHANGED
 
@@ -308,10 +314,11 @@ def keep(
             object_id=write.object_id,
             merged=after,
             origin=origin(write),
+            receiver=receiver_of(write, after.document),
         )
         return Outcome.CREATED
     was_deleted = kept.deleted
-    moved = kept.replace(after, origin(write))
+    moved = kept.replace(after, origin(write), receiver_of(write, after.document))
     if was_deleted:
         return Outcome.CREATED
     return Outcome.CHANGED if moved else Outcome.UNCHANGED
@@ -348,7 +355,7 @@ def object_ref(key: Key, evse_key: str | None = None) -> str:
     return ref if evse_key is None else f"{ref}/{evse_key}"
 
 
-def receiver_of(document: Document) -> Party:
-    """The party that issued the token of a session or CDR: the only one that may have it."""
-    token: dict[str, Any] = document["cdr_token"]
-    return Party.of(token["country_code"], token["party_id"])
+def receiver_of(write: Write, document: Document) -> Party | None:
+    """Whom a private object is for; None for what is not private."""
+    find = write.module.receiver_in
+    return write.receiver or (find(document) if find else None)

@@ -19,6 +19,7 @@ from sqlalchemy.types import Boolean, LargeBinary, String, Uuid
 
 from hub import codec
 from hub.models import objects
+from hub.models.values import Party
 from hub.roaming import history
 from hub.roaming.merging import MEMBER_OF_TIME, Document, Merged, instant
 from hub.roaming.modules import MODULES, Module
@@ -48,7 +49,8 @@ class Origin(NamedTuple):
 class Row:
     """One object as it is about to be; ``moved`` rows get a new place in the feed.
 
-    ``before`` is the document as it was, for the audit log.
+    ``before`` is the document as it was, for the audit log; ``receiver`` whom a private object is
+    for.
     """
 
     kind: str
@@ -58,13 +60,14 @@ class Row:
     merged: Merged
     digest: bytes
     origin: Origin
+    receiver: Party | None = None
     deleted: bool = False
     moved: bool = False
     touched: bool = False
     before: Document | None = None
     held_at: datetime | None = None
 
-    def replace(self, after: Merged, origin: Origin) -> bool:
+    def replace(self, after: Merged, origin: Origin, receiver: Party | None) -> bool:
         """Take the merged object; True when it differs in more than its ``last_updated``."""
         print_ = digest(after.document)
         for_all = self.origin.for_us and not origin.for_us
@@ -74,6 +77,7 @@ class Row:
             return False
         self.before = self.before or (None if self.deleted else self.merged.document)
         self.merged, self.digest, self.origin = after, print_, origin
+        self.receiver = receiver or self.receiver
         self.deleted, self.moved = False, True
         return True
 
@@ -120,6 +124,7 @@ class Shelf:
         object_id: str,
         merged: Merged,
         origin: Origin,
+        receiver: Party | None,
     ) -> None:
         if evse_uid is None:
             self.rows[module.name, key] = Row(
@@ -130,6 +135,7 @@ class Shelf:
                 merged,
                 digest(merged.document),
                 origin,
+                receiver,
                 moved=True,
             )
             return
@@ -163,32 +169,34 @@ COLUMNS = """
     partner_id, country_code, party_id, object_key, object_id, document::text, digest,
     last_updated_text, last_updated, stamps::text, broadcast, for_us, deleted_at is not null
 """
+RECEIVER, NOBODY = "receiver_country_code, receiver_party_id", "null, null"
 
 
 def array(name: str, type_: Any = None) -> Any:
     return bindparam(name, type_=ARRAY(type_ or String()))
 
 
-def select_rows(table: str) -> Any:
+def select_rows(module: Module) -> Any:
+    table, receiver = module.table_name, RECEIVER if module.private else NOBODY
     return text(f"""
-        select {COLUMNS}, null from {table}
+        select {COLUMNS}, {receiver}, null from {table}
         where (country_code, party_id, object_key) in
               (select * from unnest(:countries, :parties, :keys))
         order by country_code, party_id, object_key for update
     """).bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608 - table names are ours
 
 
-SELECT = {name: select_rows(module.table_name) for name, module in MODULES.items()}
+SELECT = {name: select_rows(module) for name, module in MODULES.items()}
 
 SELECT_EVSES_OF = text(f"""
-    select {COLUMNS}, location_key from ocpi_evses
+    select {COLUMNS}, {NOBODY}, location_key from ocpi_evses
     where (country_code, party_id, location_key) in
           (select * from unnest(:countries, :parties, :keys))
     order by country_code, party_id, location_key, object_key for update
 """).bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608
 
 SELECT_EVSES = text(f"""
-    select {COLUMNS}, location_key from ocpi_evses
+    select {COLUMNS}, {NOBODY}, location_key from ocpi_evses
     where (country_code, party_id, location_key, object_key) in
           (select * from unnest(:countries, :parties, :keys, :evses))
     order by country_code, party_id, location_key, object_key for update
@@ -248,7 +256,11 @@ def read_row(kind: str, values: Any) -> Row:
         stamps,
         broadcast,
         for_us,
-    ) = values[:12]
+        deleted,
+        receiver_country,
+        receiver_party,
+        location_key,
+    ) = values
     told = orjson.loads(stamps) if stamps else {}
     merged = Merged(
         orjson.loads(document),
@@ -260,12 +272,13 @@ def read_row(kind: str, values: Any) -> Row:
     return Row(
         kind,
         Key(country, party, key),
-        values[13],
+        location_key,
         object_id,
         merged,
         bytes(print_),
         Origin(partner_id, broadcast, for_us),
-        deleted=values[12],
+        Party(receiver_country, receiver_party) if receiver_country else None,
+        deleted=deleted,
     )
 
 
@@ -339,7 +352,8 @@ def touch(table: str, key: str = "object_key", more: str = "") -> Any:
 
 
 EXTRA: dict[str, dict[str, tuple[str, Any]]] = {
-    "Session": RECEIVER_COLUMNS,
+    module.kind: RECEIVER_COLUMNS for module in MODULES.values() if module.private
+} | {
     "CDR": RECEIVER_COLUMNS | {"held_at": ("timestamptz", TIMESTAMP(timezone=True))},
     "Tariff": VALIDITY_COLUMNS,
     "EVSE": EVSE_COLUMNS,
@@ -398,10 +412,9 @@ def written(row: Row, same_since: SameSince) -> dict[str, Any]:
     }
     if row.kind == "EVSE":
         values["location_key"] = row.location_key
-    elif row.kind in {"Session", "CDR"}:
-        token = merged.document["cdr_token"]
-        values["receiver_country_code"] = token["country_code"].upper()
-        values["receiver_party_id"] = token["party_id"].upper()
+    elif row.receiver is not None:
+        values["receiver_country_code"] = row.receiver.country_code
+        values["receiver_party_id"] = row.receiver.party_id
         if row.kind == "CDR":
             values["held_at"] = row.held_at
     elif row.kind == "Tariff":

@@ -57,6 +57,9 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
         return None
     owner = owner_of(row)
     receiver = after = None
+    addressed = (owner.country_code, owner.party_id, row.object_id)
+    ways: dict[str, tuple[str, ...]] = {"PUT": addressed, "POST": (), "DELETE": addressed}
+    method = method_for(module, row)
     if module.private:
         receiver = Party(row.receiver_country_code, row.receiver_party_id)
     if module is modules.CDRS and row.credit_reference_id:
@@ -67,10 +70,11 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
         ref=f"{owner.country_code}/{owner.party_id}/{row.object_key}",
         kind=module.kind,
         owner=owner,
-        path=() if module.record else (owner.country_code, owner.party_id, row.object_id),
+        path=ways[method],
         document=None if deleted else compose(row.document, row.last_updated_text),
         row_id=row.id,
-        method="DELETE" if deleted else "POST" if module.record else "PUT",
+        method=method,
+        instead=next(((other, ways[other]) for other in other_ways(module, method)), None),
         same_since=row.same_since,
         origin=row.partner_id,
         broadcast=row.broadcast,
@@ -81,6 +85,18 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
     )
 
 
+def method_for(module: Module, row: Row[Any]) -> str:
+    """What is new is POSTed and what has changed is PUT, where a module has both (INV-02)."""
+    if row.deleted_at is not None:
+        return "DELETE"
+    both = {"POST", "PUT"} <= module.pushed_by
+    return "POST" if (row.fresh if both else "POST" in module.pushed_by) else "PUT"
+
+
+def other_ways(module: Module, method: str) -> set[str]:
+    return set() if method == "DELETE" else ({"POST", "PUT"} & module.pushed_by) - {method}
+
+
 def objects_of(
     module: Module, *, lane: int, more: str = "", urgent: str = "", only: str = "true"
 ) -> Source:
@@ -88,6 +104,8 @@ def objects_of(
     ``urgent`` is the condition on rows that must not wait, ``only`` that on rows that may go.
     """
     table = module.table_name
+    more += RECEIVER if module.private else ""
+    more += FRESH if {"POST", "PUT"} <= module.pushed_by else ""
 
     def tell(row: Row[Any]) -> Change | None:
         return change_of(module, row)
@@ -102,12 +120,16 @@ def objects_of(
         addressees=addressees,
         tables=(table,),
         endpoint=module.name,
+        since=module.since,
         record=module.record,
         lane=lane,
         batch=RECORDS_AT_ONCE if module.record else STATES_AT_ONCE,
         urgent=reader(reading(table, more, urgent), tell) if urgent else None,
     )
 
+
+RECEIVER = ", receiver_country_code, receiver_party_id"
+FRESH = ", created_at = updated_at as fresh"
 
 # HubClientInfo: a configuration module, so it goes to the platform and not to one of its parties.
 
@@ -138,8 +160,6 @@ def platforms(audience: Audience, change: Change) -> Addressees:
     ]
 
 
-RECEIVER = ", receiver_country_code, receiver_party_id"
-
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
@@ -147,7 +167,7 @@ SOURCES: dict[str, Source] = {
         objects_of(
             modules.CDRS,
             lane=FIRST,
-            more=f"{RECEIVER}, credit_reference_id",
+            more=", credit_reference_id",
             only="held_at is null",
         ),
         objects_of(modules.TOKENS, lane=FIRST, more=", type, valid", urgent="not valid"),
@@ -161,7 +181,7 @@ SOURCES: dict[str, Source] = {
             routed=False,
             lane=SECOND,
         ),
-        objects_of(modules.SESSIONS, lane=SECOND, more=RECEIVER),
+        objects_of(modules.SESSIONS, lane=SECOND),
         Source(
             name=modules.LOCATIONS.name,
             read=location_changes.read,
@@ -172,6 +192,7 @@ SOURCES: dict[str, Source] = {
             lane=THIRD,
         ),
         objects_of(modules.TARIFFS, lane=THIRD),
+        objects_of(modules.INVOICE_RECONCILIATIONS, lane=THIRD),
     )
 }
 

@@ -21,6 +21,7 @@ MODES = ("auto", "always", "never")
 ASKED_FOR, MISSED = "asked for", "missed"
 # What refers to something comes after it.
 IN_ORDER = (TOKENS, TARIFFS, LOCATIONS, SESSIONS, CDRS)
+PULLED = tuple(module.name for module in IN_ORDER)
 USUAL_MINUTES = {SESSIONS: 60, CDRS: 60}
 MINUTES = 360
 FULL_DAYS = 7

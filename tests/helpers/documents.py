@@ -242,6 +242,18 @@ def cdr(*, version: str = "2.3.0", **fields: Any) -> Document:
     return changed(document, fields)
 
 
+def invoice_reconciliation(**fields: Any) -> Document:
+    """A record of the CPO about its invoice over one CDR; 2.3.0 only."""
+    document: Document = {
+        **CPO,
+        "id": "R1",
+        "invoice_id": "2025-06-0001",
+        "cdrs": ["C1"],
+        "last_updated": "2025-07-01T08:00:00Z",
+    }
+    return changed(document, fields)
+
+
 def credentials(*, version: str = "2.3.0", **fields: Any) -> Document:
     """What a CPO's platform says of itself."""
     document: Document = {

@@ -16,11 +16,21 @@ PARTNER: web.AppKey["FakePartner"] = web.AppKey("partner")
 PUSH: web.RequestKey[Push] = web.RequestKey("push", Push)
 
 FUNCTIONAL = ("locations", "tariffs", "sessions", "cdrs", "tokens", "commands", "chargingprofiles")
+# What only platforms of OCPI 2.3.0 serve.
+NEWER = ("invoicereconciliation",)
 INTERFACES = [
     *itertools.product(FUNCTIONAL, ("SENDER", "RECEIVER")),
     ("hubclientinfo", "RECEIVER"),
     ("credentials", "SENDER"),
 ]
+
+
+def interfaces(version: str) -> list[tuple[str, str]]:
+    """What a well-equipped platform of that version serves."""
+    newer = itertools.product(NEWER, ("SENDER", "RECEIVER")) if version == "2.3.0" else ()
+    return [*INTERFACES, *newer]
+
+
 # Modules whose objects the client owns and names in the path.
 OWNED = ("locations", "tariffs", "sessions", "tokens", "hubclientinfo")
 
@@ -115,7 +125,7 @@ async def get_details(request: web.Request) -> web.Response:
     endpoints = []
     if version == PEER_TO_PEER:
         return single(partner, {"version": version, "endpoints": peer_endpoints(partner, slash)})
-    for module, interface in [*INTERFACES, *sorted(partner.more_modules)]:
+    for module, interface in [*interfaces(version), *sorted(partner.more_modules)]:
         if (module, interface) in partner.without_modules:
             continue
         path = module if module == "credentials" else f"{interface.lower()}/{module}"
@@ -198,11 +208,26 @@ async def receive(request: web.Request) -> web.Response:
             return envelope(partner.command_response)
         case _:
             partner.received.append(push)
+    if module in NEWER:
+        return keep_newer(partner, method, push.path, push.body)
     if module == "cdrs":
         return keep_cdr(partner, push.body, str(request.url)) if method == "POST" else not_allowed()
     if module not in OWNED or method not in {"PUT", "PATCH", "DELETE"}:
         return not_allowed()
     return keep(partner, method, push.path, push.body)
+
+
+def keep_newer(partner: "FakePartner", method: str, path: str, body: Any) -> web.Response:
+    """POST is for what is new and nothing else, PUT for what is known."""
+    if method == "POST":
+        path = "/".join([path, *(body[name] for name in ("country_code", "party_id", "id"))])
+        if path in partner.objects:
+            return envelope(status_code=2001, message="It exists already: PUT it")
+        partner.objects[path] = body
+        return envelope(http_status=201)
+    if path not in partner.objects:
+        return envelope(status_code=2001, message=f"No {path}", http_status=404)
+    return keep(partner, method, path, body)
 
 
 def get_object(partner: "FakePartner", path: str) -> web.Response:

@@ -141,8 +141,7 @@ async def find_visible(request: web.Request, module: Module, object_id: str) -> 
 
 def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
     owner = Party(kept.key.country_code, kept.key.party_id)
-    receiver = pushes.receiver(module, codec.read_stored(kept.text)) if module.private else None
-    return request[AUDIENCE].may_see(request[PARTNER], module, owner, receiver)
+    return request[AUDIENCE].may_see(request[PARTNER], module, owner, kept.receiver)
 
 
 def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:

@@ -12,17 +12,18 @@ from typing import Any
 from aiohttp import web
 
 from hub import codec
-from hub.errors import InvalidRequest, NotFound, RoutingError, UnknownReceiver
+from hub.errors import InvalidRequest, NotFound
 from hub.keys import ARRIVALS, DATABASE, INTAKE
 from hub.models.values import Party
 from hub.ocpi.envelope import read_object
 from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, VERSION
 from hub.ocpi.schemas.compiled import Removed, split
 from hub.ocpi.versions.base import Document
-from hub.roaming import quarantine, sync_states
+from hub.roaming import quarantine, receivers, sync_states
 from hub.roaming.merging import MEMBER_OF_TIME, instant
 from hub.roaming.modules import MODULES, TOKENS, Module
-from hub.roaming.objects import Stored, Write, receiver_of
+from hub.roaming.objects import Stored, Write
+from hub.roaming.sync_terms import IN_ORDER
 
 # Path segments that every client resolves away: such an object could never be addressed again.
 UNFINDABLE = frozenset({"", ".", ".."})
@@ -105,7 +106,8 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     write = replace(write, document=document)
     if write.module is TOKENS:
         write = replace(write, token_type=token_type(request, document))
-    check_receiver(request, write)
+    if write.module.private:
+        write = await addressed(request, write)
     stored = await keep(request, write)
     if removed:
         raise await partly(request, write, removed)
@@ -118,12 +120,13 @@ async def keep(request: web.Request, write: Write) -> Stored:
     try:
         stored = await request.config_dict[INTAKE].keep(partner.tenant_id, write)
     except NotFound:
-        if request[OPERATION].partial:
+        if request[OPERATION].partial and write.module in IN_ORDER:
             since = instant(write.document[MEMBER_OF_TIME])
             async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
                 await sync_states.miss(db, partner.id, write.module.name, since)
         raise
-    request.config_dict[ARRIVALS].pushed(partner.tenant_id, partner.id, write.module.name)
+    if write.module in IN_ORDER:
+        request.config_dict[ARRIVALS].pushed(partner.tenant_id, partner.id, write.module.name)
     return stored
 
 
@@ -150,22 +153,30 @@ def read_document(request: web.Request, write: Write, kind: str, body: Document)
     return document
 
 
-def check_receiver(request: web.Request, write: Write) -> None:
-    """A session or CDR goes to the party that issued its token, if that is known here."""
-    if not write.module.private or "cdr_token" not in write.document:
-        return
-    receiver = receiver_of(write.document)
-    audience = request[AUDIENCE]
-    if not audience.hosts(receiver):
-        raise UnknownReceiver(f"{receiver}, which issued the token, is not known here.")
-    if not audience.allows(write.owner, receiver, write.module.name):
-        raise RoutingError(
-            f"No agreement lets {write.owner} send {write.module.name} to {receiver}."
-        )
+async def addressed(request: web.Request, write: Write) -> Write:
+    """The write with the party that it is for, which must be here, able to have it, and allowed.
+
+    A PATCH that does not touch that needs no such check.
+    """
+    module = write.module
+    if module.receiver_in is None:
+        async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+            receiver = await receivers.find(db, module.kind, write.owner, write.document)
+    elif request[OPERATION].partial and not says_receiver(module, write.document):
+        return write
+    else:
+        receiver = module.receiver_in(write.document)
+    receivers.check(request[AUDIENCE], module, write.owner, receiver)
+    return replace(write, receiver=receiver)
 
 
-def receiver(module: Module, document: Document) -> Party | None:
-    return receiver_of(document) if module.private else None
+def says_receiver(module: Module, document: Document) -> bool:
+    assert module.receiver_in is not None
+    try:
+        module.receiver_in(document)
+    except (KeyError, IndexError):
+        return False
+    return True
 
 
 async def quarantined(request: web.Request, write: Write, kind: str, body: Any, data: Any) -> None:

@@ -17,7 +17,7 @@ def same_since(kind: str, document: Document) -> str:
     """
     oldest = V2_3_0.number
     for number, version in VERSIONS.items():
-        if version.peer_to_peer:
+        if version.peer_to_peer or kind not in version.schemas:
             break
         try:
             if version.downgrade(kind, document) is not document:

@@ -1,4 +1,7 @@
-"""CDRs are posted once and for all, and read back from where the hub keeps them (CDR-03)."""
+"""What is posted: CDRs once and for all, invoice reconciliation records when they are new.
+
+Both are read back from where the hub keeps them (CDR-03).
+"""
 
 from urllib.parse import quote
 
@@ -11,7 +14,8 @@ from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object
 from hub.ocpi.operations import endpoint_path
 from hub.ocpi.request import FROM, PARTNER, TO, VERSION
-from hub.roaming.modules import CDRS
+from hub.ocpi.versions.base import Document
+from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, Module
 from hub.roaming.objects import Stored, Write
 
 
@@ -22,22 +26,33 @@ async def post_cdr(request: web.Request) -> web.Response:
     """
     body = await read_object(request)
     assert body is not None
+    return await keep_posted(request, CDRS, body)
+
+
+async def post_invoice_reconciliation(request: web.Request) -> web.Response:
+    """Keep a new record, for the other side of the CDRs that it names; changes come by PUT."""
+    body = await read_object(request)
+    assert body is not None
+    return await keep_posted(request, INVOICE_RECONCILIATIONS, body)
+
+
+async def keep_posted(request: web.Request, module: Module, body: Document) -> web.Response:
     write = Write(
-        CDRS,
+        module,
         "POST",
-        owner_of(request, body),
-        str(body.get("id", "")),
+        owner_of(request, module, body),
+        str(body.get(module.id_field, "")),
         partner_id=request[PARTNER].id,
         broadcast=request[TO] == request[PARTNER].hub,
     )
-    stored = await pushes.keep_body(request, write, "CDR", body)
+    stored = await pushes.keep_body(request, write, module.kind, body)
     response = objects.kept_answer(request, stored)
     response.headers["Location"] = url_of(request, stored)
     return response
 
 
-def owner_of(request: web.Request, body: dict[str, object]) -> Party:
-    """The CDR's own party, which must be the caller's and the one in OCPI-from."""
+def owner_of(request: web.Request, module: Module, body: Document) -> Party:
+    """The object's own party, which must be the caller's and the one in OCPI-from."""
     country, party = str(body.get("country_code", "")), str(body.get("party_id", ""))
     if not country or not party:
         owner = request[FROM]
@@ -46,15 +61,17 @@ def owner_of(request: web.Request, body: dict[str, object]) -> Party:
         return owner
     owner = Party.of(country, party)
     partner = request[PARTNER]
-    if not partner.roles_of(owner) & CDRS.owner_roles:
-        raise NotFound(f"{owner} is not a CPO on your platform.")
+    if not partner.roles_of(owner) & module.owner_roles:
+        known = owner in partner.parties
+        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
+        raise NotFound(f"{owner} {reason}.")
     if request[FROM] not in {None, owner}:
-        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the CDR {owner}.")
+        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the {module.kind} {owner}.")
     return owner
 
 
 def url_of(request: web.Request, stored: Stored) -> str:
-    path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, CDRS.name)
+    path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, stored.module.name)
     base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{path}"
     owner = stored.owner
     return f"{base}/{owner.country_code}/{owner.party_id}/{quote(stored.object_id, safe='')}"

@@ -1,0 +1,35 @@
+"""OCPI objects of modules that came with OCPI 2.3.0 and its extensions."""
+
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, declared_attr
+
+from hub.models.base import Base
+from hub.models.objects import ForReceiver, OwnedObject, from_document, object_indexes
+
+
+def private_indexes(table: str) -> tuple[Any, ...]:
+    """For objects that are listed for those they are meant for."""
+    return object_indexes(
+        table,
+        Index(
+            f"ix_{table}_receiver",
+            "tenant_id",
+            "receiver_country_code",
+            "receiver_party_id",
+            "page_seq",
+        ),
+    )
+
+
+class InvoiceReconciliation(ForReceiver, OwnedObject, Base):
+    """Which CDRs an invoice covers. The receiver is whose invoice it is: the CDRs tell (INV-01)."""
+
+    __tablename__ = "ocpi_invoice_reconciliations"
+
+    invoice_id: Mapped[str | None] = from_document("invoice_id")
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return private_indexes("ocpi_invoice_reconciliations")
