@@ -15,8 +15,8 @@ help: ## Show the targets
 run: $(VENV)/.run ## Start the hub, with a PostgreSQL of its own, on 127.0.0.1:8080
 	$(BIN)/hub serve
 
-demo: $(VENV)/.run ## Show a CPO and an eMSP roam through a hub
-	$(BIN)/hub demo --once
+demo: $(VENV)/.run ## Show a CPO, an eMSP and charging stations roam through a hub
+	$(BIN)/hub demo --once --stations 3
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/pytest $(PYTEST_ARGS)

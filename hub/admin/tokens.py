@@ -20,11 +20,11 @@ from hub.admin.input import Input
 from hub.admin.output import PageQuery, Versioned, expect_version, find, page, page_of, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.token_input import TYPES, NewToken, Restrictions, TokenChange, TokenMetadata
+from hub.keys import CACHES
 from hub.models.charging import AuthToken, ChargingSession
 from hub.models.tenants import User
 from hub.models.values import AuditAction
-from hub.ocpp import caches
-from hub.ocpp.service import STATIONS
+from hub.roaming import caches
 
 routes = Routes("Tokens")
 NAMED = ("token", "hub token list")
@@ -188,6 +188,7 @@ async def remove_token(request: web.Request) -> Any:
         [before] = await shown(db, [token])
         await record(db, AuditAction.DELETE, token, before=dump(before))
         await db.delete(token)
+        await caches.own_token_changed(db)
     forget(request)
 
 
@@ -206,6 +207,7 @@ async def changed(db: AsyncSession, token: AuthToken, values: dict[str, Any]) ->
     await db.refresh(token)
     [answer] = await shown(db, [token])
     await record(db, AuditAction.UPDATE, token, before=before, after=dump(answer))
+    await caches.own_token_changed(db)
     return answer
 
 
@@ -229,4 +231,4 @@ async def record(db: AsyncSession, action: AuditAction, token: AuthToken, **more
 
 def forget(request: web.Request) -> None:
     """What stations remember of tokens is out of date."""
-    caches.clear_soon(request.config_dict[STATIONS], request[ACTOR].tenant_id)
+    request.config_dict[CACHES].tokens_changed(request[ACTOR].tenant_id)

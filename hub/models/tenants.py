@@ -109,6 +109,8 @@ class Tenant(Versioned, Stamped, Base):
     settings: Mapped[TenantSettings | None] = mapped_column(OBJECT)
     billing_config: Mapped[BillingConfiguration | None] = mapped_column(OBJECT)
     status: Mapped[str] = mapped_column(String(20), server_default=TenantStatus.ACTIVE)
+    # When a token of its own drivers was last changed: what stations remember is older than that.
+    tokens_changed_at: Mapped[datetime | None]
 
 
 class User(Audited, Base):

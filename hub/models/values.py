@@ -295,6 +295,29 @@ class AuthTokenType(StrEnum):
     TEST_TOKEN = "TEST_TOKEN"  # noqa: S105 - a kind, not a token
 
 
+class ProfilePurpose(StrEnum):
+    """What a charging profile of the operator's limits: the station, or whatever charges there."""
+
+    STATION_MAX = "STATION_MAX"
+    TX_DEFAULT = "TX_DEFAULT"
+
+
+class ProfileKind(StrEnum):
+    ABSOLUTE = "ABSOLUTE"
+    RECURRING = "RECURRING"
+    RELATIVE = "RELATIVE"
+
+
+class Recurrency(StrEnum):
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+
+
+class FileKind(StrEnum):
+    FIRMWARE = "FIRMWARE"
+    LOG = "LOG"
+
+
 class Measurand(StrEnum):
     CURRENT_EXPORT = "CURRENT_EXPORT"
     CURRENT_IMPORT = "CURRENT_IMPORT"

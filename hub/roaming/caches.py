@@ -1,4 +1,4 @@
-"""What stations remember of tokens: to be forgotten as soon as a partner blocks one.
+"""What stations remember of tokens: to be forgotten as soon as one is not what it was.
 
 A station may let a driver charge by its cache without asking. There is no message for one token, so
 the whole cache goes; many that are blocked at the same time cost one message. A station that was
@@ -11,11 +11,13 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.background import Background
 from hub.db import Database
 from hub.models.objects import Token
 from hub.models.stations import ChargingStation
+from hub.models.tenants import Tenant
 from hub.roaming.ports import StationRef, Stations
 
 log = structlog.get_logger()
@@ -53,8 +55,10 @@ class Caches:
     async def clear(self, tenant_id: UUID) -> None:
         """Tell every station that is there and has not been told since a token was blocked."""
         async with self._database.transaction(tenant_id) as db:
+            theirs = select(func.max(Token.received_at)).where(Token.valid.is_(False))
+            own = select(Tenant.tokens_changed_at)
             blocked_at = await db.scalar(
-                select(func.max(Token.received_at)).where(Token.valid.is_(False))
+                select(func.greatest(theirs.scalar_subquery(), own.scalar_subquery()))
             )
             if blocked_at is None:
                 return
@@ -86,3 +90,15 @@ class Caches:
                 .where(ChargingStation.id == ref.id)
                 .values(cache_cleared_at=blocked_at)
             )
+
+
+async def own_token_changed(db: AsyncSession) -> None:
+    """A token of the tenant's own drivers is not what it was; told after the commit."""
+    await db.execute(
+        update(Tenant).values(
+            tokens_changed_at=func.clock_timestamp(),
+            # That is no change of the tenant.
+            updated_at=Tenant.updated_at,
+            last_modified_by=Tenant.last_modified_by,
+        )
+    )

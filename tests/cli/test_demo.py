@@ -12,8 +12,10 @@ import pytest
 
 from hub.demo import objects, story
 from hub.demo.hub_process import HubProcess
+from hub.demo.stations import Charged
 from hub.demo.story import Story, is_intact, running, whole
 from hub.demo.trace import Trace
+from hub.simulator.station import SimulatedStation
 from tests.cli.test_serve import clean
 from tests.helpers.documents import location, tariff
 
@@ -47,6 +49,45 @@ def test_everything_arrives_intact():
         "sessions": (1, 1),
         "cdrs": (1, 1),
     }
+
+
+def test_an_emsp_charges_at_stations_of_the_hubs_own():
+    """Started, watched, ended and billed from outside, at stations of all versions."""
+    code, result = demo("--stations", "5")
+
+    assert code == 0
+    stations = result["stations"]
+    assert [one["version"] for one in stations] == ["1.6", "2.0.1", "2.1", "1.6", "2.0.1"]
+    for one in stations:
+        assert (one["start"], one["stop"], one["wrong"]) == ("ACCEPTED", "ACCEPTED", None)
+        assert one["updates"] >= 3
+        assert one["meter"] > 0
+        assert one["session"] == one["cdr"] == pytest.approx(one["meter"], abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("told", "wrong"),
+    [
+        ({}, ""),
+        ({"cdrs": []}, "no CDR"),
+        ({"kwh": 1.002}, "1.002 kWh were told"),
+        ({"energy": 0.998}, "0.998 kWh were told"),
+        ({"cost": 0.51}, "0.51 is not 0.49"),
+        ({"twice": True}, "2 CDRs"),
+    ],
+)
+def test_the_judge_of_the_stations_sees_what_is_wrong(told, wrong):
+    station = SimulatedStation("ws://nowhere", "CP-1", "")
+    station.register = 1000.0
+    cdr = {
+        "total_energy": told.get("energy", 1.0),
+        "total_cost": {"excl_vat": told.get("cost", 0.49)},
+    }
+    cdrs = told.get("cdrs", [cdr, cdr] if told.get("twice") else [cdr])
+    charged = Charged(station, session={"kwh": told.get("kwh", 1.0)}, cdrs=cdrs)
+
+    assert charged.check().startswith(wrong)
+    assert bool(charged.check()) is bool(wrong)
 
 
 def test_what_the_hub_refuses_is_listed_with_field_and_rule(tmp_path):
