@@ -6,8 +6,8 @@ from columns import edits, instant, one_of, row_id, stamps, tenant_id
 from sqlalchemy.dialects.postgresql import JSONB
 from tenancy import isolate
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 
 def upgrade() -> None:
