@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from hub.cli import options, probes, syncs
+from hub.cli import options, partner_settings, probes, syncs
 from hub.cli.failures import Usage
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
 from hub.cli.output import facts, lines, note, table, when, write_json
@@ -67,6 +67,7 @@ def add(commands: Commands) -> None:
         if name == "leave":
             parser.add_argument("--yes", action="store_true", help="do not ask")
 
+    partner_settings.add(partners, find)
     syncs.add(partners, find)
     probes.add(partners, find)
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.helpers import commands
 from tests.helpers.documents import tariff
 from tests.helpers.faults import http, refuse
 from tests.helpers.partner import FakePartner
@@ -173,3 +174,42 @@ async def test_a_failed_command_leaves_everything_as_it_was(command):
 
 async def test_health(command):
     assert (await command("health")).out.split()[:2] == ["hub", "ready"]
+
+
+async def test_what_became_of_a_command(command, hub, emsp):
+    async with FakePartner("NL*ONE CPO", name="One") as cpo:
+        await hub.connect(cpo)
+        asked = commands.command("START_SESSION", emsp)
+        await emsp.post("commands/START_SESSION", asked, to=cpo)
+        await cpo.send_result(cpo.commands[0], "EVSE_OCCUPIED")
+        await hub.deliver()
+        cpo.away = True
+        await emsp.post("commands/STOP_SESSION", commands.command("STOP_SESSION", emsp), to=cpo)
+
+    listed = await command("command", "list")
+    [unknown] = (await command("command", "list", "--state", "unknown", "--json")).json["items"]
+    [done] = (await command("command", "list", "--type", "start_session", "--json")).json["items"]
+    shown = await command("command", "show", done["id"])
+    nothing = await command("command", "list", "--about", "SESSION/S9")
+
+    assert "EVSE_OCCUPIED" in listed.out
+    assert "SESSION/S1" in listed.out
+    assert "503" in unknown["error"]
+    assert "EVSE_OCCUPIED" in shown.out
+    assert "taken by the caller at" in shown.out
+    assert asked["token"]["uid"] not in shown.out
+    assert (nothing.out, nothing.err) == ("", "No commands like that.\n")
+
+
+async def test_settings_of_a_partner(command, emsp):
+    changed = await command("partner", "set", "two", "callbacks_need_token=true", "--json")
+    shown = await command("partner", "set", "two", "delivery=live_only")
+    wrong = await command("partner", "set", "two", "delivery=sometimes")
+    unknown = await command("partner", "set", "two", "colour=blue")
+    no_value = await command("partner", "set", "two", "delivery")
+
+    assert changed.json["configuration"]["callbacks_need_token"] is True
+    assert "callbacks_need_token" in shown.out
+    assert "live_only" in shown.out
+    assert (wrong.code, "live_only" in wrong.err) == (2, True)
+    assert (unknown.code, no_value.code) == (2, 2)
