@@ -22,6 +22,8 @@ PARTNER = {
     "tokens": [],
     "configuration": {},
     "last_seen_at": None,
+    "connected_at": None,
+    "renewal_due": False,
 }
 
 
