@@ -279,7 +279,16 @@ def test_a_table_is_plain_text_where_nobody_looks_at_colours(run, hub):
 
     assert "\x1b" not in ended.out
     header, row = ended.out.splitlines()
-    assert header.split() == ["ID", "NAME", "PARTIES", "STATUS", "CONNECTION", "OCPI", "SEEN"]
+    assert header.split() == [
+        "ID",
+        "NAME",
+        "PARTIES",
+        "STATUS",
+        "CONNECTION",
+        "OCPI",
+        "SEEN",
+        "RENEWED",
+    ]
     assert row.split()[1:] == ["Acme", "NL*ACM:CPO", "ACTIVE", "CONNECTED", "2.2.1", "never"]
 
 
