@@ -91,6 +91,12 @@ class StationTransaction(TenantOwned, Base):
             postgresql_where=text("state = 'OPEN'"),
         ),
         Index(None, "tenant_id", "session_id"),
+        Index(
+            "ix_station_transactions_doubt",
+            "tenant_id",
+            "doubt_due_at",
+            postgresql_where=text("doubt_due_at IS NOT NULL"),
+        ),
         CheckConstraint("state IN ('OPEN', 'LOST', 'ENDED', 'ORPHAN')", name="state"),
     )
 
@@ -127,6 +133,10 @@ class StationTransaction(TenantOwned, Base):
     # Location, EVSE, connector and tariff as they were when it started (CDR-08).
     circumstances: Mapped[dict[str, Any] | None]
     notes: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
+    # Why it may have ended without a word, since when, and when that is to be looked into.
+    doubt: Mapped[str | None] = mapped_column(String(100))
+    doubted_at: Mapped[datetime | None]
+    doubt_due_at: Mapped[datetime | None]
     # When the CDR of a transaction that never ended is due, and which CDRs went out, in order.
     cdr_due_at: Mapped[datetime | None]
     cdr_ids: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))

@@ -14,6 +14,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -61,6 +62,8 @@ class Record:
     password_digest: bytes | None = field(default=None, repr=False)
     next_password_digest: bytes | None = field(default=None, repr=False)
     certificate_fingerprint: str | None = None
+    # How far its clock was ahead of ours when that was last known.
+    clock_offset: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def record_of(station: ChargingStation) -> Record:
     security = configuration.get("security") or {}
     network = configuration.get("network") or {}
     following = security.get("next_password_digest")
+    offset = station.clock_offset
     return Record(
         ref=StationRef(UUID(str(station.tenant_id)), station.id),
         identity=station.station_id,
@@ -182,6 +186,7 @@ def record_of(station: ChargingStation) -> Record:
         password_digest=station.password_digest,
         next_password_digest=bytes.fromhex(following) if following else None,
         certificate_fingerprint=station.certificate_fingerprint,
+        clock_offset=None if offset is None else timedelta(seconds=offset),
     )
 
 

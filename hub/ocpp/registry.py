@@ -77,6 +77,14 @@ class Registry:
         attached = self.stations.get(station_id)
         return attached.conversations[-1] if attached else None
 
+    def by_tenant(self) -> dict[UUID, dict[UUID, Conversation]]:
+        """Whom new CALLs go to, by tenant and station."""
+        found: dict[UUID, dict[UUID, Conversation]] = {}
+        for station_id, attached in self.stations.items():
+            newest = attached.conversations[-1]
+            found.setdefault(newest.ref.tenant_id, {})[station_id] = newest
+        return found
+
     def may_join(self, station_id: UUID) -> bool:
         """False when a station opens sockets faster than any healthy one would."""
         attached = self.stations.get(station_id)

@@ -6,8 +6,8 @@ decided in ``roaming``. Answers are durable: what was answered is committed.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import structlog
@@ -18,12 +18,14 @@ from hub.ocpp import timestamps
 from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
 from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, Link, NoAnswer
+from hub.ocpp.presence import Presence
 from hub.ocpp.wire import Wire
-from hub.roaming import authorization, connectors, own_evses, stations
+from hub.roaming import authorization, connectors, missing_stops, own_evses, stations
 from hub.roaming.authorization import Decision, Shown
-from hub.roaming.clocks import Moment, reckon
+from hub.roaming.clocks import NOTICEABLE, Clock, Moment
 from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.readings import Reading, shifted
 from hub.roaming.stations import Boot
 
 log = structlog.get_logger()
@@ -32,6 +34,13 @@ Answering = Callable[[Any, Payload], Awaitable[Payload]]
 # What is kept of the answer to a question of ours: (station, question, answer).
 Learning = Callable[[Any, Payload, Payload], Coroutine[Any, Any, None]]
 
+# Commands after which a message comes that is about now, and what that message will name.
+LEADS_TO: Mapping[str, Callable[[Payload], str]] = {
+    "RemoteStartTransaction": lambda payload: str(payload["idTag"]),
+    "RequestStartTransaction": lambda payload: str(payload["remoteStartId"]),
+    "RemoteStopTransaction": lambda payload: str(payload["transactionId"]),
+    "RequestStopTransaction": lambda payload: str(payload["transactionId"]),
+}
 # How a question of ours may fail without anything being wrong with the conversation.
 UNANSWERED = (CallRefused, NoAnswer, BrokenAnswer, Disconnected)
 
@@ -58,6 +67,8 @@ class Station:
         self.identity = record.identity
         # No boot on this connection: it was accepted before, or it was not (errata J1.6 3.8).
         self.registration = stations.registration(record.status)
+        self.clock = Clock(record.clock_offset)
+        self.presence = Presence(wire.draining)
         self.booted_at: datetime | None = None
         self.asked: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
@@ -89,10 +100,13 @@ class Station:
         async def write(db: AsyncSession) -> list[Stored]:
             self.registration = await stations.booted(db, self.ref, boot, at=now)
             await connectors.forget_status_times(db, self.ref)
+            why = "the station booted and did not resume it"
+            await missing_stops.doubt_all(db, self.ref, why, self.wire.policy.resume)
             return []
 
         await self.within(write)
         self.booted_at = now
+        self.clock.booted()
         if self.registration == "Accepted" and self.wire.provisioning:
             self.link.after_answer(lambda: self.run(self.provision()))
         return {
@@ -129,6 +143,8 @@ class Station:
     ) -> Payload:
         """Send a CALL and keep what its answer says of the station. Raises as ``Link.call``."""
         answer = await self.link.call(action, payload, timeout=timeout)
+        if action in LEADS_TO and answer.get("status") == "Accepted":
+            self.presence.commanded(LEADS_TO[action](payload))
         if (learn := self.learned.get(action)) is not None:
             await self.guarded(learn(self, payload, answer))
         return answer
@@ -169,12 +185,8 @@ class Station:
                     raise
                 await asyncio.sleep(pause)
             else:
-                self.moved(moved)
+                self.wire.told(self.ref.tenant_id, moved)
                 return
-
-    def moved(self, moved: list[Stored]) -> None:
-        if passed_on := [stored for stored in moved if stored.passed_on]:
-            self.wire.on_change(self.ref.tenant_id, passed_on)
 
     async def authorize(self, shown: Shown, *, offline: bool = False) -> Decision:
         """Within the budget: a station waits for its answer, and a driver for the station."""
@@ -189,7 +201,38 @@ class Station:
             )
 
     def reckon(self, told: datetime, *, live: bool = False) -> Moment:
-        return reckon(told, datetime.now(UTC), live=live)
+        """When it was; what a live message shows of the station's clock is written down."""
+        before = self.clock.offset
+        moment = self.clock.reckon(told, datetime.now(UTC), live=live)
+        offset = self.clock.offset
+        if offset is not None and (before is None or abs(offset - before) > NOTICEABLE):
+            self.wire.spawn(self.keep_offset(offset))
+        return moment
+
+    async def decide(self, shown: Shown, *, late: bool) -> tuple[Decision, datetime | None]:
+        """Who charges, and when the token was shown. What was decided a moment ago holds."""
+        known = self.presence.decided(shown.uid)
+        if known is not None and known.decision.accepted and not late:
+            return known.decision, known.at
+        return await self.authorize(shown, offline=late), None
+
+    def in_our_time(self, readings: Sequence[Reading]) -> tuple[tuple[Reading, ...], datetime]:
+        """Readings of a message that has no time of its own, and when the last of them was."""
+        newest = max((reading.at for reading in readings), default=datetime.now(UTC))
+        moment = self.reckon(newest, live=self.presence.live())
+        return shifted(readings, moment.shift), moment.at
+
+    def status_moment(self, told: datetime | None) -> datetime:
+        """When a status holds from; one from the future would block those that follow."""
+        now = datetime.now(UTC)
+        return now if told is None else min(self.reckon(told).at, now)
+
+    async def keep_offset(self, offset: timedelta) -> None:
+        async def write(db: AsyncSession) -> list[Stored]:
+            await stations.clock_seen(db, self.ref, offset)
+            return []
+
+        await self.within(write)
 
     def show_soon(self) -> None:
         """Tell OCPI of the EVSEs' states, merging those that flap."""
@@ -212,9 +255,3 @@ class Station:
             await self.within(lambda db: own_evses.publish(db, self.ref))
         except Unavailable:
             log.warning("status not shown", station=self.identity)
-
-
-def status_moment(told: datetime | None) -> datetime:
-    """When a status holds from; a status from the future would block those that follow."""
-    now = datetime.now(UTC)
-    return now if told is None else min(told, now)

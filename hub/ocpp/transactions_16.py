@@ -21,6 +21,7 @@ from hub.roaming import (
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.connectors import StatusReport
 from hub.roaming.objects import Stored
+from hub.roaming.readings import shifted
 from hub.roaming.transactions import Start, Stop
 
 ID_TAG_STATUS = {
@@ -44,6 +45,7 @@ class Transactions16(Station):
                     db, self.ref, transaction, "the connector is free", self.wire.policy
                 )
             elif report.word in metering.STATES and report.at >= begun:
+                transactions.trust(transaction)
                 moved += await charging.turn(
                     db, self.ref, transaction, report.word, report.at, policy=self.wire.policy
                 )
@@ -53,16 +55,19 @@ class Transactions16(Station):
 
     async def authorize_tag(self, payload: Payload) -> Payload:
         decision = await self.authorize(Shown(payload["idTag"]))
+        self.presence.shown(payload["idTag"], decision)
         return {"idTagInfo": id_tag_info(decision)}
 
     async def start(self, payload: Payload) -> Payload:
-        moment = self.reckon(timestamps.read(payload["timestamp"]))
-        decision = await self.authorize(Shown(payload["idTag"]), offline=moment.late)
+        tag = payload["idTag"]
+        moment = self.reckon(timestamps.read(payload["timestamp"]), live=self.presence.live(tag))
+        decision, authorized_at = await self.decide(Shown(tag), late=moment.late)
         begun = Start(
             moment=moment,
             evse_number=payload["connectorId"],
             connector_id=1,
-            id_tag=payload["idTag"],
+            id_tag=tag,
+            authorized_at=authorized_at,
             meter_start=samples.watt_hours(payload["meterStart"]),
             reservation_number=payload.get("reservationId"),
             remote_start_id=decision.remote_start_id,
@@ -95,7 +100,7 @@ class Transactions16(Station):
         )
 
     async def meter_values(self, payload: Payload) -> Payload:
-        readings = samples.readings_16(payload["meterValue"])
+        readings, at = self.in_our_time(samples.readings_16(payload["meterValue"]))
         if not any(reading.samples for reading in readings):
             return {}
         evse = payload["connectorId"]
@@ -105,7 +110,6 @@ class Transactions16(Station):
             if transaction is None:
                 return []
             key = transactions.digest("METER", codec.write_text(payload["meterValue"]))
-            at = max(reading.at for reading in readings)
             if not await transactions.first_time(db, transaction, kind="METER", at=at, key=key):
                 return []
             return await charging.meter(db, self.ref, transaction, readings, self.wire.policy)
@@ -123,13 +127,16 @@ class Transactions16(Station):
         return candidates[0] if len(candidates) == 1 else None
 
     async def stop(self, payload: Payload) -> Payload:
-        moment = self.reckon(timestamps.read(payload["timestamp"]))
+        live = self.presence.live(payload["transactionId"])
+        moment = self.reckon(timestamps.read(payload["timestamp"]), live=live)
         ended = Stop(
             moment=moment,
             reason=payload.get("reason", "Local"),
             meter_stop=samples.watt_hours(payload["meterStop"]),
             id_tag=payload.get("idTag"),
-            readings=samples.readings_16(payload.get("transactionData") or []),
+            readings=shifted(
+                samples.readings_16(payload.get("transactionData") or []), moment.shift
+            ),
         )
 
         async def write(db: AsyncSession) -> list[Stored]:

@@ -1,6 +1,7 @@
 """Transactions of OCPP 2: TransactionEvent, in whatever order its parts arrive."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -9,10 +10,11 @@ from hub import codec
 from hub.ocpp import samples, timestamps
 from hub.ocpp.frames import Payload
 from hub.ocpp.station import Answering, Station
-from hub.roaming import authorization, charging, transactions
+from hub.roaming import authorization, charging, session_records, transactions
 from hub.roaming.authorization import Decision, Shown
+from hub.roaming.clocks import Moment
 from hub.roaming.objects import Stored
-from hub.roaming.readings import BEGIN, END, REGISTER, Reading
+from hub.roaming.readings import BEGIN, END, REGISTER, Reading, shifted
 from hub.roaming.transactions import Start, Stop
 
 ID_TOKEN_STATUS = {
@@ -24,24 +26,31 @@ ID_TOKEN_STATUS = {
 }
 
 
+# The type of a token when none was shown.
+NOBODY = "NoAuthorization"
+
+
 class Transactions2x(Station):
     async def authorize_token(self, payload: Payload) -> Payload:
         token = payload["idToken"]
-        if token["type"] == "NoAuthorization":
+        if token["type"] == NOBODY:
             return {"idTokenInfo": {"status": "Accepted"}}
         decision = await self.authorize(Shown(token["idToken"], token["type"]))
+        self.presence.shown(token["idToken"], decision)
         return {"idTokenInfo": id_token_info(decision)}
 
     async def transaction_event(self, payload: Payload) -> Payload:
         """Begin, middle or end of a transaction, in whatever order they arrive."""
         event = TransactionEvent(payload)
-        moment = self.reckon(event.at)
-        decision = None
+        live = not event.offline and self.presence.live(*event.names)
+        moment = self.reckon(event.at, live=live)
+        event.readings = shifted(event.readings, moment.shift)
+        decision, authorized_at = None, None
         if event.id_token is not None or event.remote_start_id is not None:
-            decision = await self.decide(event, late=event.offline or moment.late)
+            decision, authorized_at = await self.decide_event(event, moment)
 
         async def write(db: AsyncSession) -> list[Stored]:
-            return await self.take_event(db, event, decision)
+            return await self.take_event(db, event, moment, decision, authorized_at)
 
         await self.within(write, patient=True)
         answer: Payload = {}
@@ -49,51 +58,43 @@ class Transactions2x(Station):
             answer["idTokenInfo"] = id_token_info(decision)
         return answer
 
-    async def decide(self, event: "TransactionEvent", *, late: bool) -> Decision:
+    async def decide_event(
+        self, event: "TransactionEvent", moment: Moment
+    ) -> tuple[Decision, datetime | None]:
         """A remote start number tells the command exactly; else the token is looked up."""
         if event.remote_start_id is not None:
             async with self.wire.database.transaction(self.ref.tenant_id) as db:
                 found = await authorization.by_remote_start(db, self.ref, event.remote_start_id)
             if found is not None:
-                return found
+                return found, moment.at
         if event.id_token is None:
-            return authorization.UNKNOWN
-        if event.id_token["type"] == "NoAuthorization":
-            return Decision("ALLOWED")
+            return authorization.UNKNOWN, None
+        if event.id_token["type"] == NOBODY:
+            return Decision("ALLOWED"), moment.at
         shown = Shown(event.id_token["idToken"], event.id_token["type"])
-        return await self.authorize(shown, offline=late or event.kind == "Ended")
+        late = event.offline or moment.late or event.kind == "Ended"
+        decision, at = await self.decide(shown, late=late)
+        return decision, at or moment.at
 
     async def take_event(
-        self, db: AsyncSession, event: "TransactionEvent", decision: Decision | None
+        self,
+        db: AsyncSession,
+        event: "TransactionEvent",
+        moment: Moment,
+        decision: Decision | None,
+        authorized_at: datetime | None,
     ) -> list[Stored]:
         moved: list[Stored] = []
         policy = self.wire.policy
-        moment = self.reckon(event.at)
         if event.kind == "Started":
-            begun = Start(
-                moment=moment,
-                evse_number=event.evse_number,
-                connector_id=event.connector_id,
-                id_tag=event.id_token["idToken"] if event.id_token else None,
-                transaction_id=event.transaction_id,
-                meter_start=event.register(BEGIN),
-                reservation_number=event.reservation_number,
-                remote_start_id=event.remote_start_id,
-                charging_state=event.charging_state,
-                offline=event.offline,
-            )
+            begun = event.start(moment, authorized_at if decision is not None else None)
             told = await charging.start(
                 db, self.ref, begun, decision or authorization.UNKNOWN, policy
             )
             transaction, moved = told.transaction, told.moved
         else:
             transaction = await charging.stub(
-                db,
-                self.ref,
-                event.transaction_id,
-                moment.at,
-                evse_number=event.evse_number,
-                connector_id=event.connector_id,
+                db, self.ref, event.transaction_id, moment.at, place=event.place
             )
         if not await transactions.first_time(
             db,
@@ -101,18 +102,27 @@ class Transactions2x(Station):
             kind=event.kind.upper(),
             at=moment.at,
             key=event.key,
+            sequence=event.sequence,
             raw=event.raw if event.worth_keeping else None,
         ):
             return moved
         if event.kind != "Started":
+            known = charging.Later(decision, authorized_at, event.plugged_in_at(moment))
             moved += await charging.complete(
-                db,
-                self.ref,
-                transaction,
-                decision,
-                place=(event.evse_number, event.connector_id),
-                policy=policy,
+                db, self.ref, transaction, known, place=event.place, policy=policy
             )
+        if event.extras:
+            await session_records.remember(db, transaction, event.extras)
+        if event.resumed:
+            await session_records.happened(db, transaction, "RESUMED", moment.at)
+        return moved + await self.count_event(db, transaction, event, moment)
+
+    async def count_event(
+        self, db: AsyncSession, transaction: Any, event: "TransactionEvent", moment: Moment
+    ) -> list[Stored]:
+        """What the event says of energy and time."""
+        moved: list[Stored] = []
+        policy = self.wire.policy
         if event.charging_state is not None and event.kind != "Started":
             moved += await charging.turn(
                 db, self.ref, transaction, event.charging_state, moment.at, policy=policy
@@ -148,6 +158,8 @@ class TransactionEvent:
         evse = payload.get("evse") or {}
         self.kind: str = payload["eventType"]
         self.at = timestamps.read(payload["timestamp"])
+        self.trigger: str = payload["triggerReason"]
+        self.sequence: int = payload["seqNo"]
         self.transaction_id: str = about["transactionId"]
         self.offline = bool(payload.get("offline", False))
         self.id_token: dict[str, Any] | None = payload.get("idToken")
@@ -156,9 +168,19 @@ class TransactionEvent:
         self.stop_reason: str = about.get("stoppedReason", "Local")
         self.reservation_number: int | None = payload.get("reservationId")
         # Never guessed: an EVSE may have several connectors.
-        self.evse_number: int | None = evse.get("id")
-        self.connector_id: int | None = evse.get("connectorId")
+        self.place: tuple[int | None, int | None] = (evse.get("id"), evse.get("connectorId"))
         self.readings: tuple[Reading, ...] = samples.readings_2x(payload.get("meterValue") or [])
+        # What 2.1 adds that sessions do not count by.
+        self.extras: dict[str, Any] = {
+            ours: value
+            for ours, value in (
+                ("tariff_id", about.get("tariffId")),
+                ("transaction_limit", about.get("transactionLimit")),
+                ("operation_mode", about.get("operationMode")),
+                ("station_cost", payload.get("costDetails")),
+            )
+            if value is not None
+        }
         self.raw = codec.write_text(payload)
         # seqNo alone is not unique in the field: a simulator sends nought every time.
         self.key = transactions.digest(
@@ -171,9 +193,39 @@ class TransactionEvent:
         )
 
     @property
+    def names(self) -> tuple[object, ...]:
+        """What a driver or a command may have led here by."""
+        token = self.id_token["idToken"] if self.id_token else None
+        return token, self.remote_start_id, self.transaction_id
+
+    @property
+    def resumed(self) -> bool:
+        """2.1: the station goes on with it after a boot."""
+        return self.trigger == "TxResumed"
+
+    @property
     def worth_keeping(self) -> bool:
         signed = any(s.signed for reading in self.readings for s in reading.samples)
-        return self.kind != "Updated" or signed
+        return self.kind != "Updated" or signed or bool(self.extras)
+
+    def plugged_in_at(self, moment: Moment) -> datetime | None:
+        return moment.at if self.trigger == "CablePluggedIn" else None
+
+    def start(self, moment: Moment, authorized_at: datetime | None) -> Start:
+        return Start(
+            moment=moment,
+            evse_number=self.place[0],
+            connector_id=self.place[1],
+            id_tag=self.id_token["idToken"] if self.id_token else None,
+            transaction_id=self.transaction_id,
+            meter_start=self.register(BEGIN),
+            reservation_number=self.reservation_number,
+            remote_start_id=self.remote_start_id,
+            charging_state=self.charging_state,
+            offline=self.offline,
+            authorized_at=authorized_at,
+            plugged_in_at=self.plugged_in_at(moment),
+        )
 
     def register(self, context: str) -> Any:
         """The register at begin or end: by its context, else the first or the last reading."""

@@ -14,10 +14,9 @@ from sqlalchemy import select
 
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
-from hub.ocpp import call_rows
+from hub.ocpp import call_rows, doubts
 from hub.ocpp.wire import Wire
 from hub.roaming import billing, stations
-from hub.roaming.objects import Stored
 
 log = structlog.get_logger()
 
@@ -53,16 +52,17 @@ class Upkeep:
         await self.write_heard()
         await self.show_absent()
         await self.settle()
+        await self.look_into_doubts()
 
     async def write_heard(self) -> None:
         """Every station with a socket here counts as heard of: its socket answers our pings."""
-        here: dict[UUID, list[UUID]] = {}
-        for attached in list(self.wire.registry.stations.values()):
-            ref = attached.conversations[-1].ref
-            here.setdefault(ref.tenant_id, []).append(ref.id)
-        for tenant_id, ids in here.items():
+        for tenant_id, here in self.wire.registry.by_tenant().items():
             async with self.wire.database.transaction(tenant_id) as db:
-                await stations.seen(db, ids, self.wire.process)
+                await stations.seen(db, list(here), self.wire.process)
+
+    async def look_into_doubts(self) -> None:
+        for tenant_id, here in self.wire.registry.by_tenant().items():
+            await doubts.look_into(self.wire, tenant_id, here)
 
     async def show_absent(self) -> None:
         grace = timedelta(seconds=self.wire.grace)
@@ -71,7 +71,7 @@ class Upkeep:
         for ref in absent:
             async with self.wire.database.transaction(ref.tenant_id) as db:
                 moved = await stations.offline(db, ref, grace)
-            self.told(ref.tenant_id, moved)
+            self.wire.told(ref.tenant_id, moved)
 
     async def settle(self) -> None:
         async with self.wire.database.platform() as db:
@@ -81,8 +81,4 @@ class Upkeep:
             async with self.wire.database.transaction(tenant_id) as db:
                 await call_rows.give_up_overdue(db)
                 moved = await billing.settle_overdue(db, self.wire.policy)
-            self.told(tenant_id, moved)
-
-    def told(self, tenant_id: UUID, moved: list[Stored]) -> None:
-        if passed_on := [stored for stored in moved if stored.passed_on]:
-            self.wire.on_change(tenant_id, passed_on)
+            self.wire.told(tenant_id, moved)

@@ -13,7 +13,7 @@ from hub.ocpp.answers import Answers
 from hub.ocpp.frames import Payload
 from hub.ocpp.notices import Notices, progress
 from hub.ocpp.provisioning_16 import Provisioning16
-from hub.ocpp.station import Answering, Learning, Station, status_moment
+from hub.ocpp.station import Answering, Learning, Station
 from hub.ocpp.transactions_16 import Transactions16
 from hub.roaming import connectors
 from hub.roaming.connectors import StatusReport
@@ -48,7 +48,7 @@ class Station16(Provisioning16, Transactions16, Notices, Answers):
 
     async def status(self, payload: Payload) -> Payload:
         told = timestamps.read(payload["timestamp"]) if payload.get("timestamp") else None
-        at = status_moment(told)
+        at = self.status_moment(told)
         word = payload["status"]
         error = payload["errorCode"]
         report = StatusReport(

@@ -11,9 +11,9 @@ from hub.ocpp.answers import Answers
 from hub.ocpp.frames import Payload
 from hub.ocpp.notices import Notices, progress, report
 from hub.ocpp.provisioning_2x import Provisioning2x
-from hub.ocpp.station import Answering, Learning, Station, status_moment
+from hub.ocpp.station import Answering, Learning, Station
 from hub.ocpp.transactions_2x import Transactions2x
-from hub.roaming import connectors, reservations, session_records
+from hub.roaming import connectors, missing_stops, reservations, session_records
 from hub.roaming.connectors import StatusReport
 from hub.roaming.objects import Stored
 from hub.roaming.stations import Boot
@@ -59,12 +59,13 @@ class Station201(Provisioning2x, Transactions2x, Notices, Answers):
             evse_number=evse,
             connector_id=connector,
             status=CONNECTOR_STATUS[word],
-            at=status_moment(told),
+            at=self.status_moment(told),
             word=word,
         )
 
         async def write(db: AsyncSession) -> list[Stored]:
             if await connectors.status_changed(db, self.ref, report) and word == "Available":
+                await missing_stops.connector_free(db, self.ref, evse, report.at, self.wire.policy)
                 await session_records.unplugged(db, self.ref, evse, report.at)
             return []
 

@@ -47,6 +47,8 @@ class Wire:
     provisioning: bool = True
     # Seconds in which a station that reconnects may boot before it is asked for its states.
     patience_for_boot: float = 10.0
+    # Seconds in which a station that has just connected may be reporting what it had kept back.
+    draining: float = 60.0
     # Who answers DataTransfer, by vendor.
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
     # Work that outlives the connection it came from.
@@ -54,6 +56,11 @@ class Wire:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self.background.spawn(work)
+
+    def told(self, tenant_id: UUID, moved: Sequence[Stored]) -> None:
+        """After a commit: whoever delivers looks at what it moved."""
+        if passed_on := [stored for stored in moved if stored.passed_on]:
+            self.on_change(tenant_id, passed_on)
 
     async def close(self) -> None:
         """Send the stations away, and see to the end what was begun for them."""

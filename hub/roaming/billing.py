@@ -43,10 +43,16 @@ NOTHING_SOLD = frozenset({"Timeout", "DeAuthorized"})
 
 @dataclass(frozen=True)
 class Policy:
-    """``quarantine`` is how long the hub waits for the end of a transaction it took for lost."""
+    """``quarantine`` is how long the hub waits for the end of a transaction it took for lost.
+
+    ``resume`` is how long after a boot a station may take to go on with what it had running,
+    ``queued`` how long the end of what seems to be over may still be on its way.
+    """
 
     price: Price = own_prices.final
     quarantine: timedelta = timedelta(hours=24)
+    resume: timedelta = timedelta(minutes=15)
+    queued: timedelta = timedelta(seconds=10)
     refuse_concurrent: bool = False
 
 

@@ -133,7 +133,10 @@ async def fill_in(
     transaction.charging_state = told.charging_state or "Charging"
     transactions.keep(transaction, progress)
     if connector is not None:
-        await session_records.open_session(db, ref, transaction, connector, decision)
+        await session_records.open_session(db, ref, transaction, connector, told)
+        if decision.accepted or decision.cdr_token is not None:
+            at = told.authorized_at or moment.at
+            await session_records.authorized(db, transaction, decision, at)
     if was_stub:
         await meter_values.replay(db, transaction)
     if transaction.ended_at is not None:
@@ -181,10 +184,10 @@ async def stub(
     transaction_id: str,
     at: datetime,
     *,
-    evse_number: int | None,
-    connector_id: int | None,
+    place: tuple[int | None, int | None],
 ) -> StationTransaction:
     """A transaction of which something else than its beginning was seen first."""
+    evse_number, connector_id = place
     await db.execute(
         upsert(StationTransaction)
         .values(
@@ -208,25 +211,33 @@ async def stub(
             transaction, metering.begin(at, most_power=connector.max_power if connector else None)
         )
         if connector is not None:
-            await session_records.open_session(
-                db, ref, transaction, connector, authorization.UNKNOWN
-            )
+            await session_records.open_session(db, ref, transaction, connector, None)
     return transaction
+
+
+@dataclass(frozen=True)
+class Later:
+    """What a message after the beginning knows of it: who charges, since when, when plugged in."""
+
+    decision: Decision | None = None
+    authorized_at: datetime | None = None
+    plugged_in_at: datetime | None = None
 
 
 async def complete(
     db: AsyncSession,
     ref: StationRef,
     transaction: StationTransaction,
-    decision: Decision | None,
+    known: Later,
     *,
     place: tuple[int | None, int | None],
     policy: Policy,
 ) -> list[Stored]:
     """Fill in what a later message knows and an earlier one did not: the token, the connector."""
     evse_number, connector_id = place
-    if decision is not None and transaction.cdr_token is None:
-        take_decision(transaction, decision)
+    newly = known.decision is not None and transaction.cdr_token is None
+    if known.decision is not None and newly:
+        take_decision(transaction, known.decision)
     if evse_number is not None and transaction.evse_number is None:
         transaction.evse_number = evse_number
     if connector_id is not None and transaction.connector_id is None:
@@ -234,11 +245,15 @@ async def complete(
     if transaction.session_created_at is None:
         connector = await transactions.connector_of(db, ref, transaction)
         if connector is not None:
-            known = decision or authorization.UNKNOWN
-            await session_records.open_session(db, ref, transaction, connector, known)
-    if transaction.circumstances is not None:
+            await session_records.open_session(db, ref, transaction, connector, None)
+    if known.decision is not None and newly:
+        await session_records.authorized(db, transaction, known.decision, known.authorized_at)
+    if known.plugged_in_at is not None:
+        await session_records.plugged_in(db, transaction, known.plugged_in_at)
+    if transaction.circumstances is None:
+        transaction.circumstances = await billing.circumstances(db, ref, transaction)
+    elif not newly:
         return []
-    transaction.circumstances = await billing.circumstances(db, ref, transaction)
     return await billing.show_session(db, ref, transaction, policy)
 
 
@@ -322,7 +337,7 @@ async def stop(
         ended_at = max(ended_at, transaction.started_at)
     await endings.end(db, transaction, ended_at, told.reason, told.meter_stop)
     transaction.state = "ENDED"
-    moved = [] if was_lost else await billing.show_session(db, ref, transaction, policy)
+    moved = await billing.show_session(db, ref, transaction, policy)
     if transaction.stub:
         # Its beginning may still come; without it nobody can be billed.
         transaction.cdr_due_at = datetime.now(UTC) + policy.quarantine

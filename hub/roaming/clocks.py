@@ -1,8 +1,9 @@
 """Stations' clocks: believed, corrected or not believed at all. Pure.
 
-A timestamp in the past may be a queued message or a slow clock; one in the future can only be a
-fast clock, and one from before there were such stations a clock that was never set. Where a
-message is known to be live, the difference to our own clock is the station's offset.
+A timestamp in the past may be a message that was kept back or a slow clock; one in the future can
+only be a fast clock, and one from before there were such stations a clock that was never set.
+Keeping a message back never makes a clock look faster than it is. So of all differences seen, the
+one that is least behind is the station's offset, as soon as one of them was of a live message.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 TOLERANCE = timedelta(minutes=5)
 # No clock that was ever set says a time before this.
 EPOCH = datetime(2015, 1, 1, tzinfo=UTC)
+# An offset that changes by less is not worth writing down.
+NOTICEABLE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class Moment:
         return self.at != self.told
 
     @property
+    def shift(self) -> timedelta:
+        """What to add to other instants that the station told in the same message."""
+        return self.at - self.told
+
+    @property
     def unset(self) -> bool:
         """The station's clock had never been set."""
         return self.told < EPOCH
@@ -36,17 +44,49 @@ class Moment:
         return self.received - self.at > TOLERANCE
 
 
-def reckon(told: datetime, received: datetime, *, live: bool = False) -> Moment:
-    """``live`` is a message that no station would have queued."""
-    wrong = told < EPOCH or told - received > TOLERANCE
-    if live:
-        wrong = wrong or abs(received - told) > TOLERANCE
-    return Moment(received if wrong else told, told, received)
+class Clock:
+    """One station's clock, as the messages of one connection show it.
 
+    ``offset`` is how far it is ahead of ours, as live messages showed it, now or before;
+    ``nearest`` is the difference least behind that any message of this connection had.
+    """
 
-def offset(told: datetime, received: datetime) -> float:
-    """Seconds the station's clock is ahead of ours, as one live message shows it."""
-    return (told - received).total_seconds()
+    def __init__(self, offset: timedelta | None = None) -> None:
+        self.offset = offset
+        self.nearest: timedelta | None = None
+
+    def reckon(self, told: datetime, received: datetime, *, live: bool = False) -> Moment:
+        """When it was. ``live`` is a message that was certainly not kept back."""
+        if told < EPOCH:
+            return Moment(received, told, received)
+        self.see(told - received)
+        if live:
+            self.offset = self.nearest
+        return Moment(self.correct(told, received), told, received)
+
+    def see(self, difference: timedelta) -> None:
+        if self.nearest is None or difference > self.nearest:
+            self.nearest = difference
+
+    def correct(self, told: datetime, received: datetime) -> datetime:
+        if told - received > TOLERANCE:
+            assert self.nearest is not None
+            return min(told - self.nearest, received)
+        if self.slow:
+            assert self.offset is not None
+            return min(told - self.offset, received)
+        return told
+
+    @property
+    def slow(self) -> bool:
+        """Known to be behind, and nothing on this connection says otherwise."""
+        if self.offset is None or self.offset >= -TOLERANCE:
+            return False
+        return self.nearest is None or self.nearest <= self.offset + TOLERANCE
+
+    def booted(self) -> None:
+        """The answer to a boot sets a station's clock: what was known of it holds no longer."""
+        self.offset = self.nearest = None
 
 
 def started_before(ended: Moment, started_told: datetime | None) -> datetime | None:

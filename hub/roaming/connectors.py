@@ -14,6 +14,15 @@ from hub.models.stations import ChargingStation, Connector
 from hub.models.values import OCPPStatus
 from hub.roaming.ports import StationRef
 
+# What is there stays, the status is new; a cable that stays plugged in has been since it was.
+CONFIGURATION = """
+    coalesce(connectors.configuration, '{}') || excluded.configuration
+    || CASE WHEN connectors.status = 'OCCUPIED' AND excluded.status = 'OCCUPIED'
+       AND connectors.configuration ->> 'occupied_at' IS NOT NULL
+       THEN jsonb_build_object('occupied_at', connectors.configuration -> 'occupied_at')
+       ELSE '{}' END
+"""
+
 
 @dataclass(frozen=True)
 class StatusReport:
@@ -52,7 +61,11 @@ async def status_changed(db: AsyncSession, ref: StationRef, report: StatusReport
         "error_code": report.error_code,
         "status_info": report.info,
         "vendor_error_code": report.vendor_error_code,
-        "configuration": {"status_at": report.at.isoformat(), "ocpp_status": report.word},
+        "configuration": {
+            "status_at": report.at.isoformat(),
+            "ocpp_status": report.word,
+            "occupied_at": report.at.isoformat() if report.status == "OCCUPIED" else None,
+        },
     }
     # One statement: two first reports at the same time must not wait for each other.
     statement = insert(Connector).values(
@@ -67,9 +80,7 @@ async def status_changed(db: AsyncSession, ref: StationRef, report: StatusReport
             constraint="uq_connectors_number",
             set_={
                 **{name: statement.excluded[name] for name in values if name != "configuration"},
-                "configuration": func.coalesce(Connector.configuration, text("'{}'::jsonb")).op(
-                    "||"
-                )(statement.excluded.configuration),
+                "configuration": text(CONFIGURATION),
                 "updated_at": func.now(),
             },
             where=text(

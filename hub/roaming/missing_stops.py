@@ -1,9 +1,19 @@
-"""Transactions whose end the station never reported."""
+"""Transactions whose end the station never reported: a ladder from doubt to a bill.
 
-from datetime import UTC, datetime
+A free connector or a new transaction at the same one ends what ran there in 1.6, where messages
+come in order. Otherwise it is only doubted: after a boot, or in OCPP 2, where the end may still be
+queued. Any further word about the transaction ends the doubt. A doubt that is due is looked into
+(``ocpp/doubts.py`` asks the station) and confirmed or put off. An absent station confirms nothing:
+while it is only offline, its sessions stay as they are.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import structlog
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.ocpp import StationTransaction
@@ -16,6 +26,9 @@ from hub.roaming.ports import StationRef
 
 log = structlog.get_logger()
 
+# After which time a doubt that could not be settled is looked into again.
+AGAIN = timedelta(minutes=5)
+
 
 async def supersede(
     db: AsyncSession,
@@ -24,14 +37,80 @@ async def supersede(
     moment: Moment,
     policy: Policy,
 ) -> list[Stored]:
-    """A new transaction at the EVSE: whatever ran there before has ended without a word."""
+    """A new transaction at the EVSE: whatever ran there before has ended, or will say so soon."""
     moved: list[Stored] = []
     if newer.evse_number is None:
         return moved
+    why = "a new transaction began"
     for other in await transactions.running(db, ref, newer.evse_number):
-        if other.id != newer.id and (other.started_at or moment.at) <= moment.at:
-            moved += await lose(db, ref, other, "a new transaction began", policy)
+        if other.id == newer.id or (other.started_at or moment.at) > moment.at:
+            continue
+        if newer.natural_key is not None:
+            moved += await lose(db, ref, other, why, policy)
+        else:
+            doubt(other, why, policy.queued)
     return moved
+
+
+def doubt(transaction: StationTransaction, why: str, wait: timedelta) -> None:
+    """It may have ended; to be looked into after ``wait`` unless something is heard of it."""
+    now = datetime.now(UTC)
+    transaction.doubt = why
+    transaction.doubted_at = transaction.doubted_at or now
+    transaction.doubt_due_at = now + wait
+
+
+async def connector_free(
+    db: AsyncSession, ref: StationRef, evse_number: int, at: datetime, policy: Policy
+) -> None:
+    """OCPP 2: nothing is plugged in, though a transaction runs there. Its end may be queued."""
+    for transaction in await transactions.running(db, ref, evse_number):
+        if transaction.started_at is None or transaction.started_at < at:
+            doubt(transaction, "the connector is free", policy.queued)
+
+
+async def doubt_all(db: AsyncSession, ref: StationRef, why: str, wait: timedelta) -> None:
+    """What a station had running before it booted may not have been resumed."""
+    now = datetime.now(UTC)
+    await db.execute(
+        update(StationTransaction)
+        .where(StationTransaction.charging_station_id == ref.id, StationTransaction.state == "OPEN")
+        .values(doubt=why, doubted_at=now, doubt_due_at=now + wait)
+    )
+
+
+async def doubted(
+    db: AsyncSession, station_ids: Sequence[UUID], *, limit: int = 50
+) -> list[tuple[UUID, str]]:
+    """Doubts that are due at these stations: (station, transaction id). One tenant's."""
+    rows = await db.execute(
+        select(StationTransaction.charging_station_id, StationTransaction.transaction_id)
+        .where(
+            StationTransaction.doubt_due_at <= datetime.now(UTC),
+            StationTransaction.state == "OPEN",
+            StationTransaction.charging_station_id.in_(station_ids),
+        )
+        .order_by(StationTransaction.doubt_due_at)
+        .limit(limit)
+    )
+    return [(row.charging_station_id, row.transaction_id) for row in rows]
+
+
+async def settle_doubt(
+    db: AsyncSession, ref: StationRef, transaction_id: str, policy: Policy, *, over: bool | None
+) -> list[Stored]:
+    """``over``: the station says or shows that it has ended; None: it could not say."""
+    transaction = await transactions.find(db, ref, transaction_id)
+    if transaction is None or transaction.doubt_due_at is None or transaction.state != "OPEN":
+        return []  # something was heard of it meanwhile
+    why = transaction.doubt or "no word of it"
+    if over:
+        return await lose(db, ref, transaction, why, policy)
+    if over is None:
+        doubt(transaction, why, AGAIN)
+    else:
+        transactions.trust(transaction)
+    return []
 
 
 async def lose(
@@ -43,6 +122,7 @@ async def lose(
 ) -> list[Stored]:
     """Take a transaction for ended at its last reading. Its CDR waits for the real end."""
     progress = transactions.progress_of(transaction)
+    transactions.trust(transaction)
     transactions.note(transaction, f"stop missing: {why}")
     await endings.end(db, transaction, max(progress.read_at, progress.started_at), "Other", None)
     await session_records.update_session(db, transaction, {"status": ChargingStatus.INTERRUPTED})
@@ -76,6 +156,7 @@ async def close(
         await session_records.update_session(
             db, transaction, {"status": ChargingStatus.INTERRUPTED}
         )
+    transactions.trust(transaction)
     transaction.state = "LOST"
     moved = await billing.show_session(db, ref, transaction, policy)
     return moved + await billing.settle(db, ref, transaction, policy)

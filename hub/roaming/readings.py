@@ -7,7 +7,7 @@ leaves out what does not bill: samples at the inlet, the body and the cable.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 
 REGISTER = "Energy.Active.Import.Register"
@@ -60,6 +60,13 @@ class Figures:
     current: Decimal | None = None
     soc: Decimal | None = None
     context: str | None = None
+
+
+def shifted(readings: Iterable[Reading], by: timedelta) -> tuple[Reading, ...]:
+    """The same readings, taken at other times: those of a clock that is right."""
+    if not by:
+        return tuple(readings)
+    return tuple(Reading(reading.at + by, reading.samples) for reading in readings)
 
 
 def number(text: object) -> Decimal | None:

@@ -6,17 +6,21 @@ What OCPI sees of it is made in ``billing``.
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.charging import ChargingSession, SessionEvent
 from hub.models.ocpp import StationTransaction
+from hub.models.partners import PartnerRole
 from hub.models.stations import Connector
 from hub.models.values import ChargingAuthMethod, ChargingStatus, StopReason
 from hub.roaming import transactions
 from hub.roaming.authorization import Decision
 from hub.roaming.ports import StationRef
+from hub.roaming.transactions import Start
 
 SESSION_STATUS = {
     "Charging": ChargingStatus.CHARGING,
@@ -26,8 +30,7 @@ SESSION_STATUS = {
     "Finishing": ChargingStatus.FINISHING,
     "Idle": ChargingStatus.FINISHING,
 }
-
-
+STOP_REASONS = {name.replace("_", ""): name for name in StopReason}
 METHODS = {
     "RFID_ISO14443": ChargingAuthMethod.RFID,
     "RFID_MIFARE": ChargingAuthMethod.RFID,
@@ -43,35 +46,33 @@ async def open_session(
     ref: StationRef,
     transaction: StationTransaction,
     connector: Connector,
-    decision: Decision,
+    told: Start | None,
 ) -> None:
     """The seed's ChargingSession of a transaction, made once its connector is known.
 
-    Its id is there from the beginning: readings and events refer to it before.
+    Its id is there from the beginning: readings and events refer to it before. ``told`` is None
+    while the beginning itself has not been seen.
     """
-    configuration: dict[str, Any] = dict(connector.configuration or {})
     assert transaction.started_at is not None
-    plugged_in = transaction.started_at
-    if connector.status == "OCCUPIED" and configuration.get("status_at"):
-        plugged_in = min(datetime.fromisoformat(configuration["status_at"]), plugged_in)
     progress = transactions.progress_of(transaction)
+    plugged_in_at = told.plugged_in_at if told is not None else None
+    plugged_in_at = plugged_in_at or occupied_since(connector, transaction.started_at)
     values: dict[str, Any] = {
         "charging_station_id": ref.id,
         "connector_id": connector.id,
-        "user_id": decision.user_id,
-        "auth_token_id": decision.auth_token_id,
         "session_id": transaction.session_id,
         "transaction_id": transaction.transaction_id,
         "external_session_id": transaction.session_id,
         "start_timestamp": transaction.started_at,
-        "authorization_timestamp": transaction.started_at,
-        "plug_in_timestamp": plugged_in,
+        "plug_in_timestamp": plugged_in_at,
         "start_value": in_kwh(progress.told_start),
         "status": SESSION_STATUS.get(transaction.charging_state or "", ChargingStatus.CHARGING),
-        "auth_method": auth_method(decision),
         "id_tag": transaction.id_tag,
         "tariff_id": connector.tariff_id,
     }
+    if told is not None:
+        await happened(db, transaction, "PLUGGED_IN", plugged_in_at)
+        await happened(db, transaction, "STARTED", transaction.started_at)
     if transaction.session_created_at is not None:
         await update_session(db, transaction, values)
         return
@@ -81,7 +82,75 @@ async def open_session(
     db.add(row)
     await db.flush()
     transaction.session_created_at = row.created_at
-    await happened(db, transaction, "STARTED", transaction.started_at)
+
+
+def occupied_since(connector: Connector, started_at: datetime) -> datetime:
+    """When the cable was plugged in: since then the connector has been occupied."""
+    configuration: dict[str, Any] = dict(connector.configuration or {})
+    since = configuration.get("occupied_at")
+    if connector.status != "OCCUPIED" or not since:
+        return started_at
+    return min(datetime.fromisoformat(since), started_at)
+
+
+async def authorized(
+    db: AsyncSession, transaction: StationTransaction, decision: Decision, at: datetime | None
+) -> None:
+    """Who charges, how that was found out, and when."""
+    values: dict[str, Any] = {
+        "user_id": decision.user_id,
+        "auth_token_id": decision.auth_token_id,
+        "auth_method": auth_method(decision),
+        "authorization_timestamp": at,
+        "ocpi_partner_id": await partner_of(db, decision),
+    }
+    if transaction.id_tag is not None:
+        values["id_tag"] = transaction.id_tag
+    await update_session(db, transaction, values)
+    details = {"allowed": decision.allowed, "method": decision.method}
+    await happened(db, transaction, "AUTHORIZED", at, details)
+
+
+async def partner_of(db: AsyncSession, decision: Decision) -> UUID | None:
+    """The platform that will be billed; None for the operator's own drivers."""
+    token = decision.cdr_token
+    if token is None or decision.own_type is not None:
+        return None
+    found: UUID | None = await db.scalar(
+        select(PartnerRole.partner_id)
+        .where(
+            PartnerRole.country_code == token["country_code"],
+            PartnerRole.party_id == token["party_id"],
+        )
+        .limit(1)
+    )
+    return found
+
+
+async def plugged_in(db: AsyncSession, transaction: StationTransaction, at: datetime) -> None:
+    await update_session(db, transaction, {"plug_in_timestamp": at})
+    await happened(db, transaction, "PLUGGED_IN", at)
+
+
+async def remember(
+    db: AsyncSession, transaction: StationTransaction, extras: dict[str, Any]
+) -> None:
+    """What a station says of a session that no column is for."""
+    if transaction.session_created_at is None:
+        return
+    await db.execute(
+        update(ChargingSession)
+        .where(
+            ChargingSession.id == transaction.charging_session_id,
+            ChargingSession.created_at == transaction.session_created_at,
+        )
+        .values(
+            session_metadata=text(
+                "coalesce(session_metadata, '{}') || jsonb_build_object('custom_fields',"
+                " coalesce(session_metadata -> 'custom_fields', '{}') || :extras)"
+            ).bindparams(bindparam("extras", extras, type_=JSONB))
+        )
+    )
 
 
 def auth_method(decision: Decision) -> ChargingAuthMethod:
@@ -135,8 +204,7 @@ def fitting(power: Decimal | None) -> Decimal | None:
 
 
 def stop_reason(reason: str) -> str:
-    names = {name.replace("_", ""): name for name in StopReason}
-    return names.get(reason.replace("_", "").upper(), StopReason.OTHER)
+    return STOP_REASONS.get(reason.replace("_", "").upper(), StopReason.OTHER)
 
 
 async def unplugged(db: AsyncSession, ref: StationRef, evse_number: int, at: datetime) -> None:
@@ -151,14 +219,18 @@ async def unplugged(db: AsyncSession, ref: StationRef, evse_number: int, at: dat
         .order_by(StationTransaction.number.desc())
         .limit(1)
     )
-    if transaction is not None:
-        await db.execute(
-            update(ChargingSession)
-            .where(
-                ChargingSession.id == transaction.charging_session_id,
-                ChargingSession.created_at == transaction.session_created_at,
-                ChargingSession.plug_out_timestamp.is_(None),
-                func.coalesce(ChargingSession.end_timestamp, at) <= at + timedelta(seconds=1),
-            )
-            .values(plug_out_timestamp=at)
+    if transaction is None:
+        return
+    noted = await db.execute(
+        update(ChargingSession)
+        .where(
+            ChargingSession.id == transaction.charging_session_id,
+            ChargingSession.created_at == transaction.session_created_at,
+            ChargingSession.plug_out_timestamp.is_(None),
+            func.coalesce(ChargingSession.end_timestamp, at) <= at + timedelta(seconds=1),
         )
+        .values(plug_out_timestamp=at)
+        .returning(ChargingSession.id)
+    )
+    if noted.first() is not None:
+        await happened(db, transaction, "PLUGGED_OUT", at)

@@ -52,6 +52,7 @@ async def booted(db: AsyncSession, ref: StationRef, boot: Boot, *, at: datetime)
             firmware_version=(boot.firmware_version or "")[:50] or None,
             last_heartbeat=at,
             booted_at=at,
+            clock_offset=None,
         )
         .returning(ChargingStation.status)
     )
@@ -98,6 +99,15 @@ async def seen(db: AsyncSession, station_ids: Sequence[UUID], process: str) -> N
         update(ChargingStation)
         .where(ChargingStation.id.in_(station_ids), ChargingStation.connected_to == process)
         .values(last_heartbeat=func.now())
+    )
+
+
+async def clock_seen(db: AsyncSession, ref: StationRef, offset: timedelta) -> None:
+    """How far the station's clock is ahead of ours, as a live message showed it."""
+    await db.execute(
+        update(ChargingStation)
+        .where(ChargingStation.id == ref.id)
+        .values(clock_offset=offset.total_seconds())
     )
 
 

@@ -40,6 +40,8 @@ class Start:
     remote_start_id: int | None = None
     charging_state: str | None = None
     offline: bool = False
+    authorized_at: datetime | None = None
+    plugged_in_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,10 @@ async def first_time(
     sequence: int | None = None,
     raw: str | None = None,
 ) -> bool:
-    """Note a message down; False when it was noted before and must change nothing."""
+    """Note a message down; False when it was noted before and must change nothing.
+
+    What happened after the transaction was doubted shows that it goes on.
+    """
     noted = await db.execute(
         upsert(StationEvent)
         .values(
@@ -157,7 +162,11 @@ async def first_time(
         .on_conflict_do_nothing()
         .returning(StationEvent.id)
     )
-    return noted.first() is not None
+    if noted.first() is None:
+        return False
+    if transaction.doubted_at is not None and at >= transaction.doubted_at:
+        trust(transaction)
+    return True
 
 
 async def orphan(db: AsyncSession, ref: StationRef, told: Stop, transaction_id: str) -> None:
@@ -215,3 +224,8 @@ def keep(transaction: StationTransaction, progress: Progress) -> None:
 def note(transaction: StationTransaction, text: str) -> None:
     if text not in (transaction.notes or []):
         transaction.notes = [*(transaction.notes or []), text]
+
+
+def trust(transaction: StationTransaction) -> None:
+    """Nothing is to be looked into: it goes on, or something has become of it."""
+    transaction.doubt = transaction.doubted_at = transaction.doubt_due_at = None

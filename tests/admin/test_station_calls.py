@@ -1,5 +1,6 @@
 """Asking stations something in OCPP's own words, and reading what went over their sockets."""
 
+import asyncio
 import json
 
 import pytest
@@ -132,6 +133,9 @@ async def test_the_log_of_a_station_shows_no_driver_and_no_secret(hub, operator)
         await client.ask(call.Authorize("04A2B3C4D5"))
         await client.ask(call.Authorize("X" * 20))
         await operator.post(f"/stations/{station['id']}/password")
+        async with asyncio.timeout(20):
+            while "TriggerMessage" not in [name for name, _ in client.asked]:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)  # until the station has been set up
         [key] = [one["value"] for _, one in client.asked if one.get("key") == "AuthorizationKey"]
         first = (await operator.get(where, limit=2)).body
         found = (await operator.get(where)).body

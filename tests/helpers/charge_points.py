@@ -34,6 +34,10 @@ def basic(identity, password):
     return {"Authorization": f"Basic {encoded}"}
 
 
+# A reply that never comes.
+SILENCE = object()
+
+
 class Gone(Exception):
     """The CSMS closed the connection."""
 
@@ -110,9 +114,6 @@ class Client:
             raise given
         return given
 
-
-# A reply that never comes.
-SILENCE = object()
 
 # What else than "Accepted" means yes.
 WILLING = {

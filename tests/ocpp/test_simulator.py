@@ -21,7 +21,7 @@ def simulated(csms, made, version, **more):
     url = str(csms.server.make_url("/ocpp")).replace("http", "ws", 1)
     return SimulatedStation(
         url, made.identity, PASSWORD, version,
-        id_tag="TAG1", speed=6000, minutes=6, **more,
+        id_tag="TAG1", speed=6000, minutes=4, **more,
     )  # fmt: skip
 
 

@@ -367,5 +367,5 @@ async def test_the_tables_of_the_seed_are_filled(csms):
         "POWER_ACTIVE_IMPORT",
         "SOC",
     }
-    assert events == {"STARTED", "STOPPED"}
+    assert events == {"AUTHORIZED", "PLUGGED_IN", "STARTED", "STOPPED", "PLUGGED_OUT"}
     assert token.use_count == 1

@@ -1,0 +1,50 @@
+"""Looking into transactions that may have ended without a word (see ``roaming/missing_stops.py``).
+
+Only the process that holds the station's socket does: a station that is away is left alone.
+"""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import structlog
+
+from hub.ocpp.frames import CallRefused
+from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.registry import Conversation
+from hub.ocpp.wire import Wire
+from hub.roaming import missing_stops
+
+log = structlog.get_logger()
+
+
+async def look_into(wire: Wire, tenant_id: UUID, here: Mapping[UUID, Conversation]) -> None:
+    """The doubts that are due at the stations of one tenant whose sockets are here."""
+    async with wire.database.transaction(tenant_id) as db:
+        due = await missing_stops.doubted(db, list(here))
+    for station_id, transaction_id in due:
+        conversation = here[station_id]
+        over = await is_over(conversation, transaction_id)
+        async with wire.database.transaction(tenant_id) as db:
+            moved = await missing_stops.settle_doubt(
+                db, conversation.ref, transaction_id, wire.policy, over=over
+            )
+        wire.told(tenant_id, moved)
+
+
+async def is_over(conversation: Conversation, transaction_id: str) -> bool | None:
+    """Whether it has ended, for all the station knows; None when it cannot say now.
+
+    1.6 has no such question: there the time that was given for a word about it has passed.
+    """
+    if not conversation.link.version.is_2x:
+        return True
+    try:
+        answer = await conversation.call("GetTransactionStatus", {"transactionId": transaction_id})
+    except CallRefused:
+        return True  # it does not know the question, and nothing was heard of the transaction
+    except (NoAnswer, BrokenAnswer, Disconnected) as error:
+        log.info("transaction status not told", station=conversation.identity, reason=str(error))
+        return None
+    if answer["messagesInQueue"]:
+        return None  # its end may be among them
+    return not answer.get("ongoingIndicator", False)
