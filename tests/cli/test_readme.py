@@ -65,11 +65,15 @@ async def test_the_first_roaming_session(hub, tenant, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("CONNECTED") == 2
+    assert len(re.findall(r"ACTIVE +CONNECTED", done.stdout)) == 2
     # The location, found by the eMSP; the CDR, found by the eMSP, listed and shown.
     assert '"name":"Market square"' in done.stdout
     assert re.search(r"^NL/CPO/C1 ", done.stdout, re.MULTILINE)
     assert "cdrs NL/CPO/C1" in done.stdout
+    # The station charged, and the eMSP found it.
+    assert re.search(r"^CP-1 .* Available ", done.stdout, re.MULTILINE)
+    assert '"name":"Depot"' in done.stdout
+    assert re.search(r" CP-1 +1 +ENDED +04AABBCC11 ", done.stdout)
     answers = re.findall(r'"status_code":(\d+)', done.stdout)
     assert set(answers) == {"1000"}
 
