@@ -8,7 +8,7 @@ PATH = "/logo.svg"
 
 # A hub and its spokes.
 LOGO = """\
-<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="64" height="64">
+<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" width="512" height="512">
 <g fill="none" stroke="#0b6e4f" stroke-width="4"><circle cx="32" cy="32" r="10"/>
 <path d="M32 22V8M32 42v14M22 32H8M42 32h14"/></g>
 <g fill="#0b6e4f"><circle cx="32" cy="6" r="5"/><circle cx="32" cy="58" r="5"/>

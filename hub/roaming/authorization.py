@@ -39,6 +39,8 @@ LONGEST_ID_TAG = 20
 # How long a START_SESSION makes an Authorize of its token needless.
 COMMAND_HOLDS = timedelta(minutes=15)
 EARTH_RADIUS_KM = 6371.0
+# Tokens with these are decided on without their issuer.
+UNASKED = frozenset({"ALWAYS", "ALLOWED"})
 
 OWN_TYPES = {
     "RFID_ISO14443": "RFID",
@@ -123,7 +125,8 @@ async def authorize(
 
 def without_issuer(decision: Decision, whitelist: str) -> Decision:
     """The issuer cannot be asked: the whitelist decides (TOK-05)."""
-    allowed = "ALLOWED" if whitelist in {"ALWAYS", "ALLOWED", "ALLOWED_OFFLINE"} else "NOT_ALLOWED"
+    offline = whitelist in {"ALWAYS", "ALLOWED", "ALLOWED_OFFLINE"}
+    allowed = decision.allowed if offline else "NOT_ALLOWED"
     return changed(decision, allowed=allowed, method="WHITELIST", ask=None)
 
 
@@ -387,19 +390,13 @@ async def partner_token(db: AsyncSession, ref: StationRef, uid: str, kind: str |
     wanted = TOKEN_TYPES.get(kind or "ISO14443")
     issuer, token = next((found for found in tokens if found[1].get("type") == wanted), tokens[0])
     decision = Decision(
-        "ALLOWED",
+        "ALLOWED" if token.get("valid") else "BLOCKED",
         cdr_token=cdr_token(token),
         group_id=token.get("group_id"),
         ask=(issuer, str(token["uid"]), str(token["type"]), str(token.get("whitelist"))),
     )
-    match token.get("whitelist"):
-        case "ALWAYS" | "ALLOWED" if token.get("valid"):
-            return changed(decision, ask=None)
-        case "ALWAYS" | "ALLOWED":
-            return changed(decision, allowed="BLOCKED", ask=None)
-        case "ALLOWED_OFFLINE" if not token.get("valid"):
-            return changed(decision, allowed="BLOCKED", ask=None)
-    return decision
+    # An invalid token does not save the question: only the whitelist does (TOK-06).
+    return changed(decision, ask=None) if token.get("whitelist") in UNASKED else decision
 
 
 async def another_runs(db: AsyncSession, ref: StationRef, token: Document) -> bool:

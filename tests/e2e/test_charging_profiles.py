@@ -162,7 +162,7 @@ async def test_without_a_result_nothing_is_told_and_a_late_one_is_CMD_04(hub, ch
 # What a CPO learns later it tells whoever set the profile.
 
 
-async def test_a_change_is_told_to_whom_set_the_profile_CHP_04_CHP_10(hub, charging, emsp):
+async def test_a_change_is_told_to_whom_set_the_profile_CHP_04_CHP_07_CHP_10(hub, charging, emsp):
     nobody = await charging.put("chargingprofiles/S1", ACTIVE, side="SENDER")
     await ask(emsp, "PUT")
     await charging.send_result(charging.commands[0])

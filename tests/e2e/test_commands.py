@@ -36,6 +36,7 @@ async def send(emsp, name, **options):
 async def test_a_command_goes_to_the_party_named_and_its_result_comes_back_CMD_01_HUB_40_HUB_53(
     hub, cpo, emsp, name
 ):
+    """CMD-02: the result goes to the very URL that the command came with."""
     asked = command(name, emsp, odd={"kept": 1.0})
     answer = await emsp.post(
         f"commands/{name}", asked, to=cpo, headers={"X-Correlation-ID": "joined"}
@@ -251,7 +252,7 @@ async def test_a_command_that_cannot_be_answered_or_read_goes_nowhere_CMD_12_T_3
 
 
 @pytest.mark.parametrize("name", ["START_SESSION", "RESERVE_NOW"])
-async def test_nobody_charges_with_somebody_elses_token_CMD_06(cpo, emsp, name):
+async def test_nobody_charges_with_somebody_elses_token_CMD_06_LOC_07(cpo, emsp, name):
     foreign = command(name, emsp)["token"] | {"party_id": "XXX"}
 
     answer = await send(emsp, name, to=cpo, changes={"token": foreign})

@@ -288,6 +288,7 @@ async def test_an_evse_waits_for_a_location_that_was_read_before_it_changed(netw
 
 
 async def test_a_receiver_that_lacks_the_location_of_an_evse_gets_it_whole_LOC_14(network, emsp):
+    """TRANSPORT-12: what could not be changed in part is sent as a whole."""
     place = location()
     await network.put("locations", place)
     await network.deliver()

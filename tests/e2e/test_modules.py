@@ -280,7 +280,7 @@ async def test_a_bad_page_request_is_2001_and_names_the_parameter_TRANSPORT_65(e
     assert next(iter(params)) in answer.message
 
 
-async def test_a_list_of_sessions_needs_date_from_TRANSPORT_57(emsp):
+async def test_a_list_of_sessions_needs_date_from_TRANSPORT_57_SES_08(emsp):
     answer = await emsp.get("sessions")
 
     assert (answer.http_status, answer.status_code) == (200, 2001)

@@ -379,7 +379,7 @@ async def test_sessions_and_cdrs_are_not_broadcast_HUB_23(hub, cpo, emsp):
 # Real-time authorization and charging preferences, routed by what they speak of.
 
 
-async def test_the_issuer_is_asked_whether_a_token_may_charge_TOK_10(cpo, emsp):
+async def test_the_issuer_is_asked_whether_a_token_may_charge_TOK_10_TOK_12(cpo, emsp):
     await emsp.put(f"tokens/DE/TWO/{token()['uid']}", token())
     emsp.own["tokens"] = [token()]
 

@@ -42,10 +42,16 @@ async def answer_to(csms, made, tag):
         ("NEVER", True, False, True, "Accepted"),
         ("NEVER", True, True, True, "Invalid"),
         ("ALWAYS", False, False, False, "Blocked"),
-        ("ALLOWED_OFFLINE", False, False, False, "Blocked"),
+        # Whether it is still valid, its issuer knows best.
+        ("ALLOWED_OFFLINE", False, False, True, "Accepted"),
+        ("ALLOWED_OFFLINE", False, True, True, "Blocked"),
+        ("NEVER", False, False, True, "Accepted"),
+        ("NEVER", False, True, True, "Invalid"),
     ],
 )
-async def test_the_whitelist_decides_who_is_asked(csms, whitelist, valid, silent, asked, status):  # noqa: PLR0917
+async def test_the_whitelist_decides_who_is_asked_TOK_05_TOK_06(  # noqa: PLR0917
+    csms, whitelist, valid, silent, asked, status
+):
     csms.wire.issuers = issuer = Issuer(silent=silent)
     made = await csms.add_station()
     await csms.add_token("TAG1", whitelist=whitelist, valid=valid)
@@ -81,17 +87,19 @@ async def test_an_issuer_that_takes_too_long_is_silent(csms):
     assert await answer_to(csms, made, "TAG1") == "Accepted"
 
 
-async def test_the_reference_of_the_issuer_is_in_session_and_cdr(csms):
+async def test_the_reference_of_the_issuer_is_in_session_and_cdr_SES_05_CDR_11(csms):
     csms.wire.issuers = Issuer()
     made = await csms.add_station()
     await csms.add_token("TAG1", whitelist="NEVER")
     now = datetime.now(UTC).isoformat()
     async with csms.connect(made) as station:
         begun = await station.ask(call.StartTransaction(1, "TAG1", 0, now))
+        [session] = await csms.sessions()
         await station.ask(call.StopTransaction(10, now, begun.transaction_id))
 
     [cdr] = await csms.cdrs()
-    assert (cdr["auth_method"], cdr["authorization_reference"]) == ("AUTH_REQUEST", "AR-7")
+    for told in (session, cdr):
+        assert (told["auth_method"], told["authorization_reference"]) == ("AUTH_REQUEST", "AR-7")
 
 
 YESTERDAY = (datetime.now(UTC) - timedelta(days=1)).strftime("%A").upper()

@@ -73,6 +73,7 @@ def test_energy_is_the_difference_of_registers_to_the_watt_hour():
 
 
 def test_periods_begin_at_quarters_of_an_hour_and_share_the_energy_by_time():
+    """SES-15: often enough to show a driver, and not every minute."""
     progress = metering.begin(at(10), meter_start=Decimal(0), most_power=22_000)
     metering.read(progress, register(40, 3000))
 

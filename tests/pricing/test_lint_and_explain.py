@@ -162,6 +162,7 @@ def test_odd_components_are_found(component, code):
 
 
 def test_a_long_step_is_worse_than_a_short_one():
+    """TAR-10."""
     short, long = (lint(tariff(element(part("TIME", 1, step, 21))))[0].level for step in (900, 901))
 
     assert (short, long) == (Level.ADVICE, Level.WARNING)
@@ -217,6 +218,7 @@ def test_odd_elements_are_found(elements, expected):
     ],
 )
 def test_odd_tariffs_are_found(fields, expected):
+    """TAR-04 among them: the text beside the elements repeats their prices."""
     found = [item.code for item in lint(tariff(element(ENERGY)) | fields)]
 
     if expected is None:
