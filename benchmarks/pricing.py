@@ -5,7 +5,8 @@
 CDRs of 2, 10, 20 and 200 periods, as they come off the wire, with the tariffs inside; tariffs of
 one element, of three (night, day, fallback; with energy, time, parking and a fee) and of 97 (a
 price for each quarter of an hour). "priced" is the price alone, "checked" the price and the verdict
-on every claimed total. Time is that of the processor, so that neighbours count little.
+on every claimed total, "answered" all that with every line explained, as text: what a line of
+``hub price --jsonl`` takes. Time is that of the processor, so that neighbours count little.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub.cli.price import as_text
+from hub.roaming.pricing.answers import answer
 from hub.roaming.pricing.check import Outcome, check
 from hub.roaming.pricing.engine import price
 from hub.roaming.pricing.wire import totals
@@ -131,12 +134,15 @@ def measure(seconds: float) -> list[Document]:
                 lambda r=record: price([], r, time_zone=ZONE, ocpi_version="2.2.1"), seconds
             )
             checked = rate(lambda r=record: check(r, time_zone=ZONE, ocpi_version="2.2.1"), seconds)
+            line = {"ocpi_version": "2.2.1", "time_zone": ZONE, "cdr": record}
+            answered = rate(lambda x=line: as_text(answer(x)), seconds)
             rows.append(
                 {
                     "elements": elements,
                     "periods": periods,
                     "priced_per_second": round(priced),
                     "checked_per_second": round(checked),
+                    "answered_per_second": round(answered),
                     "microseconds_per_period": round(1_000_000 / checked / periods, 1),
                 }
             )
@@ -152,11 +158,12 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
-    print("elements  periods    priced/s   checked/s   us/period")
+    print("elements  periods    priced/s   checked/s  answered/s   us/period")
     for row in rows:
         print(
             f"{row['elements']:>8} {row['periods']:>8} {row['priced_per_second']:>11,}"
-            f" {row['checked_per_second']:>11,} {row['microseconds_per_period']:>11}"
+            f" {row['checked_per_second']:>11,} {row['answered_per_second']:>11,}"
+            f" {row['microseconds_per_period']:>11}"
         )
 
 

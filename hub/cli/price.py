@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from hub.cli import options
 from hub.cli.failures import Failure, Usage
 from hub.cli.options import Arguments, Commands
@@ -80,7 +82,7 @@ def answer_lines() -> None:
             empty += 1
             continue
         sys.stdout.write('{"error": "This line is empty."}\n' * empty)
-        sys.stdout.write(json.dumps(answer_line(line)) + "\n")
+        sys.stdout.write(as_text(answer_line(line)) + "\n")
         sys.stdout.flush()
         empty = 0
 
@@ -94,6 +96,14 @@ def answer_line(line: bytes) -> dict[str, Any]:
         return {"error": str(error)}
     except Exception as error:  # noqa: BLE001 - one line must not stop the ones after it
         return {"error": f"This line cannot be priced ({type(error).__name__})."}
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """JSON in one line. What is no Unicode, half of a surrogate pair, is written as it came."""
+    try:
+        return orjson.dumps(found).decode()
+    except TypeError:
+        return json.dumps(found)
 
 
 class BadInput(Exception):

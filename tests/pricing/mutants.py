@@ -367,6 +367,36 @@ MUTANTS = [
         "    nearest = (doubled + value.denominator) // divisor\n",
         "    nearest = round(Fraction(doubled, divisor))\n",
     ),
+    Mutant(
+        "a credit is held against the price and not against what it credits",
+        "check.py",
+        "    if taken_back is None:\n",
+        "    if True:\n",
+    ),
+    Mutant(
+        "a second credit is as good as the first",
+        "faults.py",
+        '        if other.get("credit") and identity(other, "credit_reference_id") == wanted:\n',
+        "        if False:\n",
+    ),
+    Mutant(
+        "a session that still runs ends where it was seen last",
+        "faults.py",
+        '    if session.get("status") != "COMPLETED":\n        end = None\n',
+        "",
+    ),
+    Mutant(
+        "limits of a published tariff do not matter",
+        "faults.py",
+        'PRICED_BY = ("currency", "elements", "min_price", "max_price", "tax_included")',
+        'PRICED_BY = ("currency", "elements", "tax_included")',
+    ),
+    Mutant(
+        "a tariff that nobody knows costs nothing",
+        "choosing.py",
+        "        if not any(by_name.values()):\n",
+        "        if not by_name:\n",
+    ),
 ]
 
 

@@ -355,3 +355,79 @@ def test_the_report_holds_everything_that_was_found():
     assert found["explanation"][0]["element"] == 1
     assert found["totals"]["total_energy"] == Decimal("10.0000")
     assert "expected" not in report(check(claim(), []))
+
+
+BILLED = {"excl_vat": 4, "incl_vat": 4.8}
+CREDIT = {"credit": True, "credit_reference_id": "CDR0", "id": "CDR0-C", "total_energy_cost": None}
+
+
+@pytest.mark.parametrize(
+    ("cost", "expected"),
+    [
+        ({"excl_vat": -4, "incl_vat": -4.8}, Outcome.OK),
+        ({"excl_vat": -3, "incl_vat": -3.6}, Outcome.DIFFERS),
+        ({"excl_vat": 4, "incl_vat": 4.8}, Outcome.DIFFERS),
+    ],
+)
+def test_a_credit_must_take_back_what_was_billed_right_or_wrong(cost, expected):
+    """CDR-06: 4.00 was billed for what costs 3.00; the parts keep their errors."""
+    credit = claim(total_cost=cost, **CREDIT) | {"total_energy_cost": BILLED}
+    known = Context(credited={"total_cost": BILLED}, credited_is_known=True)
+
+    verdict = check(credit, [SIMPLE], ocpi_version="2.2.1", context=known)
+
+    assert verdict.outcome is expected
+    assert verdict.names == ([] if expected is Outcome.OK else ["total_cost"])
+
+
+def test_a_credit_of_nothing_and_a_second_one_are_odd():
+    other = {"country_code": "NL", "party_id": "ONE", "id": "CDR0-D", "credit": True}
+    again = other | {"credit_reference_id": "cdr0"}
+    credit = claim(**CREDIT)
+
+    assert flags(credit, credited_is_known=False) == ["credits_unknown"]
+    assert flags(credit, credited_is_known=True, others=[again]) == ["credited_twice"]
+    assert flags(credit, others=[other | {"credit_reference_id": "CDR1"}]) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_outside"),
+    [
+        ({}, False),
+        ({"start_date_time": "2025-06-02T08:02:00Z"}, True),
+        ({"start_date_time": "2025-06-02T08:01:00Z"}, False),
+        ({"end_date_time": "2025-06-02T08:58:00Z"}, True),
+        ({"end_date_time": "2025-06-02T08:58:00Z", "status": "ACTIVE"}, False),
+        ({"start_date_time": "whenever"}, False),
+    ],
+)
+def test_a_cdr_lies_within_its_session(fields, is_outside):
+    """What still runs may go on, and a minute is not worth a question."""
+    known = {
+        "status": "COMPLETED",
+        "start_date_time": "2025-06-02T08:00:00Z",
+        "end_date_time": "2025-06-02T09:00:00Z",
+    }
+
+    found = flags(claim(), session=known | fields)
+
+    assert found == (["period_outside_session"] if is_outside else [])
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_other"),
+    [
+        ({}, False),
+        ({"id": "t1", "tariff_alt_text": [{"language": "en", "text": "Hello"}]}, False),
+        ({"elements": [element(part("ENERGY", 0.29, 1, 20))]}, True),
+        ({"max_price": {"before_taxes": 1}}, True),
+        ({"currency": "SEK"}, True),
+        ({"id": "T2", "elements": []}, False),
+    ],
+)
+def test_a_tariff_that_was_published_otherwise_is_found(fields, is_other):
+    record = claim(tariffs=[SIMPLE])
+
+    found = flags(record, tariffs=[], published=[SIMPLE | fields])
+
+    assert found == (["tariff_not_as_published"] if is_other else [])

@@ -8,16 +8,24 @@ answer.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from hub.roaming.pricing import money
 from hub.roaming.pricing.engine import Priced, part_of
 from hub.roaming.pricing.money import Amount, Charge
 from hub.roaming.pricing.pieces import Piece
-from hub.roaming.pricing.quantities import HOUR, Exact, date_time, in_hours, in_kwh, to_places
+from hub.roaming.pricing.quantities import (
+    HOUR,
+    KILOWATT_HOUR,
+    Exact,
+    date_time,
+    fixed,
+    to_places,
+)
 from hub.roaming.pricing.tariffs import Component, Dimension, Element, Phase
 from hub.roaming.pricing.timeline import Walk
-from hub.roaming.pricing.wire import digits, expected, number
+from hub.roaming.pricing.wire import PLACES, digits, expected, number
 
 UNITS = {
     Dimension.FLAT: "",
@@ -142,11 +150,11 @@ def entry(item: Line, priced: Priced) -> dict[str, Any]:
         "unit": UNITS[item.dimension],
         "tariff_id": None if piece.tariff is None else piece.tariff.id,
         "element": None if component is None else component.element,
-        "price": None if component is None else f"{exact(component.price):f}",
+        "price": None if component is None else exact(component.price),
         "vat": None if component is None or component.vat is None else str(number(component.vat)),
         "step_size": None if component is None else component.step,
-        "excl_vat": digits(amount.before),
-        "incl_vat": digits(amount.after),
+        "excl_vat": digits(amount.net),
+        "incl_vat": digits(amount.gross),
         "why": item.why,
     }
 
@@ -157,18 +165,19 @@ def cost(item: Line, priced: Priced) -> Amount:
     return money.total(charges, priced.rules, known=money.tells_taxes(charges))
 
 
-def exact(value: Fraction) -> Any:
+@lru_cache(maxsize=4096)
+def exact(value: Fraction) -> str:
     """A price with as many decimals as it takes, at least two."""
     places = 2
     while to_places(value, places) != value and places < 12:  # noqa: PLR2004 - more is noise
         places += 1
-    return to_places(value, places)
+    return fixed(value, places)
 
 
 def volume(dimension: Dimension, value: Exact) -> str:
     if dimension is Dimension.FLAT:
         return str(value)
-    return f"{in_kwh(value) if dimension is Dimension.ENERGY else in_hours(value):f}"
+    return fixed(value, PLACES, KILOWATT_HOUR if dimension is Dimension.ENERGY else HOUR)
 
 
 HEADINGS = (
@@ -213,10 +222,10 @@ def row(item: Line, priced: Priced) -> tuple[str, ...]:
         item.label,
         quantity(item.dimension, item.volume),
         quantity(item.dimension, item.billed if component else 0),
-        "" if component is None else f"{exact(component.price):f}",
-        digits(amount.before) or "?",
+        "" if component is None else exact(component.price),
+        digits(amount.net) or "?",
         vat,
-        digits(amount.after) or "?",
+        digits(amount.gross) or "?",
         item.why,
     )
 
@@ -226,7 +235,7 @@ def quantity(dimension: Dimension, value: Exact) -> str:
     if dimension is Dimension.FLAT:
         return str(value)
     if dimension is Dimension.ENERGY:
-        return f"{in_kwh(value):f} kWh"
+        return f"{volume(dimension, value)} kWh"
     whole = int(to_places(value, 0))
     return f"{whole // HOUR}:{whole % HOUR // 60:02d}:{whole % 60:02d}"
 

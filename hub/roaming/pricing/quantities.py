@@ -12,6 +12,7 @@ number is what was measured.
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 Exact = int | Fraction
@@ -151,10 +152,11 @@ def at(moment: datetime) -> Exact:
     return tidy(Fraction(since.days * DAY + since.seconds) + Fraction(since.microseconds, 10**6))
 
 
+@lru_cache(maxsize=4096)
 def date_time(moment: Exact) -> str:
     """An instant as OCPI writes it, to the second."""
     nearest = EPOCH + timedelta(seconds=rounded(moment))
-    return nearest.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{nearest.isoformat()[:-6]}Z"
 
 
 def tidy(value: Fraction) -> Exact:
@@ -174,6 +176,20 @@ def rounded(value: Exact) -> int:
 def to_places(value: Exact, places: int) -> Decimal:
     """A decimal with exactly so many digits behind the point, halves away from zero."""
     return Decimal(f"{rounded(value * 10**places)}e-{places}")
+
+
+def fixed(value: Exact | tuple[int, int], places: int, unit: int = 1) -> str:
+    """The same as text, in so many of a unit. Whole numbers only: this is done for every line."""
+    top, bottom = value if isinstance(value, tuple) else (value.numerator, value.denominator)
+    bottom *= unit
+    if bottom < 0:
+        top, bottom = -top, -bottom
+    nearest = (2 * abs(top) * 10**places + bottom) // (2 * bottom)
+    sign = "-" if top < 0 else ""
+    if not places:
+        return f"{sign}{nearest}"
+    digits = f"{nearest:0{places + 1}d}"
+    return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
 def in_kwh(value: Exact, places: int = 4) -> Decimal:

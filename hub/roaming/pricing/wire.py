@@ -7,11 +7,12 @@ currency, partial totals to four decimals, halves away from zero.
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.money import Amount, Part, Ratio
-from hub.roaming.pricing.quantities import in_hours, in_kwh, to_places
+from hub.roaming.pricing.quantities import Exact, fixed, in_hours, in_kwh, to_places
 from hub.roaming.pricing.records import V2_1_1, V2_2_1
 
 PLACES = 4
@@ -76,6 +77,7 @@ def tax_amounts(amount: Amount, due: Decimal, places: int) -> list[dict[str, Any
     return entries
 
 
+@lru_cache(maxsize=512)
 def number(value: Fraction) -> Decimal:
     """A rate without trailing zeros."""
     plain = to_places(value, PLACES).normalize()
@@ -119,8 +121,8 @@ def negative(ratio: Ratio | None) -> Ratio | None:
 def plain(amount: Amount | None) -> dict[str, str | None] | None:
     if amount is None:
         return None
-    return {"excl_vat": digits(amount.before), "incl_vat": digits(amount.after)}
+    return {"excl_vat": digits(amount.net), "incl_vat": digits(amount.gross)}
 
 
-def digits(value: Fraction | None) -> str | None:
-    return None if value is None else f"{to_places(value, PLACES):f}"
+def digits(value: Exact | Ratio | None) -> str | None:
+    return None if value is None else fixed(value, PLACES)
