@@ -152,6 +152,7 @@ def answer(arguments: Arguments, found: dict[str, Any]) -> None:
             ("Claimed", money(found, "claimed")),
             ("Expected", money(found, "expected")),
             ("Difference", money(found, "difference")),
+            ("Differs in", [difference(item) for item in report.get("mismatches", [])]),
             ("Faults", [fault["text"] for fault in report.get("faults", [])]),
             ("Lacks", found["awaits"]),
             ("Credits", found["credits"]),
@@ -190,6 +191,11 @@ def answer(arguments: Arguments, found: dict[str, Any]) -> None:
             ],
             empty="",
         )
+
+
+def difference(item: dict[str, Any]) -> str:
+    name, side, claimed = item["name"], item["side"], item["claimed"]
+    return f"{name} ({side}): {claimed} claimed, {item['expected']} computed"
 
 
 def money(found: dict[str, Any], name: str) -> str | None:

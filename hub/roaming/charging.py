@@ -268,11 +268,11 @@ async def meter(
     await meter_values.keep_readings(db, transaction, readings)
     if transaction.state not in {"OPEN", "LOST"} or transaction.progress is None:
         return []
-    progress = transactions.progress_of(transaction)
+    progress, limits = transactions.progress_of(transaction), transactions.limits_of(transaction)
     for reading in sorted(readings, key=lambda reading: reading.at):
         if reading.at < progress.read_at and reading.at >= progress.started_at:
             transactions.note(transaction, "out of order")
-        metering.read(progress, figures(reading))
+        metering.read(progress, figures(reading), limits)
     transactions.keep(transaction, progress)
     await session_records.update_session(
         db,
@@ -323,8 +323,9 @@ async def stop(
         await meter_values.replay(db, transaction)
     elif transaction.progress is not None:
         progress = transactions.progress_of(transaction)
+        limits = transactions.limits_of(transaction)
         for reading in sorted(told.readings, key=lambda reading: reading.at):
-            metering.read(progress, figures(reading))
+            metering.read(progress, figures(reading), limits)
         transactions.keep(transaction, progress)
     ended_at = told.moment.at
     if (earlier := clocks.started_before(told.moment, transaction.started_at_told)) is not None:

@@ -87,6 +87,7 @@ async def replay(db: AsyncSession, transaction: StationTransaction) -> None:
         state=metering.CHARGING,
         most_power=int(before.most_power),
     )
+    limits = transactions.limits_of(transaction)
     turns = await db.execute(
         select(SessionEvent.timestamp, SessionEvent.details).where(
             SessionEvent.charging_session_id == transaction.charging_session_id,
@@ -112,7 +113,7 @@ async def replay(db: AsyncSession, transaction: StationTransaction) -> None:
         if state is not None:
             metering.change(progress, at, metering.STATES[state])
         else:
-            metering.read(progress, figures(Reading(at, tuple(samples))))
+            metering.read(progress, figures(Reading(at, tuple(samples))), limits)
     for anomaly in before.anomalies:
         progress.note(anomaly)
     transactions.keep(transaction, progress)

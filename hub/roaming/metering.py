@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from hub.roaming import crossings
+from hub.roaming.crossings import Limits
 from hub.roaming.readings import Figures
 
 CHARGING, PARKING, WAITING, RESERVED = "CHARGING", "PARKING", "WAITING", "RESERVED"
@@ -46,6 +48,10 @@ class Spread:
     high: Decimal | None = None
     sum: Decimal = Decimal(0)
     count: int = 0
+
+    def reset(self) -> None:
+        self.low = self.high = None
+        self.sum, self.count = Decimal(0), 0
 
     def add(self, value: Decimal | None) -> None:
         if value is None:
@@ -93,6 +99,8 @@ class Progress:
     first_soc: Decimal | None = None
     last_soc: Decimal | None = None
     anomalies: list[str] = field(default_factory=list)
+    # Power and current as they were told last, and when.
+    measured: dict[str, tuple[Decimal, datetime]] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -149,10 +157,15 @@ def change(progress: Progress, at: datetime, state: str) -> None:
         progress.periods.append(Period(at, state))
 
 
-def read(progress: Progress, now: Figures) -> None:
-    """Take in one reading. One that is older than the last counts nothing: the total has it."""
+def read(progress: Progress, now: Figures, limits: Limits = crossings.NONE) -> None:
+    """Take in one reading. One that is older than the last counts nothing: the total has it.
+
+    ``limits`` are those of power and current at which a price changes.
+    """
     if now.at < progress.read_at:
         return
+    cross(progress, "power", limits.power, now.power, now.at)
+    cross(progress, "current", limits.current, now.current, now.at)
     advance(progress, now.at)
     period = progress.periods[-1]
     period.power.add(now.power)
@@ -163,6 +176,32 @@ def read(progress: Progress, now: Figures) -> None:
         period.soc = progress.last_soc = now.soc
         progress.first_soc = now.soc if progress.first_soc is None else progress.first_soc
     count_energy(progress, now)
+
+
+def cross(
+    progress: Progress,
+    name: str,
+    limits: tuple[Decimal, ...],
+    value: Decimal | None,
+    at: datetime,
+) -> None:
+    """Begin the periods that crossing a limit has begun since the last reading."""
+    if value is None:
+        return
+    last, since = progress.measured.get(name, (value, at))
+    progress.measured[name] = value, at
+    if not limits or len(progress.periods) >= MOST_PERIODS:
+        return
+    for moment, least in crossings.crossings(limits, last, value, since, at):
+        advance(progress, moment)
+        period = progress.periods[-1]
+        if moment > period.start:
+            period = Period(moment, period.state)
+            progress.periods.append(period)
+        elif (spread := getattr(period, name)).count:
+            # It began with what is over already: a quarter of an hour, or another limit.
+            spread.reset()
+        getattr(period, name).add(least)
 
 
 def count_energy(progress: Progress, now: Figures) -> None:
@@ -339,6 +378,9 @@ def write(progress: Progress) -> dict[str, Any]:
         "read_at": progress.read_at.isoformat(),
         "periods": [write_period(period) for period in progress.periods],
         "anomalies": progress.anomalies,
+        "measured": {
+            name: [str(value), at.isoformat()] for name, (value, at) in progress.measured.items()
+        },
         **{name: str(value) for name in NUMBERS if (value := getattr(progress, name)) is not None},
     }
 
@@ -391,6 +433,10 @@ def restore(kept: dict[str, Any]) -> Progress:
         [restore_period(period) for period in kept["periods"]],
         instant(kept["read_at"]),
         anomalies=list(kept["anomalies"]),
+        measured={
+            name: (Decimal(value), instant(at))
+            for name, (value, at) in kept.get("measured", {}).items()
+        },
     )
     for name in NUMBERS:
         if name in kept:

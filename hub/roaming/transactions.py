@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.models.ocpp import StationEvent, StationTransaction
 from hub.models.stations import Connector
-from hub.roaming import metering
+from hub.roaming import crossings, metering
 from hub.roaming.clocks import Moment
+from hub.roaming.crossings import Limits
 from hub.roaming.metering import Progress
 from hub.roaming.ports import StationRef
 from hub.roaming.readings import Reading
@@ -215,6 +216,11 @@ def progress_of(transaction: StationTransaction) -> Progress:
     if transaction.progress is None:
         return metering.begin(transaction.started_at or datetime.now(UTC))
     return metering.restore(transaction.progress)
+
+
+def limits_of(transaction: StationTransaction) -> Limits:
+    """Those of the tariff as it was when the transaction began."""
+    return crossings.limits_of((transaction.circumstances or {}).get("tariffs") or ())
 
 
 def keep(transaction: StationTransaction, progress: Progress) -> None:

@@ -54,6 +54,7 @@ async def test_a_disputed_cdr_from_its_check_to_the_month_close(command, hub, cp
     assert "They look into it" in noted.out
     assert (released.code, again.code) == (0, 4)
     assert "element 2: unrestricted" in shown.out
+    assert "total_cost (excl_vat): 4.0000 claimed, 3.3750 computed" in shown.out
     assert "Pay under reserve" in shown.out
     assert checked.json["verdict"] == "OK"
     assert (everything.code, "checked again" in everything.err) == (0, True)

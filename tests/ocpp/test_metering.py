@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from hub.roaming import metering
+from hub.roaming.crossings import Limits, limits_of
 from hub.roaming.metering import CHARGING, PARKING, RESERVED
 from hub.roaming.readings import REGISTER, Figures, Reading, Sample, figures, number
 
@@ -212,3 +213,89 @@ def test_a_month_at_the_cable_does_not_grow_without_bound():
 
 def test_the_default_measurand_is_the_register():
     assert Sample(Decimal(1)).measurand == REGISTER
+
+
+LIMITS = Limits(power=(Decimal(16), Decimal(32)))
+
+
+def powers(progress):
+    return [
+        (period.start, period.power.low, period.power.high, int(period.energy))
+        for period in progress.periods
+    ]
+
+
+def read_powers(*readings, limits=LIMITS):
+    """(minute, kW, Wh) one after the other."""
+    progress = started(0)
+    for minutes, kilowatts, wh in readings:
+        metering.read(progress, register(minutes, wh, power=Decimal(kilowatts)), limits)
+    return progress
+
+
+def test_a_period_begins_where_the_power_crosses_a_limit():
+    """CDR-09: on the straight line between two readings, 6 kW became 26 kW; 16 kW lie between."""
+    progress = read_powers((2, 6, 100), (4, 26, 500), (6, 27, 1400))
+
+    assert powers(progress) == [
+        (at(0), 6, 6, 300),
+        (at(3), 16, 27, 1100),
+    ]
+
+
+def test_a_band_that_was_passed_on_the_way_is_a_period_too():
+    up = read_powers((2, 0, 0), (6, 48, 1200))
+    down = read_powers((2, 48, 0), (6, 0, 1200))
+
+    assert [period[:3] for period in powers(up)] == [
+        (at(0), 0, 0),
+        (at(2) + timedelta(seconds=80), 16, 16),
+        (at(2) + timedelta(seconds=160), 32, 48),
+    ]
+    assert [period[:3] for period in powers(down)] == [
+        (at(0), 48, 48),
+        (at(2) + timedelta(seconds=80), 16, 16),
+        (at(2) + timedelta(seconds=160), 0, 0),
+    ]
+    assert sum(energies(up)) == sum(energies(down)) == 1200
+
+
+def test_power_that_reaches_a_limit_from_below_is_on_the_other_side():
+    """PRICE-14: at least 16 kW, and less than 16 kW."""
+    reached = read_powers((2, 15, 100), (4, 16, 200), (6, 16, 300))
+    passed = read_powers((2, 15, 100), (4, 17, 200), (6, 15, 300))
+
+    assert [period[1:3] for period in powers(reached)] == [(15, 15), (16, 16)]
+    assert [period[1:3] for period in powers(passed)] == [(15, 15), (16, 17), (15, 15)]
+
+
+def test_without_a_limit_power_divides_nothing():
+    progress = read_powers((2, 6, 100), (4, 48, 500), limits=Limits())
+
+    assert powers(progress) == [(at(0), 6, 48, 500)]
+
+
+def test_current_has_limits_of_its_own():
+    limits = Limits(current=(Decimal(32),))
+    progress = started(0)
+    for minutes, amperes in ((2, 16), (4, 48)):
+        metering.read(progress, register(minutes, minutes * 100, current=Decimal(amperes)), limits)
+
+    assert [(period.current.low, period.current.high) for period in progress.periods] == [
+        (16, 16),
+        (32, 48),
+    ]
+
+
+def test_the_limits_of_a_tariff_are_those_of_all_its_elements():
+    tariff = {
+        "elements": [
+            {"restrictions": {"max_power": 16.5, "min_current": 6}},
+            {"restrictions": {"min_power": 16.5, "max_power": 32, "max_kwh": 5}},
+            {"restrictions": None},
+            {},
+        ]
+    }
+
+    assert limits_of([tariff, {}]) == Limits((Decimal("16.5"), Decimal(32)), (Decimal(6),))
+    assert limits_of([]) == Limits()

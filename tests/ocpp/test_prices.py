@@ -102,3 +102,33 @@ async def test_without_taxes_that_are_told_nothing_is_charged_by_guesswork(csms)
     assert costs == [None, None, None]
     assert cdr["total_cost"] == {"before_taxes": 0}
     assert cdr["remark"].endswith("Not priced: The tariff includes taxes it does not tell.")
+
+
+async def test_a_cdr_has_a_period_more_where_the_power_crossed_a_limit(csms):
+    """CDR-09, PRICE-14: below 11 kW 0.20, from there on 0.50."""
+    slow = element(part("ENERGY", 0.2), max_power=11)
+    made = await station_with(csms, slow, element(part("ENERGY", 0.5), min_power=11))
+    power = {"measurand": "Power.Active.Import", "unit": "W"}
+
+    def reading(minutes, wh, watts):
+        values = [{"value": str(wh)}, {"value": str(watts), **power}]
+        return {"timestamp": iso(minutes), "sampledValue": values}
+
+    async with csms.connect(made) as station:
+        number, _ = await begin(station, minutes=-13)
+        for told in ((-13, 1000, 7000), (-9, 1500, 7000), (-8, 1700, 15000), (-4, 2700, 15000)):
+            await station.ask(call.MeterValues(1, [reading(*told)], number))
+        await station.ask(call.StopTransaction(2700, iso(-4), number))
+
+    [cdr] = await csms.cdrs()
+    sides = {
+        dimension["volume"] >= 11
+        for period in cdr["charging_periods"]
+        for dimension in period["dimensions"]
+        if dimension["type"] in {"MIN_POWER", "MAX_POWER"}
+    }
+    # 200 Wh flowed in the minute in which it crossed, half of that below the limit.
+    assert sides == {True, False}
+    assert cdr["total_cost"]["before_taxes"] == pytest.approx(0.6 * 0.2 + 1.1 * 0.5, abs=0.01)
+    found = await verdict(csms)
+    assert (found.verdict, found.flags) == ("OK", [])
