@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from aiohttp import web
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -47,6 +47,11 @@ class Amount(fields.Decimal):
         return f"{plain:f}" if plain else "0"
 
 
+def not_negative(value: Decimal) -> None:
+    if value < 0:
+        raise ValidationError("Must not be negative.")
+
+
 class CDRQuery(PageQuery):
     verdict = fields.String(validate=validate.OneOf([*CDRVerdict, UNCHECKED]))
     party = PartyField(metadata={"description": "Its owner, or the party that is to pay."})
@@ -58,7 +63,7 @@ class CDRQuery(PageQuery):
     held = fields.Boolean(metadata={"description": "Only those that are held, or that are not."})
     dispute = fields.String(validate=validate.OneOf(list(Dispute)))
     min_difference = Amount(
-        validate=validate.Range(0),
+        validate=not_negative,
         metadata={
             "description": "Only those whose total differs by at least so much, either way.",
             "allowed": "an amount from 0",
@@ -140,6 +145,10 @@ class NewNote(Input):
 
 class Why(Input):
     note = fields.String(required=True, validate=validate.Length(1, 1000))
+
+
+class Begun(Schema):
+    checking = fields.String()
 
 
 CDRPage: type[Schema] = page_of(CDRRow)
@@ -255,7 +264,7 @@ async def check_cdr(request: web.Request) -> Any:
     return found
 
 
-@routes.post("/cdrs/check", permission="cdrs.execute")
+@routes.post("/cdrs/check", permission="cdrs.execute", answer=Begun)
 async def check_all(request: web.Request) -> Any:
     """Check all CDRs again, in the background."""
     async with transaction(request) as db:
@@ -264,6 +273,7 @@ async def check_all(request: web.Request) -> Any:
             db, AuditAction.COMMAND_SENT, "CDR", None, description="All are checked again"
         )
     request.config_dict[CHECKER].wake(request[ACTOR].tenant_id)
+    return {"checking": "all"}
 
 
 @routes.post(f"{PATH}/release", permission="cdrs.execute", body=Why, answer=CDRInFull)

@@ -66,7 +66,7 @@ def run(arguments: Arguments) -> None:
             next_step="Give what is missing with --tariff or --time-zone.",
         )
     if arguments.json:
-        write_json(answers.report(verdict))
+        write_json(answers.report(verdict) | {"cdr_check": answers.checked(verdict)})
     else:
         lines(answers.narrated(verdict))
 

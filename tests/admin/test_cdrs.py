@@ -194,7 +194,7 @@ async def test_whoever_asks_for_a_check_gets_one(hub, cpo, emsp, operator):
 
     assert before["awaits"] == ["tariffs/NL/ONE/T1"]
     assert (said.body["verdict"], said.body["awaits"]) == ("OK", [])
-    assert everything.status == 204
+    assert (everything.status, everything.body) == (200, {"checking": "all"})
 
 
 async def test_metrics_count_what_is_held_and_disputed(hub, cpo, operator, three):

@@ -55,6 +55,21 @@ def test_the_answer_may_be_json():
     assert found["ocpi_version"] == "2.2.1"
 
 
+def test_json_holds_what_a_line_is_answered_with(tmp_path: Path):
+    line = {
+        "tariffs": [tariff(element(part("ENERGY", 0.25)))],
+        "cdr": cdr("2025-06-02T08:00", [(60, {"ENERGY": 20})], total_cost={"excl_vat": 4}),
+    }
+    file, prices = tmp_path / "cdr.json", tmp_path / "tariff.json"
+    file.write_text(json.dumps(line["cdr"]))
+    prices.write_text(json.dumps(line["tariffs"]))
+
+    done = hub("price", "--cdr", str(file), "--tariff", str(prices), "--json")
+
+    [answered] = answers(line)
+    assert answered.items() <= json.loads(done.stdout).items()
+
+
 def test_several_tariffs_in_several_files_or_one(tmp_path: Path):
     folder = RULES / "step-over-two-tariffs"
     both = tmp_path / "both.json"
