@@ -7,6 +7,7 @@ from uuid import UUID
 from aiohttp import web
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit, codec
 from hub.admin.auth import ACTOR, transaction
@@ -17,6 +18,7 @@ from hub.errors import InvalidRequest, RoutingError
 from hub.keys import INTAKE
 from hub.models.feed import QuarantinedObject
 from hub.models.values import AuditAction, Party
+from hub.ocpi import translation
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import partners, quarantine, receivers
 from hub.roaming.modules import MODULES
@@ -101,7 +103,9 @@ async def replay_quarantined(request: web.Request) -> Any:
     if entry.settled_at is not None:
         raise Conflict("It is settled: the object has come in good shape since.")
     assert partner is not None
-    write = await addressed(request, read_again(entry, partner))
+    async with transaction(request) as db:
+        write = await read_again(db, entry, partner)
+    write = await addressed(request, write)
     stored = await request.config_dict[INTAKE].keep(tenant_id, write)
     await settle(request, entry.id, f"Replayed {entry.module} {entry.object_ref}")
     return {"outcome": stored.outcome, "object_ref": entry.object_ref}
@@ -123,7 +127,7 @@ async def settle(request: web.Request, entry_id: UUID, description: str) -> None
         )
 
 
-def read_again(entry: QuarantinedObject, partner: Connection) -> Write:
+async def read_again(db: AsyncSession, entry: QuarantinedObject, partner: Connection) -> Write:
     """The push that it was, or why it still is none."""
     country_code, party_id, object_id, *part = (entry.object_ref or "///").split("/")
     owner, module = Party(country_code, party_id), MODULES.get(entry.module)
@@ -136,7 +140,10 @@ def read_again(entry: QuarantinedObject, partner: Connection) -> Write:
         )
     try:
         body = codec.read(entry.body)
-        document = VERSIONS[entry.ocpi_version].read(entry.kind, body)
+        version = VERSIONS[entry.ocpi_version]
+        document = await translation.read(
+            db, version, entry.kind, body, partner=partner, owner=owner
+        )
     except codec.BadJSON:
         raise Conflict("It was too long to be kept whole.", next_step=ASK_AGAIN) from None
     except InvalidRequest as error:

@@ -1,6 +1,7 @@
 """Every module with tables: whoever imports this knows the complete schema."""
 
 from hub.models import (
+    aliases,
     audit,
     cdr_checks,
     charging,
@@ -21,6 +22,7 @@ from hub.models.base import Base
 
 __all__ = [
     "METADATA",
+    "aliases",
     "audit",
     "cdr_checks",
     "charging",

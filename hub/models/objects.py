@@ -269,4 +269,8 @@ class Token(Listed, OwnedObject, Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
-        return object_indexes("ocpi_tokens", Index("ix_ocpi_tokens_key", "tenant_id", "object_key"))
+        return object_indexes(
+            "ocpi_tokens",
+            Index("ix_ocpi_tokens_key", "tenant_id", "object_key"),
+            Index("ix_ocpi_tokens_contract", "tenant_id", "contract_id"),
+        )

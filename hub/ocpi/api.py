@@ -34,7 +34,7 @@ from hub.ocpi.endpoints import (
 from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operations import OPERATIONS, Operation
 from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
-from hub.ocpi.versions import VERSIONS
+from hub.ocpi.versions import VERSIONS, is_peer_to_peer
 
 log = structlog.get_logger()
 
@@ -87,7 +87,11 @@ def make_api() -> web.Application:
         for route in table
         if isinstance(route, web.RouteDef)
     ]
-    served += [(one.method, route_path(one), ENDPOINTS[one.endpoint]) for one in OPERATIONS]
+    served += [
+        (one.method, route_path(one), ENDPOINTS[one.endpoint])
+        for one in OPERATIONS
+        if not is_peer_to_peer(one.only)
+    ]
     served.append(("*", peers.PATH, serve_peer))
     # Last: what is served otherwise is none of these.
     served += [(method, custom.ROUTE, custom.refuse_unaddressed) for method in custom.METHODS]
@@ -218,21 +222,15 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     limits.check_partner(partner.id)
     structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
     read_version(request)
-    operation = operation_of(request)
-    of_peer = route_of(request) == peers.CANONICAL
-    if operation is None and not of_peer:
+    operation = functional(request)
+    if operation is None:
         return await handler(request)
-    if partner.invited:
-        raise Unauthorized("This token is for registering only: POST your credentials first.")
-    version = request[VERSION]
-    operation = operation or peers.operation_of(request)
-    if not operation.is_in(version.number) or version.peer_to_peer is not of_peer:
-        raise NotFound(f"OCPI {version.number} has no such request.")
     request[OPERATION] = operation
     request[AUDIENCE] = await directory.audience(partner.tenant_id)
     if operation.custom:
         custom.check_agreed(request)
     parties.read_parties(request)
+    await peers.read_names(request)
     noting = directory.seen(partner)
     if noting is not None and partner.token_unproven:
         # From its first use on the new token is the only one (CRED-21).
@@ -241,6 +239,23 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         with limits.list_under_way(partner.id):
             return await handler(request)
     return await handler(request)
+
+
+def functional(request: web.Request) -> Operation | None:
+    """The request of a functional module that this is, if it is one; refused where it may not be
+    made with this token or in this version.
+    """
+    operation = operation_of(request)
+    of_peer = route_of(request) == peers.CANONICAL
+    if operation is None and not of_peer:
+        return None
+    if request[PARTNER].invited:
+        raise Unauthorized("This token is for registering only: POST your credentials first.")
+    version = request[VERSION]
+    operation = operation or peers.operation_of(request)
+    if not operation.is_in(version.number) or version.peer_to_peer is not of_peer:
+        raise NotFound(f"OCPI {version.number} has no such request.")
+    return operation
 
 
 def read_version(request: web.Request) -> None:

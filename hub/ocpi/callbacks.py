@@ -21,12 +21,13 @@ from hub import codec
 from hub.errors import InvalidRequest, ReceiverTimeout, Unavailable
 from hub.keys import DATABASE, KEYRING, LIMITS, SETTINGS
 from hub.models.values import Party
+from hub.ocpi import bodies
 from hub.ocpi.client import Answer, origins_of
 from hub.ocpi.egress import Refused, origin
 from hub.ocpi.envelope import read_object
 from hub.ocpi.operations import Operation
 from hub.ocpi.parties import speaker
-from hub.ocpi.request import CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
+from hub.ocpi.request import CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import commands
 from hub.roaming.commands import Ask, Repeated
@@ -84,7 +85,7 @@ async def read(request: web.Request) -> Question:
     if operation.calls_back.url_in == "body":
         body = await read_object(request)
         assert body is not None
-        document |= request[VERSION].read(operation.body, body) if operation.body else body
+        document |= await bodies.read(request, operation.body, body) if operation.body else body
         url = document.pop(RESPONSE_URL, None)
     else:
         url = request.query.get(RESPONSE_URL)

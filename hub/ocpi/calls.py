@@ -5,20 +5,17 @@ No transaction and no database connection is held meanwhile.
 
 import asyncio
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
-from hub.errors import ReceiverTimeout, ReceiverUnreachable, UnknownReceiver
+from hub.errors import ReceiverTimeout, ReceiverUnreachable
 from hub.keys import CLIENT, SETTINGS
-from hub.models.values import Party
 from hub.ocpi.callbacks import Lost
 from hub.ocpi.client import Answer
 from hub.ocpi.outbound import Refused, Unreachable
 from hub.ocpi.request import CORRELATION_ID, FROM, OPERATION
-from hub.ocpi.versions.base import Version
-from hub.roaming.partners import Connection
+from hub.ocpi.ways import Way
 
 # Requests to one partner under way at a time; the next waits, within its own time limit.
 IN_FLIGHT = 32
@@ -27,20 +24,6 @@ SLOTS: web.AppKey[defaultdict[Any, asyncio.Semaphore]] = web.AppKey("slots", def
 
 def slots() -> defaultdict[Any, asyncio.Semaphore]:
     return defaultdict(lambda: asyncio.Semaphore(IN_FLIGHT))
-
-
-class NotSupported(UnknownReceiver):
-    """The receiver is there, but cannot do this."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """Where a request goes: the partner, the party on it, and the URL."""
-
-    connection: Connection
-    party: Party
-    version: Version
-    url: str
 
 
 async def call(request: web.Request, way: Way, body: bytes | None) -> Answer:

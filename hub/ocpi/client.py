@@ -19,6 +19,7 @@ from uuid import UUID, uuid4
 from hub import codec
 from hub.models.values import Party
 from hub.ocpi.outbound import Outbound, Refused, Response, Unreachable, origin
+from hub.ocpi.versions import is_peer_to_peer
 from hub.roaming.partners import Connection, Endpoint, token_place
 from hub.security import Keyring, Undecipherable, authorization
 from hub.settings import Settings
@@ -178,6 +179,9 @@ class Client:
         if len(tokens) > 1 and self._wants_previous.get(partner.id) == tokens[0]:
             tokens.reverse()
         correlation_id = correlation_id or str(uuid4())
+        headers = {}
+        if not is_peer_to_peer(partner.version):
+            headers = routing_headers("to", to) | routing_headers("from", from_)
         for data in tokens:
             answer = await self.ask(
                 method,
@@ -187,7 +191,7 @@ class Client:
                 origins=origins_of(partner),
                 pool=str(partner.id),
                 body=body,
-                headers=routing_headers("to", to) | routing_headers("from", from_),
+                headers=headers,
                 correlation_id=correlation_id,
                 timeout=timeout,
                 params=params,

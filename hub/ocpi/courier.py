@@ -133,7 +133,7 @@ class Courier:
     def __init__(
         self,
         client: Client,
-        find: Callable[[UUID, Source, Sequence[str]], Awaitable[list[Message]]],
+        find: Callable[[Run, Sequence[str]], Awaitable[list[Message]]],
         *,
         everywhere: int,
         per_partner: int,
@@ -206,7 +206,7 @@ class Courier:
         if change.parent is None or not verdict.lacks_location:
             return verdict
         # The receiver has not got the location, so the EVSE means nothing to it: tell it whole.
-        for location in await self._find(run.connection.tenant_id, run.source, [change.parent]):
+        for location in await self._find(run, [change.parent]):
             verdict = await deliver(self._client, run.connection, run.source, location, entry.party)
         return verdict
 

@@ -107,7 +107,7 @@ async def tell(
             to=party if source.routed else None,
             from_=sender(connection, message) if source.routed else None,
             correlation_id=change.correlation_id,
-            params=change.params or None,
+            params=message.params(connection.version),
         )
     except NotExpressible as error:
         reason = f"OCPI {connection.version} cannot say it: {error.reason}"
@@ -136,7 +136,9 @@ def url_of(client: Client, connection: Connection, source: Source, message: Mess
     if change.reply_to is not None:
         return client.reveal(change.reply_to.url, change.reply_to.place)
     endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
-    return url_at(connection, endpoint, *change.path) if endpoint else None
+    if not endpoint or connection.version is None:
+        return None
+    return url_at(connection, endpoint, *message.path(connection.version))
 
 
 def of_one_url(verdict: Verdict) -> Verdict:

@@ -10,29 +10,25 @@ in a request is replaced likewise, and such a request is never sent twice (HUB-4
 """
 
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
-import structlog
 from aiohttp import web
 from yarl import URL
 
 from hub import codec
 from hub.errors import (
-    HubError,
     InvalidRequest,
     MalformedRequest,
     ReceiverUnreachable,
     RoutingError,
-    UnknownReceiver,
 )
-from hub.models.values import ConnectionStatus, PartnerStatus, Party
-from hub.ocpi import callbacks, calls, custom, links, own
+from hub.models.values import Party
+from hub.ocpi import bodies, callbacks, calls, links, own
 from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
-from hub.ocpi.calls import NotSupported, Way
-from hub.ocpi.client import Answer, url_at
+from hub.ocpi.client import Answer
 from hub.ocpi.endpoints import pushes
-from hub.ocpi.envelope import STATUS_CODE, read_bytes, success
-from hub.ocpi.operations import Operation
+from hub.ocpi.envelope import STATUS_CODE, envelope, read_bytes, success
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import (
     ANSWERED_BY,
@@ -44,12 +40,9 @@ from hub.ocpi.request import (
     VERSION,
 )
 from hub.ocpi.versions import VERSIONS
-from hub.ocpi.versions.base import NotExpressible, Version
-from hub.roaming.audience import Audience
+from hub.ocpi.versions.base import NotExpressible
+from hub.ocpi.ways import NotSupported, Way, check_agreed, find_way, is_connected
 from hub.roaming.modules import MODULES
-from hub.roaming.partners import Connection
-
-log = structlog.get_logger()
 
 
 @web.middleware
@@ -63,14 +56,16 @@ async def forward_to_receiver(request: web.Request, handler: Any) -> web.StreamR
             own.check_served(request[OPERATION])
         response: web.StreamResponse = await handler(request)
     except OwnAnswer as answer:
-        return success(in_version(request, answer.data))
+        return success(await in_version(request, answer.data))
     return response
 
 
-def in_version(request: web.Request, data: Any) -> Any:
+async def in_version(request: web.Request, data: Any) -> Any:
     """An answer of the hub's own, as the caller's version says it."""
-    kind = request[OPERATION].answer
-    return request[VERSION].downgrade(kind, data) if kind and isinstance(data, dict) else data
+    kind, caller = request[OPERATION].answer, request[FROM]
+    if not kind or not isinstance(data, dict) or caller is None:
+        return data
+    return await bodies.say(request, request[VERSION], kind, data, owner=caller, reader=caller)
 
 
 async def forward(request: web.Request, to: Party) -> web.Response:
@@ -86,7 +81,7 @@ async def forward(request: web.Request, to: Party) -> web.Response:
         if to == request[AUDIENCE].own:
             check_agreed(request[AUDIENCE], speaker(request), to, request[OPERATION])
             return await own.answer(request)
-        way = find_way(request, to)
+        way = await find_way(request, to)
         if request[OPERATION].calls_back is not None:
             return await ask(request, way)
         body = await outgoing_body(request, way)
@@ -101,7 +96,7 @@ async def forward(request: web.Request, to: Party) -> web.Response:
 async def ask(request: web.Request, way: Way) -> web.Response:
     """Pass a request on whose result comes later, at most once, to a URL of the hub."""
     question = await callbacks.read(request)
-    asked = outgoing_question(request, way, question)
+    asked = await outgoing_question(request, way, question)
     begun = await callbacks.begin(request, question, way.party, way.connection, way.version)
     request[ANSWERED_BY] = way.party
     body = codec.write(asked | {RESPONSE_URL: begun.url}) if asked is not None else None
@@ -127,60 +122,6 @@ def check_sender(request: web.Request) -> None:
     speaker(request)
 
 
-def find_way(request: web.Request, to: Party) -> Way:
-    operation, audience, sender = request[OPERATION], request[AUDIENCE], speaker(request)
-    hosts = audience.hosts(to)
-    if request[PARTNER].is_hub:
-        # What a peer hub sent never goes back there (HUB-49).
-        hosts = [host for host in hosts if host.id != request[PARTNER].id]
-    if not hosts:
-        raise UnknownReceiver(f"{to} is not known here.")
-    check_agreed(audience, sender, to, operation)
-    connected = [host for host in hosts if is_connected(host)]
-    if not connected:
-        raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
-    for host in connected:
-        endpoint = host.endpoint(operation.module, operation.interface)
-        known = host.version is not None and operation.is_in(host.version)
-        if endpoint is not None and host.version is not None and known:
-            segments = path_segments(request, operation)
-            url = url_at(host, endpoint, *segments)
-            return Way(host, to, VERSIONS[host.version], with_query(url, request))
-    raise NotSupported(
-        f"{to} does not support the {operation.interface} interface of {operation.module}."
-    )
-
-
-def check_agreed(audience: Audience, sender: Party, to: Party, operation: Operation) -> None:
-    allows = audience.allows_by_name if operation.custom else audience.allows
-    if not allows(sender, to, operation.module):
-        raise RoutingError(f"No agreement lets {sender} reach {to} for {operation.module}.")
-
-
-def is_connected(connection: Connection) -> bool:
-    return (
-        connection.status == PartnerStatus.ACTIVE
-        and connection.connection_status == ConnectionStatus.CONNECTED
-    )
-
-
-def path_segments(request: web.Request, operation: Operation) -> list[str]:
-    if operation.custom:
-        return custom.segments(request)
-    return [
-        request.match_info[part[1:-1]] if part.startswith("{") else part
-        for part in operation.path.split("/")
-        if part
-    ]
-
-
-def with_query(url: str, request: web.Request) -> str:
-    query = request.rel_url.raw_query_string
-    if not query:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}{query}"
-
-
 async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
     """The body for the other side: the same bytes, or their translation."""
     operation, version = request[OPERATION], request[VERSION]
@@ -201,25 +142,27 @@ async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
         return body
     if not isinstance(value, dict):
         raise InvalidRequest("The body must be one JSON object.")
-    document = version.read(operation.body, value, partial=operation.partial)
+    document = await bodies.read(request, operation.body, value)
     try:
-        return codec.write(way.version.downgrade(operation.body, document))
+        return codec.write(await bodies.say_to(request, way, operation.body, document))
     except NotExpressible as error:
         raise RoutingError(
             f"{way.party} speaks OCPI {way.version.number}, which cannot express this: {error}"
         ) from None
 
 
-def outgoing_question(request: web.Request, way: Way, question: Question) -> dict[str, Any] | None:
+async def outgoing_question(
+    request: web.Request, way: Way, question: Question
+) -> dict[str, Any] | None:
     """The body for the other side, what the caller wrote in it or its translation."""
     operation = request[OPERATION]
     if question.body is None or way.version is request[VERSION]:
         return question.body
     if operation.body is None:
         raise NotSupported(f"What it would mean in OCPI {way.version.number} is not known.")
-    document = request[VERSION].read(operation.body, question.body)
+    document = question.document | {RESPONSE_URL: question.response_url}
     try:
-        return way.version.downgrade(operation.body, document)
+        return await bodies.say_to(request, way, operation.body, document)
     except NotExpressible as error:
         raise NotSupported(f"OCPI {way.version.number} cannot express this: {error}") from None
 
@@ -247,7 +190,8 @@ async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
             f"{way.party} answered HTTP {answer.http_status} without an OCPI envelope."
         )
     headers = await answer_headers(request, way, answer)
-    if way.version is request[VERSION] or answer.data is None or request[OPERATION].answer is None:
+    operation = request[OPERATION]
+    if way.version is request[VERSION] or operation.custom:
         response = web.Response(
             body=answer.content,
             status=answer.http_status,
@@ -256,36 +200,23 @@ async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
         )
         response[STATUS_CODE] = answer.status_code
         return response
-    data = translated(request, way, callbacks.completed(request[OPERATION], answer.data))
-    return success(data, http_status=answer.http_status, headers=headers)
+    data = callbacks.completed(operation, answer.data) if operation.answer else None
+    if data is not None:
+        data = await bodies.answered(request, way, data)
+    text = None if data is None else codec.write_text(data)
+    code = code_of(request, way, answer)
+    return envelope(code, answer.status_message, text, answer.http_status, headers)
 
 
-def translated(request: web.Request, way: Way, data: Any) -> Any:
-    """Answer data in the caller's version; what it cannot say of a list is left out, and logged."""
-    operation = request[OPERATION]
-    assert operation.answer is not None
-    if not operation.many:
-        return translate(request[VERSION], way.version, operation.answer, data)
-    items = []
-    for item in data if isinstance(data, list) else [data]:
-        try:
-            items.append(translate(request[VERSION], way.version, operation.answer, item))
-        except HubError as error:
-            log.warning(
-                "object left out of a forwarded list", party=str(way.party), reason=str(error)
-            )
-    return items
-
-
-def translate(to: Version, from_: Version, kind: str, data: Any) -> Any:
-    if not isinstance(data, dict):
-        return data
-    try:
-        return to.downgrade(kind, from_.read(kind, data))
-    except NotExpressible as error:
-        raise RoutingError(f"OCPI {to.number} cannot express the answer: {error}") from None
-    except InvalidRequest as error:
-        raise RoutingError(f"The answer is not a valid {kind}: {error}") from None
+def code_of(request: web.Request, way: Way, answer: Answer) -> int:
+    """The answer's status code, as the caller's version has it (BRIDGE-07)."""
+    assert answer.status_code is not None
+    module = MODULES.get(request[OPERATION].module)
+    code = answer.status_code
+    if way.version.peer_to_peer and answer.http_status == HTTPStatus.NOT_FOUND and module:
+        # What is unknown only HTTP says there.
+        code = module.unknown.status_code
+    return request[VERSION].code(code)
 
 
 async def answer_headers(request: web.Request, way: Way, answer: Answer) -> dict[str, str]:

@@ -77,8 +77,7 @@ class Lookout:
     async def due(self, tenant_id: UUID, busy: Collection[UUID]) -> set[str]:
         """The sources that a partner has not seen the end of, or has no cursor in."""
         audience = await self._directory.audience(tenant_id)
-        partners = {connection.id for connection in audience.connections if ready(connection)}
-        if not partners:
+        if not any(map(ready, audience.connections)):
             return set()
         known = self._told.get(tenant_id) is audience
         async with self._database.transaction(tenant_id) as db:
@@ -94,11 +93,18 @@ class Lookout:
             return behind or standing.partner_id in again.get(standing.source, ())
 
         placed = {(standing.source, standing.partner_id) for standing in standings}
-        missing = {
-            source.name
+        # Not all partners are told of everything: a cursor that nobody moves waits for nothing.
+        follow = {
+            (source.name, partner_id)
             for source in SOURCES.values()
             for partner_id in followers(audience, source)
-            if (source.name, partner_id) not in placed
         }
-        free = [s for s in standings if s.free and s.partner_id in partners and s.id not in busy]
+        missing = {source for source, _ in follow - placed}
+        free = [
+            standing
+            for standing in standings
+            if standing.free
+            and (standing.source, standing.partner_id) in follow
+            and standing.id not in busy
+        ]
         return news | missing | {standing.source for standing in free if waits(standing)}

@@ -9,7 +9,7 @@ store.
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from hub.models.values import InterfaceRole
+from hub.models.values import InterfaceRole, Party
 from hub.ocpi.versions.base import Version
 
 SENDER, RECEIVER = InterfaceRole.SENDER, InterfaceRole.RECEIVER
@@ -294,3 +294,13 @@ def endpoint_path(version: Version, interface: InterfaceRole, module: str) -> st
     """Where the hub serves an interface, below its OCPI root."""
     parts = [module] if version.peer_to_peer else [interface.lower(), module]
     return "/".join([version.number, *parts])
+
+
+def owner_named(operation: Operation, caller: Party, receiver: Party) -> Party:
+    """Whose objects a request and its answer name by their ids.
+
+    The Sender's, but that commands and authorizations are about the locations of the CPO.
+    """
+    sends = operation.interface is SENDER
+    about_cpo = operation.module == "commands" or operation.answer == "AuthorizationInfo"
+    return receiver if sends is not about_cpo else caller

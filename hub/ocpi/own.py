@@ -13,13 +13,13 @@ from hub.errors import NotFound, Unavailable
 from hub.keys import BACKGROUND, DATABASE, SENDER, STATIONS
 from hub.models.values import InterfaceRole, Party, Role
 from hub.ocpi import callbacks
-from hub.ocpi.calls import NotSupported
 from hub.ocpi.envelope import success
 from hub.ocpi.operations import Operation
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.sender import Sender
 from hub.ocpi.versions.base import Document
+from hub.ocpi.ways import NotSupported
 from hub.roaming import commands, local
 from hub.roaming.feed import RESULTS
 from hub.roaming.modules import MODULES

@@ -9,13 +9,17 @@ import re
 from urllib.parse import unquote
 
 from aiohttp import web
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Forbidden, MethodNotAllowed, NotFound
-from hub.models.values import InterfaceRole
+from hub.keys import DATABASE
+from hub.models.values import InterfaceRole, Party
 from hub.ocpi.operations import MODULE_NAMES, OPERATIONS, Operation
-from hub.ocpi.request import PARTNER, VERSION
+from hub.ocpi.request import OPERATION, OWNER, PARTNER, TOKEN_TYPE, VERSION
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.ownership_2_1_1 import interface_of, opposite
+from hub.roaming import aliases, lookups
+from hub.roaming.modules import CDRS, TOKENS
 
 NUMBERS = "|".join(re.escape(one.number) for one in VERSIONS.values() if one.peer_to_peer)
 PATH = f"/{{version:{NUMBERS}}}/{{module:{'|'.join(MODULE_NAMES)}}}{{rest:(?:/.*)?}}"
@@ -77,3 +81,50 @@ def variables(operation: Operation, segments: list[str]) -> dict[str, str]:
         for part, given in zip(wanted, segments, strict=True)
         if part.startswith("{")
     }
+
+
+async def read_names(request: web.Request) -> None:
+    """Put the canonical ids of what the URL names into ``match_info``.
+
+    Of what is somebody else's, the owner is on the request from then on (OWNER), of a token its
+    type (TOKEN_TYPE).
+    """
+    given, operation = request.match_info, request[OPERATION]
+    unnamed = "id" not in given or operation.module == CDRS.name
+    if unnamed or not request[VERSION].peer_to_peer:
+        return
+    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+        if operation.module == TOKENS.name:
+            await read_token(db, request)
+        elif operation.interface is InterfaceRole.SENDER:
+            name = await aliases.meant(db, operation.module, given["id"])
+            if name is not None:
+                given["id"], request[OWNER] = name.object_id, name.owner
+        else:
+            await read_own_names(db, request)
+
+
+async def read_token(db: AsyncSession, request: web.Request) -> None:
+    """URLs name a token by its uid alone."""
+    uid, owner = request.match_info["id"], None
+    if "country_code" in request.match_info:
+        owner = Party.of(request.match_info["country_code"], request.match_info["party_id"])
+    elif (name := await aliases.meant(db, aliases.TOKENS, uid)) is not None:
+        request[OWNER] = owner = name.owner
+    types = await lookups.types_of_token(db, uid, owner)
+    if len(types) == 1 and request.method != "PUT":
+        request[TOKEN_TYPE] = types.pop()
+
+
+async def read_own_names(db: AsyncSession, request: web.Request) -> None:
+    given, module = request.match_info, request[OPERATION].module
+    owner = Party.of(given["country_code"], given["party_id"])
+    if owner not in request[PARTNER].parties:
+        return
+    kinds = {"id": module, "evse_uid": aliases.EVSES}
+    named = {(kind, given[part]) for part, kind in kinds.items() if part in given}
+    pushed = named if request.method == "PUT" else ()
+    ids = await aliases.own_ids(db, owner, named, new=pushed)
+    for part, kind in kinds.items():
+        if part in given:
+            given[part] = ids.get((kind, given[part]), given[part])

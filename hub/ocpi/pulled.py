@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from hub import codec
 from hub.errors import InvalidRequest
 from hub.models.values import Party
+from hub.ocpi import translation
 from hub.ocpi.endpoints.pushes import UNFINDABLE
 from hub.ocpi.schemas.compiled import split
-from hub.ocpi.versions.base import Known, Version
+from hub.ocpi.versions.base import Version
 from hub.roaming.audience import Audience
 from hub.roaming.modules import TOKENS, Module
 from hub.roaming.objects import RFID, Write
@@ -57,13 +60,14 @@ class Reader:
     version: Version
     audience: Audience
 
-    def read(self, items: Sequence[Any]) -> Read:
+    async def read(self, db: AsyncSession | None, items: Sequence[Any]) -> Read:
+        """``db`` is for versions that leave out what must be looked up (``translation``)."""
         found = Read()
         for item in items:
-            self._read_one(item, found)
+            await self._read_one(db, item, found)
         return found
 
-    def _read_one(self, item: Any, found: Read) -> None:
+    async def _read_one(self, db: AsyncSession | None, item: Any, found: Read) -> None:
         kind = self.module.kind
         if not isinstance(item, dict):
             found.bad.append(Bad(kind, item, NOT_AN_OBJECT))
@@ -74,7 +78,9 @@ class Reader:
             return
         try:
             body, removed = split(self.version.number, kind, item)
-            document = self.version.read(kind, body, known=Known(owner=owner))
+            document = await translation.read(
+                db, self.version, kind, body, partner=self.connection, owner=owner
+            )
             object_id = self._object_id(document)
         except InvalidRequest as error:
             ref = self._ref(owner, item)
@@ -106,6 +112,8 @@ class Reader:
     def _owner(self, item: Mapping[str, Any]) -> Party:
         """Whose object it says it is; where it does not say, it is the party's that was asked."""
         country_code, party_id = item.get("country_code"), item.get("party_id")
+        if self.version.peer_to_peer:
+            return self.party
         if isinstance(country_code, str) and isinstance(party_id, str):
             return Party.of(country_code, party_id)
         return self.party

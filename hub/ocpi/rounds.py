@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.models.values import ConnectionStatus, PartnerStatus, Party, Place
 from hub.ocpi.courier import Entry, Run, just_before
 from hub.ocpi.versions import VERSIONS
-from hub.ocpi.window import Message, Window, messages
+from hub.ocpi.window import Message, Window, messages, prepare
 from hub.roaming import feed, setbacks
 from hub.roaming.audience import Audience
 from hub.roaming.changes import Change, Source
@@ -138,6 +138,9 @@ class Round:
             if standing.id in leased
         ]
         await self._set_backs(runs)
+        for number in {run.connection.version or "" for run in runs}:
+            of_version = [run for run in runs if run.connection.version == number]
+            await prepare(self.db, [e.message for r in of_version for e in r.entries], number)
         return runs
 
     async def _standings(self, connections: dict[UUID, Connection]) -> list[Standing]:

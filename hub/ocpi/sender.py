@@ -33,9 +33,8 @@ from hub.ocpi.directory import Directory
 from hub.ocpi.ledger import Ledger
 from hub.ocpi.lookout import Key, Lookout
 from hub.ocpi.rounds import Round, followers
-from hub.ocpi.window import Message, messages
+from hub.ocpi.window import Message, messages, prepare
 from hub.roaming import feed, sources
-from hub.roaming.changes import Source
 from hub.roaming.partners import Connection
 from hub.roaming.sources import SOURCES
 from hub.settings import Settings
@@ -294,9 +293,12 @@ class Sender:
             if run.urgent_up_to is not None and report.away is None:
                 stream.urgent[run.standing.id] = run.standing.place, run.urgent_up_to
 
-    async def _find(self, tenant_id: UUID, source: Source, refs: Sequence[str]) -> list[Message]:
-        async with self._database.transaction(tenant_id) as db:
-            return messages(await source.find(db, refs), await feed.settled(db))
+    async def _find(self, run: Run, refs: Sequence[str]) -> list[Message]:
+        """Objects as they are now, ready for the partner of a batch."""
+        async with self._database.transaction(run.connection.tenant_id) as db:
+            found = messages(await run.source.find(db, refs), await feed.settled(db))
+            await prepare(db, found, run.connection.version or "")
+        return found
 
 
 def within(tenant_id: UUID, tenant_ids: Sequence[UUID]) -> bool:

@@ -22,6 +22,7 @@ import structlog
 from hub.db import Database
 from hub.errors import HubError
 from hub.models.values import InterfaceRole, Party
+from hub.ocpi import translation
 from hub.ocpi.client import Answer, Client, Refused, Unreachable, origins_of, url_at
 from hub.ocpi.crawl import Crawl, Endless, Page
 from hub.ocpi.directory import Directory
@@ -285,7 +286,8 @@ async def keep(parts: Parts, run: Run, items: Sequence[Any]) -> None:
     version = VERSIONS[run.partner.version]
     reader = Reader(run.partner, run.party, run.module, version, audience)
     for start in range(0, len(items), LARGEST_GROUP):
-        found = reader.read(items[start : start + LARGEST_GROUP])
+        async with translation.looking_up(parts.database, run.partner.tenant_id, version) as db:
+            found = await reader.read(db, items[start : start + LARGEST_GROUP])
         results = await parts.intake.keep_all(run.partner.tenant_id, found.writes)
         bad = list(found.bad)
         for write, result in zip(found.writes, results, strict=True):

@@ -7,11 +7,15 @@ database, so whoever is a little behind gets its latest state once. Whoever is f
 from the database until it is near enough.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.values import Place
+from hub.ocpi import translation
+from hub.ocpi.translation import Item
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Loss, NotExpressible
 from hub.roaming.changes import Change
@@ -31,6 +35,7 @@ class Message:
     held: Place
     bodies: dict[str, bytes | NotExpressible | None] = field(default_factory=dict)
     losses: dict[str, list[Loss]] = field(default_factory=dict)
+    paths: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def body(self, number: str) -> bytes | None:
         """The bytes for a version, written once. Raises NotExpressible; None for a DELETE."""
@@ -41,7 +46,16 @@ class Message:
             raise body
         return body
 
+    def path(self, number: str) -> tuple[str, ...]:
+        """Below the receiver's endpoint, with the ids that it knows."""
+        return self.paths.get(number, self.change.path)
+
+    def params(self, number: str) -> Mapping[str, str] | None:
+        """The query, where the version has one."""
+        return None if VERSIONS[number].peer_to_peer else self.change.params or None
+
     def render(self, number: str) -> bytes | NotExpressible | None:
+        assert not VERSIONS[number].peer_to_peer, "it must be prepared"
         text = self.change.document
         if text is None:
             return None
@@ -59,6 +73,42 @@ class Message:
 def messages(changes: Iterable[Change], until: Place) -> list[Message]:
     """Changes that were read when everything before ``until`` was settled."""
     return [Message(change, until) for change in changes]
+
+
+# Of what the id is that follows the owner in a path.
+NAMED_IN_PATH = {
+    "Location": "locations",
+    "EVSE": "locations",
+    "Tariff": "tariffs",
+    "Session": "sessions",
+}
+PLACE_OF_ID = 2
+
+
+async def prepare(db: AsyncSession, found: Iterable[Message], number: str) -> None:
+    """Render what takes looking up, which must be done before it is on its way."""
+    version = VERSIONS[number]
+    if not version.peer_to_peer:
+        return
+    waiting = list({id(one): one for one in found if number not in one.bodies}.values())
+    items = [item_of(message.change) for message in waiting]
+    for message, item, written in zip(
+        waiting, items, await translation.write(db, version, items), strict=True
+    ):
+        body = None if written.body is None else codec.write(written.body)
+        message.bodies[number] = written.error or body
+        message.losses[number] = written.losses
+        path = list(message.change.path)
+        for name in item.names:
+            path[PLACE_OF_ID] = written.names.get(name, path[PLACE_OF_ID])
+        message.paths[number] = tuple(path)
+
+
+def item_of(change: Change) -> Item:
+    document = None if change.document is None else codec.read_stored(change.document)
+    kind = NAMED_IN_PATH.get(change.kind)
+    names = ((kind, change.path[PLACE_OF_ID]),) if kind else ()
+    return Item(change.kind, document, change.owner, names)
 
 
 class Window:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, cast, false, func, or_, select, text, true
+from sqlalchemy import Select, and_, bindparam, cast, false, func, or_, select, text, true, tuple_
 from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -211,6 +211,18 @@ async def get(
     if viewers is not None:
         found = found.where(shown_to(module, viewers))
     return next(iter(await kept(db, module, whole(module, found))), None)
+
+
+async def get_all(db: AsyncSession, module: Module, keys: Collection[Key]) -> list[Kept]:
+    """Objects by their keys, those that there are."""
+    if not keys:
+        return []
+    table: Any = module.table
+    found = rows_of(module).where(
+        tuple_(table.country_code, table.party_id, table.object_key).in_(sorted(keys)),
+        table.deleted_at.is_(None),
+    )
+    return await kept(db, module, whole(module, found))
 
 
 async def find(

@@ -64,7 +64,8 @@ class Stored:
 
 @dataclass(frozen=True)
 class Write:
-    """One change to one object. ``document`` is canonical; for a PATCH, the members that change.
+    """One change to one object. ``document`` is canonical; for a PATCH, the members that change,
+    of which the time may be missing.
 
     ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
     from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
@@ -132,6 +133,8 @@ def whole_location(write: Write) -> bool:
 
 
 def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
+    if write.method == "PATCH" and MEMBER_OF_TIME not in write.document:
+        write = stamped(shelf, write)
     if write.evse_uid is not None:
         outcome = write_evse(shelf, write, write.evse_uid)
     elif write.method == "DELETE":
@@ -145,6 +148,18 @@ def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
     kept = shelf.find(write.module, write.key)
     receiver = kept.receiver if kept else None
     return Stored(outcome, write.module, write.owner, write.object_id, receiver)
+
+
+def stamped(shelf: rows.Shelf, write: Write) -> Write:
+    """A PATCH that does not say when (2.1.1): now, but later than what it changes (AMB-10)."""
+    kept = shelf.find(write.module, write.key)
+    if write.evse_uid is not None:
+        kept = shelf.find_evse(write.key, write.evse_uid.upper())
+    now = datetime.now(UTC).replace(microsecond=0)
+    text = now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    if kept is not None and kept.merged.last_updated > now:
+        text = kept.merged.last_updated_text
+    return replace(write, document=write.document | {MEMBER_OF_TIME: text})
 
 
 def put_object(shelf: rows.Shelf, write: Write) -> Outcome:

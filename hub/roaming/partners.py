@@ -42,6 +42,7 @@ class Configuration:
     a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``:
     where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
     ``raw``. ``beside``: the partner of which this is one more registration.
+    ``time_zone``: of locations that do not name theirs, which OCPI 2.1.1 allows.
     ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
     module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours``, ``absent``
     (``sync_terms``). ``quirks`` override what was found; ``probe`` False: nobody looks for them.
@@ -59,6 +60,7 @@ class Configuration:
     allowed_origins: frozenset[str] = frozenset()
     token_form: str = "auto"  # noqa: S105 - the form, not the token
     beside: str | None = None
+    time_zone: str | None = None
     credentials_update_minutes: int = 60
     rate_limits: Mapping[str, Any] = field(default_factory=dict)
     custom_settings: Mapping[str, Any] = field(default_factory=dict)

@@ -112,7 +112,7 @@ async def test_between_equal_versions_the_bytes_are_untouched(cpo, emsp):
         seen.append(await request.read())
         return await proceed()
 
-    emsp.fail(look)
+    emsp.fail(look, on="tariffs")
     answer = await cpo.put("tariffs/NL/ONE/T1", raw, to=emsp)
 
     assert answer.status_code == 1000

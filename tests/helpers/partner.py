@@ -359,7 +359,8 @@ class FakePartner:
 
     def response_url(self, name: str, module: str = "commands") -> str:
         """Where results of our own commands should be sent; they end up in ``results``."""
-        return f"{self.base_url}/{self.version}/sender/{module}/{name}/{token_urlsafe(8)}"
+        place = module if self.version == PEER_TO_PEER else f"sender/{module}"
+        return f"{self.base_url}/{self.version}/{place}/{name}/{token_urlsafe(8)}"
 
 
 class HandshakeError(Exception):

@@ -36,7 +36,7 @@ async def list_clients(request: web.Request) -> web.Response:
         ]
         wanted = Filter(tuple(known), date_from=page.date_from, date_to=page.date_to)
         found = await objects.read_page(request, db, HUBCLIENTINFO, page, wanted)
-    return objects.answer_page(request, HUBCLIENTINFO, page, found)
+    return objects.answer_page(request, page, found)
 
 
 async def get_client(request: web.Request) -> web.Response:
@@ -51,7 +51,7 @@ async def get_client(request: web.Request) -> web.Response:
         found = await listing.page(db, HUBCLIENTINFO, Filter((owner,)), limit=len(Role))
     if not found:
         raise NotFound(f"{owner} is known as a hub only.")
-    return objects.answer(request, HUBCLIENTINFO, min(found, key=rank))
+    return await objects.answer(request, HUBCLIENTINFO, min(found, key=rank))
 
 
 async def refresh(request: web.Request, db: AsyncSession) -> None:

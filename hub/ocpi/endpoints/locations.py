@@ -6,33 +6,37 @@ from aiohttp import web
 
 from hub import codec
 from hub.errors import UnknownLocation
+from hub.models.values import Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import success
-from hub.ocpi.request import VERSION
+from hub.ocpi.translation import Item
 from hub.roaming.listing import Kept
 from hub.roaming.modules import LOCATIONS
 
 
 async def get_evse(request: web.Request) -> web.Response:
-    return part_of(request, await objects.visible(request, LOCATIONS, pushes.url_owner(request)))
+    return await part_of(
+        request, await objects.visible(request, LOCATIONS, pushes.url_owner(request))
+    )
 
 
 async def find_evse(request: web.Request) -> web.Response:
     location_id = request.match_info["id"]
-    return part_of(request, await objects.find_visible(request, LOCATIONS, location_id))
+    return await part_of(request, await objects.find_visible(request, LOCATIONS, location_id))
 
 
-def part_of(request: web.Request, kept: Kept) -> web.Response:
+async def part_of(request: web.Request, kept: Kept) -> web.Response:
     """The EVSE or connector of a location, in the caller's version."""
-    location = request[VERSION].downgrade("Location", codec.read_stored(kept.text))
+    location = codec.read_stored(kept.text)
     uid, connector_id = request.match_info["evse_uid"], request.match_info.get("connector_id")
-    part = one(location.get("evses") or [], "uid", uid)
+    part, kind = one(location.get("evses") or [], "uid", uid), "EVSE"
     if connector_id is not None:
-        part = one((part or {}).get("connectors") or [], "id", connector_id)
+        part, kind = one((part or {}).get("connectors") or [], "id", connector_id), "Connector"
+    what = f"EVSE {uid}" if connector_id is None else f"Connector {connector_id} of EVSE {uid}"
     if part is None:
-        what = f"EVSE {uid}" if connector_id is None else f"Connector {connector_id} of EVSE {uid}"
         raise UnknownLocation(f"{what} of location {kept.object_id} is unknown.")
-    return success(part)
+    item = Item(kind, part, Party(kept.key.country_code, kept.key.party_id))
+    return success(await objects.said(request, item, what))
 
 
 def one(parts: list[dict[str, Any]], member: str, wanted: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ What OCPI calls a client-owned object behaves alike in every module and is writt
 one module does has a file of its own beside this one.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
@@ -13,14 +14,15 @@ from hub import codec
 from hub.errors import InvalidRequest, NotFound, RoutingError
 from hub.keys import DATABASE, TOTALS
 from hub.models.values import Party
-from hub.ocpi import paging
+from hub.ocpi import bodies, paging, translation
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import success
 from hub.ocpi.paging import Page
 from hub.ocpi.parties import addressee
-from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
+from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OPERATION, OWNER, PARTNER, VERSION
 from hub.ocpi.short_addresses import for_partner
-from hub.ocpi.versions.base import NotExpressible
+from hub.ocpi.translation import Item
+from hub.ocpi.versions.base import Document, NotExpressible
 from hub.roaming import listing
 from hub.roaming.listing import Filter, Kept
 from hub.roaming.modules import MODULES, SESSIONS, Module
@@ -48,13 +50,16 @@ async def list_objects(request: web.Request) -> web.Response:
             date_to=page.date_to,
         )
         found = await read_page(request, db, module, page, wanted)
-    return answer_page(request, module, page, found)
+    return answer_page(request, page, found)
 
 
 class Found(NamedTuple):
-    """A page with one more object behind it, if there is one, and how many there are in all."""
+    """A page with one more object behind it, if there is one; how its objects are written, and how
+    many there are in all.
+    """
 
     kept: list[Kept]
+    texts: list[str]
     total: int
 
 
@@ -64,46 +69,50 @@ async def read_page(
     kept = await listing.page(
         db, module, wanted, limit=page.limit + 1, after=page.after, offset=page.offset
     )
+    texts = await written(db, request, module, kept[: page.limit])
     totals, tenant_id = request.config_dict[TOTALS], request[PARTNER].tenant_id
-    return Found(kept, await totals.of(db, tenant_id, module, wanted))
+    return Found(kept, texts, await totals.of(db, tenant_id, module, wanted))
 
 
-def answer_page(request: web.Request, module: Module, page: Page, found: Found) -> web.Response:
-    shown = found.kept[: page.limit]
+def answer_page(request: web.Request, page: Page, found: Found) -> web.Response:
+    shown, texts = found.kept[: page.limit], found.texts
     more = shown[-1].page_seq if len(found.kept) > page.limit else None
-    texts = [text for kept in shown if (text := written(request, module, kept)) is not None]
     return success(
         text=f"[{','.join(texts)}]",
         headers=paging.headers(request, page, total=found.total, shown=len(shown), next_after=more),
     )
 
 
-def written(request: web.Request, module: Module, kept: Kept) -> str | None:
-    """An object in the caller's version; None where that version cannot say it."""
-    try:
-        return write(request, module, kept)
-    except NotExpressible:
-        return None
+async def written(
+    db: AsyncSession, request: web.Request, module: Module, shown: Sequence[Kept]
+) -> list[str]:
+    """Objects in the caller's version, without those that it cannot say."""
+    version, ready = request[VERSION], [kept.text for kept in shown]
+    others = [place for place, kept in enumerate(shown) if kept.same_since > version.number]
+    items = [item_of(module, shown[place]) for place in others]
+    said = await translation.write(db, version, items, reader=request[FROM])
+    for place, one in zip(others, said, strict=True):
+        ready[place] = "" if one.body is None else codec.write_text(one.body)
+    partner = request[PARTNER]
+    return [for_partner(partner, module.kind, text) for text in ready if text]
 
 
-def write(request: web.Request, module: Module, kept: Kept) -> str:
-    """The JSON of an object for the caller. Raises NotExpressible."""
-    version, text = request[VERSION], kept.text
-    if kept.same_since > version.number:
-        text = codec.write_text(version.downgrade(module.kind, codec.read_stored(text)))
-    return for_partner(request[PARTNER], module.kind, text)
+def item_of(module: Module, kept: Kept) -> Item:
+    owner = Party(kept.key.country_code, kept.key.party_id)
+    return Item(module.kind, codec.read_stored(kept.text), owner)
 
 
 async def get_object(request: web.Request) -> web.Response:
     """Receiver GET: the object as the hub keeps it, to its owner and to those who may have it."""
     module = MODULES[request[OPERATION].module]
-    return answer(request, module, await visible(request, module, pushes.url_owner(request)))
+    return await answer(request, module, await visible(request, module, pushes.url_owner(request)))
 
 
 async def find_object(request: web.Request) -> web.Response:
     """Sender GET of one object whose URL names no owner: there must be exactly one (AMB-18)."""
     module = MODULES[request[OPERATION].module]
-    return answer(request, module, await find_visible(request, module, request.match_info["id"]))
+    kept = await find_visible(request, module, request.match_info["id"])
+    return await answer(request, module, kept)
 
 
 async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
@@ -118,7 +127,7 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
 
 
 async def find_visible(request: web.Request, module: Module, object_id: str) -> Kept:
-    partner, named = request[PARTNER], addressee(request)
+    partner, named = request[PARTNER], addressee(request) or request.get(OWNER)
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
         found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)
     candidates = [
@@ -144,14 +153,25 @@ def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
     return request[AUDIENCE].may_see(request[PARTNER], module, owner, kept.receiver)
 
 
-def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:
+async def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:
+    text = kept.text
+    if kept.same_since > request[VERSION].number:
+        name = f"{module.kind} {kept.object_id}"
+        text = codec.write_text(await said(request, item_of(module, kept), name))
+    return success(text=for_partner(request[PARTNER], module.kind, text))
+
+
+async def said(request: web.Request, item: Item, name: str) -> Document:
+    """An object in the caller's version; NotFound where that cannot say it."""
+    version, document = request[VERSION], item.document
+    assert document is not None
     try:
-        return success(text=write(request, module, kept))
+        return await bodies.say(
+            request, version, item.kind, document, owner=item.owner, reader=request[FROM]
+        )
     except NotExpressible as error:
-        raise NotFound(
-            f"{module.kind} {kept.object_id} cannot be expressed in OCPI "
-            f"{request[VERSION].number}: {error}"
-        ) from None
+        number = version.number
+        raise NotFound(f"{name} cannot be expressed in OCPI {number}: {error}") from None
 
 
 async def put_object(request: web.Request) -> web.Response:

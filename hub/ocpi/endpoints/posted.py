@@ -52,9 +52,12 @@ async def keep_posted(request: web.Request, module: Module, body: Document) -> w
 
 
 def owner_of(request: web.Request, module: Module, body: Document) -> Party:
-    """The object's own party, which must be the caller's and the one in OCPI-from."""
+    """The object's own party, which must be the caller's and the one in OCPI-from.
+
+    In 2.1.1 it does not say, and such members mean nothing.
+    """
     country, party = str(body.get("country_code", "")), str(body.get("party_id", ""))
-    if not country or not party:
+    if not country or not party or request[VERSION].peer_to_peer:
         owner = request[FROM]
         if owner is None:
             raise InvalidRequest("country_code and party_id: Missing data for required field.")

@@ -7,6 +7,7 @@ is told, so that nothing a partner sent is lost without trace.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -15,8 +16,9 @@ from hub import codec
 from hub.errors import InvalidRequest, NotFound
 from hub.keys import ARRIVALS, DATABASE, INTAKE
 from hub.models.values import Party
+from hub.ocpi import bodies
 from hub.ocpi.envelope import read_object
-from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, VERSION
+from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, TOKEN_TYPE, VERSION
 from hub.ocpi.schemas.compiled import Removed, split
 from hub.ocpi.versions.base import Document
 from hub.roaming import quarantine, receivers, sync_states
@@ -36,7 +38,8 @@ def url_owner(request: web.Request) -> Party:
 
 def token_type(request: web.Request, body: Document | None = None) -> str:
     """The token's type: the query says it, else the body, else it is RFID (TOK-03)."""
-    told = request.query.get("type") or request.query.get("token_type")
+    known = request.get(TOKEN_TYPE)
+    told = known or request.query.get("type") or request.query.get("token_type")
     written = (body or {}).get("type")
     if told and written and told != written:
         raise InvalidRequest(f"type: the URL says {told}, the token {written}.")
@@ -99,7 +102,7 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     removed: Sequence[Removed] = ()
     try:
         body, removed = split(request[VERSION].number, kind, body, partial=partial)
-        document = read_document(request, write, kind, body)
+        document = await read_document(request, write, kind, body)
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
@@ -121,7 +124,8 @@ async def keep(request: web.Request, write: Write) -> Stored:
         stored = await request.config_dict[INTAKE].keep(partner.tenant_id, write)
     except NotFound:
         if request[OPERATION].partial and write.module in IN_ORDER:
-            since = instant(write.document[MEMBER_OF_TIME])
+            told = write.document.get(MEMBER_OF_TIME)
+            since = instant(told) if told else datetime.now(UTC)
             async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
                 await sync_states.miss(db, partner.id, write.module.name, since)
         raise
@@ -130,14 +134,15 @@ async def keep(request: web.Request, write: Write) -> Stored:
     return stored
 
 
-def read_document(request: web.Request, write: Write, kind: str, body: Document) -> Document:
-    if request[OPERATION].partial and "last_updated" not in body:
+async def read_document(request: web.Request, write: Write, kind: str, body: Document) -> Document:
+    needed = request[OPERATION].partial and request[VERSION].schema(kind).in_every_patch
+    if needed and "last_updated" not in body:
         rule = "Missing data for required field."
         raise InvalidRequest(
             f"last_updated: {rule} A PATCH says when the object changed.",
             data={"errors": [{"field": "last_updated", "rule": rule}]},
         )
-    document = request[VERSION].read(kind, body, partial=request[OPERATION].partial)
+    document = await bodies.read(request, kind, body)
     owner_of_part = (
         {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
     )

@@ -13,7 +13,7 @@ from hub.models.values import Party, Role
 from hub.ocpi import forward
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import read_object, success
-from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, PARTNER, VERSION
+from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OWNER, PARTNER, VERSION
 from hub.roaming import listing
 from hub.roaming.listing import Kept
 from hub.roaming.modules import TOKENS
@@ -32,7 +32,7 @@ async def authorize(request: web.Request) -> web.Response:
     """
     body = await read_object(request, optional=True)
     if body is not None:
-        request[VERSION].read("LocationReferences", body)
+        request[VERSION].check("LocationReferences", body)
     limits, asker = request.config_dict[LIMITS], request[PARTNER].id
     limits.check_authorize(asker)
     uid, type_ = request.match_info["id"], pushes.token_type(request)
@@ -58,11 +58,13 @@ async def authorize(request: web.Request) -> web.Response:
 
 async def find_token(request: web.Request, key: str) -> Kept | None:
     """The token, of a party that the caller has an agreement with; the longest known wins."""
-    asker, audience = request[FROM], request[AUDIENCE]
+    asker, audience, meant = request[FROM], request[AUDIENCE], request.get(OWNER)
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
         found = await listing.find(db, TOKENS, key)
     for kept in sorted(found, key=lambda kept: kept.page_seq):
         issuer = Party(kept.key.country_code, kept.key.party_id)
+        if meant not in {None, issuer}:
+            continue
         if asker is None or audience.allows(issuer, asker, TOKENS.name):
             return kept
     return None

@@ -26,3 +26,8 @@ def same_since(kind: str, document: Document) -> str:
             break
         oldest = number
     return oldest
+
+
+def is_peer_to_peer(number: str | None) -> bool:
+    """Whether partners that speak this version know of no hub between them."""
+    return number is not None and number in VERSIONS and VERSIONS[number].peer_to_peer
