@@ -341,7 +341,7 @@ def cdr_location(circumstances: Circumstances) -> Document:
         "country": location["country"],
         "coordinates": location["coordinates"],
         "evse_uid": evse_["uid"],
-        "evse_id": evse_.get("evse_id") or evse_["uid"],
+        "evse_id": evse_.get("evse_id") or NOT_ASSIGNED,
         "connector_id": connector["id"],
         "connector_standard": connector["standard"],
         "connector_format": connector["format"],

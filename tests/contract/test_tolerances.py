@@ -51,6 +51,7 @@ def field_refused(kind, body, *, partial=False, version=NEW):
     ],
 )
 def test_timestamps_are_kept_where_they_are_legal_and_put_right_where_not(sent, kept):
+    """TRANSPORT-93, TRANSPORT-94, AMB-38, AMB-39."""
     body = own.session(start_date_time=sent)
 
     assert NEW.read("Session", body) == body | {"start_date_time": kept}

@@ -87,6 +87,7 @@ async def test_tokens_are_told_to_cpos_by_uid_and_type_TOK_03(network, cpo, emsp
 
 
 async def test_a_deleted_tariff_is_deleted_everywhere_HUB_29(network, emsp):
+    """AMB-51."""
     await network.put("tariffs", tariff())
     await network.deliver()
     await network.write(change("tariffs", tariff(), method="DELETE"))

@@ -234,6 +234,7 @@ async def test_modules_that_were_not_agreed_on_are_not_sent(network, partners):
 async def test_parties_are_told_who_else_is_there_and_never_about_themselves_HCI_08(
     network, emsp, cpo
 ):
+    """HCI-01."""
     await network.deliver()
 
     assert sorted(told(emsp)) == [("NL/ONE", "CPO", "CONNECTED"), OWN]
@@ -249,6 +250,7 @@ async def test_hubclientinfo_carries_no_routing_headers_HUB_12(network, emsp):
 
 
 async def test_a_party_with_two_roles_is_told_twice_at_one_url_HCI_07(network, emsp, partners):
+    """AMB-19."""
     both = FakePartner("FR*TEN CPO", "FR*TEN EMSP")
     await partners.enter_async_context(both)
     await network.connect(both)

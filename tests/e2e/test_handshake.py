@@ -87,7 +87,7 @@ async def test_token_a_is_burnt_by_the_registration(hub, platform):
 
 
 async def test_who_is_registered_is_told_to_put(hub, cpo):
-    """CRED-17: POST again is 405, and Allow says what is possible."""
+    """CRED-17: POST again is 405, and Allow says what is possible. AMB-44."""
     body = cpo.credentials("another-token")
 
     again = await cpo.call("POST", cpo.endpoints["credentials", "SENDER"], body=body, routed=False)
@@ -306,7 +306,7 @@ async def test_who_unregistered_may_be_invited_again(hub, cpo):
 
 
 async def test_credentials_can_be_read_with_either_token(hub, platform):
-    """CRED-18: the object holds the caller's own token, our versions URL and our roles."""
+    """CRED-18: the object holds the caller's own token, our versions URL and our roles. AMB-45."""
     invitation = await hub.invite(platform)
     endpoints, _ = await platform.discover(invitation.versions_url, invitation.token)
     url = endpoints["credentials", "SENDER"]
@@ -367,7 +367,10 @@ async def test_modules_that_are_not_agreed_on_are_not_shown(hub, platform):
 
 
 async def test_in_2_2_1_the_hub_is_a_party_with_role_hub_and_lists_nobody_else(hub, cpo, emsp):
-    """CRED-03; website and logo are always there (tolerance 2)."""
+    """CRED-03; website and logo are always there (tolerance 2).
+
+    AMB-23: not even its own stations; HUB-03.
+    """
     credentials = (await emsp.get("credentials")).data
 
     [role] = credentials["roles"]
@@ -543,7 +546,10 @@ async def test_endpoints_with_a_slash_at_the_end_are_taken(hub, platform):
 @pytest.mark.parametrize("sent", ["base64", "raw"])
 @pytest.mark.parametrize("wanted", ["base64", "raw"])
 async def test_the_form_of_the_token_is_learned_in_both_directions(hub, platform, sent, wanted):
-    """TRANSPORT-30 to TRANSPORT-36, tolerance 1: what they send is read, what they want is sent."""
+    """TRANSPORT-30 to TRANSPORT-36, tolerance 1: what they send is read, what they want is sent.
+
+    TRANSPORT-33, AMB-01.
+    """
     platform.tokens.form_sent, platform.tokens.form_wanted = sent, wanted
 
     partner_id = await hub.connect(platform)

@@ -116,7 +116,7 @@ async def test_of_two_invitations_for_one_party_at_once_one_is_made(hub):
 
 @pytest.mark.parametrize("party", ["HUB", "OWN"])
 async def test_nobody_can_be_approved_as_the_hub_or_its_stations(hub, mallory, party):
-    """HUB-07."""
+    """HUB-07. AMB-22."""
     mallory.roles = [("NL", party, "CPO")]
 
     with pytest.raises(InvalidRequest, match="own party"):

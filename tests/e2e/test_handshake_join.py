@@ -101,7 +101,7 @@ async def test_token_a_is_not_used_any_more(hub, platform):
 
 
 async def test_the_form_of_the_token_is_found_by_trying(hub, platform):
-    """TRANSPORT-35: base64 first, and once more raw after a 401."""
+    """TRANSPORT-35: base64 first, and once more raw after a 401. AMB-02."""
     platform.tokens.form_wanted = "raw"
 
     partner_id = await hub.join(platform)

@@ -71,7 +71,7 @@ async def test_a_partner_renews_and_both_use_the_new_tokens(hub, platform, partn
 
 
 async def test_the_old_token_is_good_until_the_new_one_is_used(hub, platform, partner_id):
-    """CRED-21: and not a moment longer; reading versions is not using it."""
+    """CRED-21: and not a moment longer; reading versions is not using it. AMB-46."""
     old = platform.tokens.to_hub
     await put(platform, hub)
 

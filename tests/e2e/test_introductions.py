@@ -60,6 +60,7 @@ def parties(credentials):
 
 
 async def test_a_partner_is_told_of_a_newcomer_an_hour_after_the_last_exchange(hub, emsp, newcomer):
+    """CRED-06, AMB-21."""
     await hub.run(JOB)
     assert puts(emsp) == []
 

@@ -67,6 +67,7 @@ async def test_unknown_fields_and_stamps_survive_TRANSPORT_17_HUB_42(cpo, emsp):
 
 
 async def test_evses_and_connectors_have_urls_of_their_own(cpo, emsp):
+    """LOC-01; LOC-13: a new uid is one more EVSE."""
     await cpo.put("locations/NL/ONE/L1", location(version=V))
     new = evse(version=V, uid="E9", last_updated="2025-07-01T00:00:00Z")
     plug = connector(version=V, id="2", last_updated="2025-07-02T00:00:00Z")
@@ -105,6 +106,7 @@ async def test_a_patch_must_say_when_TRANSPORT_11(cpo):
 
 
 async def test_a_patch_may_not_clear_what_is_required_TRANSPORT_10(cpo):
+    """AMB-09."""
     await cpo.put("locations/NL/ONE/L1", location(version=V))
 
     stamp = {"last_updated": "2026-01-01T00:00:00Z"}
@@ -151,6 +153,7 @@ async def test_a_cdr_is_posted_and_read_from_where_the_hub_says_CDR_03(hub, cpo,
 
 
 async def test_a_repeated_cdr_is_fine_and_a_contradicting_one_is_not_CDR_04(cpo, emsp):
+    """AMB-25."""
     first = await cpo.post("cdrs", cdr(version=V))
     again = await cpo.post("cdrs", cdr(version=V, id="c1"))
     other = await cpo.post("cdrs", cdr(version=V, total_energy=9.99))
@@ -163,6 +166,7 @@ async def test_a_repeated_cdr_is_fine_and_a_contradicting_one_is_not_CDR_04(cpo,
 
 
 async def test_sessions_and_cdrs_are_for_their_two_parties_only_HUB_23(hub, cpo, emsp, partners):
+    """CDR-19, SES-17, TRANSPORT-15."""
     stranger = await partners.enter_async_context(FakePartner("FR*ZZZ EMSP"))
     await hub.connect(stranger)
     await cpo.put("sessions/NL/ONE/S1", session(version=V))
@@ -227,6 +231,7 @@ async def test_a_bad_object_is_refused_with_field_and_rule_and_quarantined(hub, 
 
 
 async def test_lists_are_paged_with_links_that_lead_to_the_end_TRANSPORT_58(cpo, emsp):
+    """AMB-06: the smaller limit is the one that is told."""
     for n in range(7):
         await cpo.put(f"tariffs/NL/ONE/T{n}", tariff(version=V, id=f"T{n}"))
 

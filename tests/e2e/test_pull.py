@@ -76,6 +76,7 @@ async def test_bad_objects_go_to_quarantine_and_the_good_ones_are_kept_TRANSPORT
 
 
 async def test_objects_of_other_platforms_are_ignored_T_34(hub, cpo, emsp):
+    """MOD-04."""
     foreign = tariff(version="2.2.1", id="T9", party_id="XXX")
     cpo.own["tariffs"] = [foreign, tariff(version="2.2.1", id="T1")]
 

@@ -39,6 +39,7 @@ async def test_row_via_hub_platform_to_platform_HUB_10_HUB_14(cpo, emsp):
 
 
 async def test_row_broadcast_push_HUB_20_HUB_24(hub, cpo, emsp):
+    """HUB-27; AMB-15: answered before anybody is told."""
     answer = await cpo.put("locations/NL/ONE/L1", location(version=V), to="NL*HUB")
     await hub.deliver()
 
@@ -58,6 +59,7 @@ async def test_row_open_routing_HUB_33(hub, cpo, emsp):
 
 
 async def test_row_get_all_HUB_30(cpo, emsp):
+    """HUB-31: the CPO is not asked."""
     await cpo.put("locations/NL/ONE/L1", location(version=V))
 
     answer = await emsp.get("locations", to="NL*HUB")
@@ -67,6 +69,7 @@ async def test_row_get_all_HUB_30(cpo, emsp):
 
 
 async def test_a_list_without_receiver_is_get_all_HUB_34(cpo, emsp):
+    """AMB-17."""
     await cpo.put("locations/NL/ONE/L1", location(version=V))
 
     answer = await emsp.get("locations")
@@ -100,7 +103,7 @@ async def test_a_new_request_id_and_the_same_correlation_id_TRANSPORT_48(cpo, em
 
 
 async def test_between_equal_versions_the_bytes_are_untouched(cpo, emsp):
-    """Blanks, number forms and unknown members arrive as they left."""
+    """Blanks, number forms and unknown members arrive as they left. BRIDGE-01."""
     raw = (
         b'{ "country_code":"NL","party_id":"ONE", "id":"T1","currency":"EUR",'
         b'"elements":[{"price_components":[{"type":"ENERGY","price":0.250,"step_size":1}]}],'
@@ -131,6 +134,7 @@ async def test_between_versions_the_body_is_translated_HUB_50(hub, cpo, partners
 
 
 async def test_an_addressed_request_is_not_stored(cpo, emsp):
+    """HUB-51."""
     await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=emsp)
 
     assert (await emsp.get("tariffs")).data == []
@@ -149,6 +153,7 @@ async def test_the_receivers_refusal_is_relayed_as_its_own_TRANSPORT_85(cpo, ems
 async def test_a_get_reaches_the_party_and_its_pages_lead_back_through_the_hub_HUB_41(
     hub, cpo, emsp
 ):
+    """AMB-13."""
     cpo.own["tariffs"] = [tariff(version=V, id=f"T{n}") for n in range(5)]
     cpo.page_limit = 2
 
@@ -211,6 +216,7 @@ async def test_two_owners_of_one_id_are_never_guessed_between_AMB_18(hub, cpo, e
 
 
 async def test_an_unknown_receiver_is_4001_HUB_45(cpo):
+    """AMB-05."""
     answer = await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to="XX*YYY")
 
     assert (answer.http_status, answer.status_code) == (200, 4001)
@@ -280,6 +286,7 @@ async def test_a_get_that_got_nowhere_is_tried_once_more_and_a_post_never_HUB_46
 
 
 async def test_a_sender_that_is_not_on_the_platform_is_refused_HUB_44_T_01(hub, cpo, emsp):
+    """TRANSPORT-41."""
     answers = [
         await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), from_=("DE", "TWO")),
         await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), from_=("DE", "TWO"), to=emsp),
@@ -292,6 +299,7 @@ async def test_a_sender_that_is_not_on_the_platform_is_refused_HUB_44_T_01(hub, 
 
 
 async def test_nobody_pushes_for_somebody_else_T_02(hub, cpo, emsp, partners):
+    """TRANSPORT-63, MOD-02."""
     other = await partners.enter_async_context(FakePartner("BE*OTH CPO"))
     await hub.connect(other)
     foreign = tariff(version=V, country_code="BE", party_id="OTH")
@@ -404,6 +412,7 @@ async def test_authorize_needs_no_body_TOK_15(cpo, emsp, body):
 
 
 async def test_an_unknown_token_is_404_and_2004_TOK_20(cpo):
+    """AMB-04."""
     answer = await cpo.post("tokens/NOBODYS/authorize")
 
     assert (answer.http_status, answer.status_code) == (404, 2004)
@@ -444,6 +453,7 @@ async def test_addressed_to_a_silent_issuer_it_is_4003(cpo, emsp):
 
 
 async def test_charging_preferences_go_to_the_cpo_of_the_session_SES_09(cpo, emsp):
+    """AMB-12: a Sender interface that receives."""
     await cpo.put("sessions/NL/ONE/S1", session(version=V))
 
     wish = {"profile_type": "FAST"}

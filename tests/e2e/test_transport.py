@@ -332,3 +332,59 @@ async def test_the_hubs_logo_is_large_enough_LOC_24(hub, cpo):
     answer = await cpo.call("GET", url, headers={"Authorization": None}, routed=False)
 
     assert 'width="512" height="512"' in answer.text
+
+
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/json; charset=utf-8", "x"])
+async def test_a_body_is_read_whatever_its_type_is_said_to_be_TRANSPORT_06(cpo, kind):
+    answer = await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), headers={"Content-Type": kind})
+
+    assert answer.status_code == 1000
+
+
+async def test_links_lead_to_the_public_url_whoever_the_caller_takes_it_for_TRANSPORT_66(small):
+    answer = await small.get("tariffs", headers={"Host": "elsewhere.example"})
+
+    assert urlsplit(url_of(answer)).netloc == urlsplit(small.endpoints["tariffs", "SENDER"]).netloc
+
+
+async def test_urls_have_255_characters_at_most_TRANSPORT_92(cpo):
+    def with_url(length):
+        url = "https://one.example/".ljust(length, "x")
+        return tariff(version=V, tariff_alt_url=url)
+
+    longest = await cpo.put("tariffs/NL/ONE/T1", with_url(255))
+    too_long = await cpo.put("tariffs/NL/ONE/T1", with_url(256))
+
+    assert (longest.status_code, too_long.status_code) == (1000, 2001)
+
+
+async def test_what_is_not_set_is_left_out_TRANSPORT_99(cpo, emsp):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, min_price=None, energy_mix=None))
+
+    [listed] = (await emsp.get("tariffs")).data
+    assert not {"min_price", "energy_mix"} & listed.keys()
+
+
+async def test_what_comes_late_is_missed_by_filters_and_told_by_pushes_HUB_43_AMB_24(
+    hub, cpo, emsp
+):
+    late = tariff(version=V, last_updated="2020-01-01T00:00:00Z")
+    await cpo.put("tariffs/NL/ONE/T1", late)
+    await hub.deliver()
+
+    filtered = await emsp.get("tariffs", params={"date_from": "2024-01-01T00:00:00Z"})
+
+    assert filtered.data == []
+    assert [push.body for push in emsp.received] == [late]
+
+
+async def test_the_type_of_a_token_may_be_said_by_its_body_alone_AMB_40(emsp):
+    app = token(type="APP_USER", whitelist="NEVER")
+    path = f"tokens/DE/TWO/{app['uid']}"
+
+    answer = await emsp.put(path, app)
+
+    assert answer.status_code == 1000
+    assert (await emsp.get(path, side="RECEIVER")).http_status == 404
+    typed = await emsp.get(path, side="RECEIVER", params={"type": "APP_USER"})
+    assert typed.data == app

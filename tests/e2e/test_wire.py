@@ -10,6 +10,7 @@ V = "2.2.1"
 
 
 async def test_message_ids_come_back_TRANSPORT_45_46(cpo):
+    """AMB-47."""
     headers = {"X-Request-ID": "request-1", "X-Correlation-ID": "correlation-1"}
 
     answer = await cpo.get("tariffs", headers=headers)
@@ -49,6 +50,7 @@ async def test_a_body_that_is_no_json_is_400_TRANSPORT_80(cpo):
 
 
 async def test_a_body_of_another_shape_is_2001_TRANSPORT_81(cpo):
+    """AMB-03."""
     for body in (b"[]", b'"text"', b"1", b"null", b"[{},{}]"):
         answer = await cpo.put("tariffs/NL/ONE/T1", body)
 
@@ -62,6 +64,7 @@ async def test_a_single_object_in_a_list_is_taken(cpo):
 
 
 async def test_what_is_not_there_is_404_and_what_is_not_offered_405(hub, cpo):
+    """TRANSPORT-03, TRANSPORT-04, TAR-01."""
     nowhere = await cpo.call("GET", f"{hub.url}/ocpi/2.2.1/receiver/nothing/here")
     version = await cpo.call("GET", f"{hub.url}/ocpi/9.9.9/sender/tariffs")
     method = await cpo.call("POST", cpo.endpoints["tariffs", "RECEIVER"] + "/NL/ONE/T1", body={})
@@ -106,6 +109,7 @@ async def test_anonymous_callers_learn_nothing(hub, cpo):
 
 
 async def test_compressed_bodies_are_refused_T_21(cpo):
+    """AMB-50."""
     answer = await cpo.put("tariffs/NL/ONE/T1", b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
 
     assert answer.http_status == 400

@@ -61,7 +61,10 @@ async def charged(csms, made):
 
 
 async def test_what_our_stations_say_stands_the_examination_LOC_08_LOC_16_CDR_07_CDR_20(hub, own):
-    """Also LOC-18 and TRANSPORT-18: power below voltage by current, and no members of our own."""
+    """Also LOC-18 and TRANSPORT-18: power below voltage by current, and no members of our own.
+
+    SES-16: what only sessions may tell, they do.
+    """
     await own.add_token("TAG1")
     made = await own.add_station(evses=2)
     async with charged(own, made):
@@ -81,12 +84,19 @@ async def test_what_our_stations_say_stands_the_examination_LOC_08_LOC_16_CDR_07
         found = report.subject.objects[module]
         assert found, module
         assert [strangers(SCHEMAS["2.3.0"][kind], one) for one in found] == [[]] * len(found)
+    told = {kind for one in report.subject.objects["sessions"] for kind in kinds_in(one)}
+    assert {"STATE_OF_CHARGE", "POWER"} <= told
     [location] = report.subject.objects["locations"]
     [connector] = location["evses"][0]["connectors"]
     assert (
         connector["max_electric_power"] < connector["max_voltage"] * connector["max_amperage"] * 3
     )
     assert connector["max_electric_power"] == 22_000
+
+
+def kinds_in(document):
+    """The types of all dimensions."""
+    return [one["type"] for period in document["charging_periods"] for one in period["dimensions"]]
 
 
 def strangers(schema, document):
@@ -122,6 +132,20 @@ async def test_a_cdr_shows_everything_as_it_was_at_the_start_CDR_08(csms):
     assert cdr["total_cost"]["before_taxes"] == 0.5  # 2 kWh at 0.25
 
 
+async def test_an_evse_without_an_id_for_the_public_has_none_in_the_cdr_either_AMB_29(csms):
+    made = await csms.add_station()
+    await csms.add_token("TAG1")
+    async with csms.transaction() as db:
+        await db.execute(update(StationEVSE).values(evse_id=None))
+        await own_evses.publish(db, made.ref)
+    async with charged(csms, made):
+        pass
+
+    [cdr] = await csms.cdrs()
+    assert cdr["cdr_location"]["evse_id"] == "#NA"
+    assert cdr["cdr_location"]["evse_uid"] == made.evse_uids[1]
+
+
 async def test_a_free_session_names_its_free_tariff_CDR_12_CDR_17(csms):
     made = await csms.add_station()
     await csms.add_token("TAG1")
@@ -136,8 +160,7 @@ async def test_a_free_session_names_its_free_tariff_CDR_12_CDR_17(csms):
     assert cdr["session_id"] == session["id"]
     assert [one["id"] for one in cdr["tariffs"]] == ["T1"]
     assert cdr["total_cost"]["before_taxes"] == 0
-    kinds = {one["type"] for period in cdr["charging_periods"] for one in period["dimensions"]}
-    assert {"ENERGY", "TIME"} <= kinds
+    assert {"ENERGY", "TIME"} <= set(kinds_in(cdr))
 
 
 async def test_what_is_not_for_the_public_is_told_to_nobody_LOC_04(csms):
@@ -169,7 +192,8 @@ async def order(csms):
 
     async def carry_out(made, command, caller=MSP, **request):
         where = {"location_id": "LOC1", "evse_uid": made.evse_uids[1]}
-        errand = Errand(csms.database, able, csms.tenant.id, caller, where | request)
+        told = {name: value for name, value in (where | request).items() if value}
+        errand = Errand(csms.database, able, csms.tenant.id, caller, told)
         found = await local.carry_out(errand, command)
         assert found.response == "ACCEPTED", found
         return (await found.work()).result
@@ -195,10 +219,10 @@ async def test_the_token_of_a_command_is_asked_about_no_more_for_a_quarter_of_an
     assert issuer.asked == []
 
 
-async def test_a_token_that_came_with_a_command_is_in_session_and_cdr_CMD_08(csms, order):
+async def test_a_token_that_came_with_a_command_is_in_session_and_cdr_CMD_08_CMD_14(csms, order):
     made = await csms.add_station()
     async with csms.connect(made) as station:
-        await order(made, "START_SESSION", token=CARD)
+        await order(made, "START_SESSION", token=CARD, authorization_reference="AR-9")
         number, info = await begin(station, tag=CARD["uid"], minutes=-5)
         await station.ask(call.StopTransaction(2000, iso(), number))
 
@@ -206,6 +230,7 @@ async def test_a_token_that_came_with_a_command_is_in_session_and_cdr_CMD_08(csm
     names = ("country_code", "party_id", "uid", "type", "contract_id")
     for told in (*await csms.sessions(), *await csms.cdrs()):
         assert told["cdr_token"] == {name: CARD[name] for name in names}
+        assert told["authorization_reference"] == "AR-9"
     assert len(await csms.cdrs()) == 1
 
 
@@ -233,7 +258,10 @@ async def test_reservation_ids_are_the_emsps_own_and_replace_each_other_CMD_09(c
 
 
 async def test_a_reservation_is_a_session_from_the_beginning_SES_03_SES_04(csms, order):
-    """RESERVATION, then ACTIVE with the start of charging as its start, by the same token."""
+    """RESERVATION, then ACTIVE with the start of charging as its start, by the same token.
+
+    CMD-10, AMB-11.
+    """
     made = await csms.add_station()
     async with csms.connect(made) as station:
         await order(made, "RESERVE_NOW", token=CARD, reservation_id="R-1", expiry_date=iso(30))
@@ -256,3 +284,13 @@ async def test_a_reservation_is_a_session_from_the_beginning_SES_03_SES_04(csms,
     assert abs(started - (datetime.now(UTC) - timedelta(minutes=1))) < timedelta(minutes=1)
     [completed] = await csms.sessions()
     assert completed["status"] == "COMPLETED"
+
+
+async def test_a_reservation_without_an_evse_says_so_SES_06_TRANSPORT_96(csms, order):
+    made = await csms.add_station()
+    request = {"token": CARD, "reservation_id": "R-1", "expiry_date": iso(30), "evse_uid": None}
+    async with csms.connect(made):
+        await order(made, "RESERVE_NOW", **request)
+
+    [reserved] = await csms.sessions()
+    assert (reserved["evse_uid"], reserved["connector_id"]) == ("#NA", "#NA")

@@ -59,6 +59,7 @@ def test_what_no_test_shows_has_a_reason_and_nothing_else_has():
     assert reasons().keys() == uncovered
     assert all(why.strip() for why in reasons().values())
     assert len(rows("uncovered.csv")) == len(reasons())
+    assert {one for why in reasons().values() for one in ids_in(why)} <= requirements().keys()
 
 
 def test_ids_are_found_in_names_and_docstrings():

@@ -118,6 +118,7 @@ async def test_a_status_moves_one_evse_and_raises_the_location_LOC_10(door):
 
 
 async def test_an_older_status_never_moves_the_location_back_AMB_52(door):
+    """LOC-12."""
     await door.write(LOCATIONS, "PUT", location(last_updated="2025-06-05T00:00:00Z"))
 
     await door.write(
@@ -201,6 +202,7 @@ async def test_ids_are_found_in_any_case_and_kept_as_written(door):
 
 
 async def test_a_uid_may_be_used_by_two_types_of_token_TOK_02(door):
+    """AMB-41."""
     await door.write(TOKENS, "PUT", token(uid="A1", type="RFID"))
     await door.write(TOKENS, "PUT", token(uid="A1", type="APP_USER"), token_type="APP_USER")
 
