@@ -12,6 +12,7 @@ repeat are left after a few, and there is a most of everything (T-34). ``remarks
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
@@ -22,7 +23,7 @@ from hub.ocpi.links import next_link
 
 MOST_PAGES = 10_000
 # A list may shrink once for every page, for a while; then it is not waited for any longer.
-MOST_STEPS_BACK = 1_000
+MOST_STEPS_BACK = 100
 # Pages in a row that bring nothing: the same objects again, or none.
 MOST_REPEATS = 3
 MOST_EMPTY = 50
@@ -51,7 +52,7 @@ class Page:
             limit=whole(headers.get("X-Limit")),
         )
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         return blake2b(codec.write(self.items), digest_size=16).digest()
 
@@ -108,6 +109,10 @@ class Crawl:
             self._remark("X-Total-Count promises more than the pages hold.", complete=False)
         if self.url is not None and self.pages >= MOST_PAGES:
             raise Endless(f"the list goes on after {MOST_PAGES} pages")
+
+    def knows(self, page: Page) -> bool:
+        """Whether this very page was read before, so that there is nothing in it to be kept."""
+        return bool(page.items) and page.digest in self._digests
 
     def _lost(self, page: Page) -> int:
         if page.total is None or self.total is None:
@@ -172,11 +177,8 @@ class Crawl:
         query is taken to our own endpoint. Filters that it forgot are put back (TRANSPORT-60),
         unless it has a form of its own.
         """
-        target = ""
-        with suppress(Refused, ValueError):
-            target = urljoin(here, link)
-            target = target if origin(target) in self.origins else ""
-        if not target:
+        target = joined(here, link, self.origins)
+        if target is None:
             self._remark("A Link leads to another host; only its query was used.")
             target = with_query(self.base, dict(parse_qsl(query_of(link))))
         if offset_of(target) is None:
@@ -226,6 +228,15 @@ class Crawl:
 
 
 REMEMBERED = ("pages", "objects", "total", "steps_back", "complete", "remarks")
+
+
+def joined(here: str, link: str, origins: frozenset[str]) -> str | None:
+    """The URL that a Link found at ``here`` means, if it is at one of these origins."""
+    with suppress(Refused, ValueError):
+        target = urljoin(here, link)
+        if origin(target) in origins:
+            return target
+    return None
 
 
 def offset_of(url: str) -> int | None:

@@ -216,7 +216,8 @@ async def pull(parts: Parts, run: Run) -> None:
 async def crawl(parts: Parts, run: Run) -> None:
     while run.crawl.url is not None:
         page = await fetch(parts, run, run.crawl.url)
-        await keep(parts, run, page.items)
+        if not run.crawl.knows(page):
+            await keep(parts, run, page.items)
         run.counts["pages"] += 1
         try:
             run.crawl.turn(page)
@@ -324,16 +325,18 @@ async def set_aside(parts: Parts, run: Run, bad: Sequence[Bad]) -> None:
         return
     room = max(0, MOST_KEPT_BAD - run.counts["bad"])
     run.counts["bad"] += len(bad)
+    entries = [
+        quarantine.entry(
+            partner_id=run.partner.id,
+            module=run.module.name,
+            kind=one.kind,
+            ocpi_version=run.partner.version or "",
+            source="pull",
+            body=text_of(one.item),
+            errors=one.errors,
+            object_ref=one.object_ref,
+        )
+        for one in bad[:room]
+    ]
     async with parts.database.transaction(run.partner.tenant_id) as db:
-        for one in bad[:room]:
-            await quarantine.note(
-                db,
-                partner_id=run.partner.id,
-                module=run.module.name,
-                kind=one.kind,
-                ocpi_version=run.partner.version or "",
-                source="pull",
-                body=text_of(one.item),
-                errors=one.errors,
-                object_ref=one.object_ref,
-            )
+        await quarantine.note_all(db, entries)

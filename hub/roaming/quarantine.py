@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.feed import QuarantinedObject
@@ -18,8 +18,12 @@ MOST_PER_PARTNER = 5000
 LONGEST_BODY = 64 * 1024
 
 
-async def note(
-    db: AsyncSession,
+async def note(db: AsyncSession, **told: Any) -> None:
+    """Keep one refused object; see ``entry`` for what is told of it."""
+    await note_all(db, [entry(**told)])
+
+
+def entry(
     *,
     partner_id: UUID,
     module: str,
@@ -29,29 +33,35 @@ async def note(
     body: str,
     errors: Sequence[Mapping[str, Any]],
     object_ref: str | None = None,
-) -> None:
-    """Keep a refused object. ``errors`` are ``{"field", "rule"}``; long bodies are cut."""
-    if object_ref is not None:
-        await db.execute(
-            delete(QuarantinedObject).where(
-                QuarantinedObject.partner_id == partner_id,
-                QuarantinedObject.module == module,
-                QuarantinedObject.object_ref == object_ref,
-                QuarantinedObject.settled_at.is_(None),
-            )
-        )
-    db.add(
-        QuarantinedObject(
-            partner_id=partner_id,
-            module=module,
-            kind=kind,
-            ocpi_version=ocpi_version,
-            object_ref=object_ref[:200] if object_ref else None,
-            source=source,
-            body=body.replace("\x00", "\\u0000")[:LONGEST_BODY],
-            errors=[dict(error) for error in errors[:50]],
+) -> QuarantinedObject:
+    """A refused object. ``errors`` are ``{"field", "rule"}``; long bodies are cut."""
+    return QuarantinedObject(
+        partner_id=partner_id,
+        module=module,
+        kind=kind,
+        ocpi_version=ocpi_version,
+        object_ref=object_ref[:200] if object_ref else None,
+        source=source,
+        body=body.replace("\x00", "\\u0000")[:LONGEST_BODY],
+        errors=[dict(error) for error in errors[:50]],
+    )
+
+
+async def note_all(db: AsyncSession, entries: Sequence[QuarantinedObject]) -> None:
+    """Keep refused objects of one partner, in place of older entries for the same objects."""
+    if not entries:
+        return
+    partner_id = entries[0].partner_id
+    latest = {(one.module, one.object_ref or number): one for number, one in enumerate(entries)}
+    named = [key for key, one in latest.items() if one.object_ref is not None]
+    await db.execute(
+        delete(QuarantinedObject).where(
+            QuarantinedObject.partner_id == partner_id,
+            tuple_(QuarantinedObject.module, QuarantinedObject.object_ref).in_(named),
+            QuarantinedObject.settled_at.is_(None),
         )
     )
+    db.add_all(latest.values())
     await db.flush()
     await db.execute(
         delete(QuarantinedObject).where(

@@ -19,9 +19,12 @@ from hub.models.values import ConnectionStatus, PartnerStatus, Party
 from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
 from hub.ocpi.outbound import Outbound
+from hub.ocpi.puller import Puller
 from hub.ocpi.sender import Sender
+from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
 from hub.roaming import objects
+from hub.roaming.intake import Intake
 from hub.roaming.modules import MODULES
 from hub.roaming.objects import Stored, Write
 from hub.roaming.partners import token_place
@@ -63,6 +66,7 @@ class Network:
         self.client = Client(self.outbound, self.keyring, self.settings)
         self.directory = Directory(self.database, self.keyring, max_age=0)
         self.sender = self.another_sender()
+        self.puller = self.another_puller()
         return self
 
     async def stop(self) -> None:
@@ -80,6 +84,19 @@ class Network:
         sender = Sender(self.database, self.client, self.settings, self.directory)
         self._close.append(sender.stop)
         return sender
+
+    def another_puller(self, *, page_seconds: float = PATIENCE) -> Puller:
+        """One more of those who pull, as in another process."""
+        intake = Intake(self.database, same_since)
+        parts = Parts(self.database, self.client, self.directory, intake, page_seconds)
+        puller = Puller(parts)
+        self._close += [intake.close, puller.stop]
+        return puller
+
+    async def pull(self) -> None:
+        """Everything that is due to be pulled is here, or failed, when this returns."""
+        await self.puller.look(self.tenant_id)
+        await self.puller.idle()
 
     # Partners.
 
