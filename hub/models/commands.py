@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, LargeBinary, String, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.models.base import Base, DocumentText, TenantOwned, one_of
@@ -87,6 +95,29 @@ class Command(TenantOwned, Base):
     error: Mapped[str | None] = mapped_column(String(500))
     answered_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class ActiveProfile(InFeed, TenantOwned, Base):
+    """The charging profile that a session at our own stations is under now (CHP-04).
+
+    It is told to ``receiver_*``, who set one before, as a state: only the latest, and only while it
+    means anything.
+    """
+
+    __tablename__ = "active_profiles"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "session_id"),
+        Index("ix_active_profiles_feed", "tenant_id", "changed_xid", "changed_seq"),
+    )
+
+    session_id: Mapped[str] = mapped_column(String(36))
+    country_code: Mapped[str] = mapped_column(String(2))
+    party_id: Mapped[str] = mapped_column(String(3))
+    receiver_country_code: Mapped[str] = mapped_column(String(2))
+    receiver_party_id: Mapped[str] = mapped_column(String(3))
+    # Canonical.
+    profile: Mapped[str] = mapped_column(DocumentText)
+    expires_at: Mapped[datetime]
 
 
 class CommandResult(InFeed, TenantOwned, Base):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 
-from hub.models.values import InterfaceRole, Party
+from hub.models.values import Party
 from hub.ocpi.client import Answer, Client, Refused, Unreachable, url_at
 from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.versions.base import NotExpressible
@@ -98,7 +98,9 @@ async def tell(
     try:
         url = url_of(client, connection, source, message)
         if url is None or connection.version is None:
-            return Verdict(Outcome.GONE, f"It serves no Receiver interface for {source.endpoint}.")
+            return Verdict(
+                Outcome.GONE, f"It serves no {source.interface} interface for {source.endpoint}."
+            )
         answer = await client.call(
             connection,
             change.method,
@@ -135,7 +137,7 @@ def url_of(client: Client, connection: Connection, source: Source, message: Mess
     change = message.change
     if change.reply_to is not None:
         return client.reveal(change.reply_to.url, change.reply_to.place)
-    endpoint = source.endpoint and connection.endpoint(source.endpoint, InterfaceRole.RECEIVER)
+    endpoint = source.endpoint and connection.endpoint(source.endpoint, source.interface)
     if not endpoint or connection.version is None:
         return None
     return url_at(connection, endpoint, *message.path(connection.version))

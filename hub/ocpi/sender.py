@@ -251,7 +251,11 @@ class Sender:
             return report
         if away.outcome is Outcome.GONE and run.source.endpoint is not None:
             mended = await presence.rediscover(
-                self._database, self._client, partner, run.source.endpoint
+                self._database,
+                self._client,
+                partner,
+                run.source.endpoint,
+                run.source.interface,
             )
         elif away.locked_out:
             mended = False

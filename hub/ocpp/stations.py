@@ -5,7 +5,7 @@ took the command: that charging began is said by the session.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -16,6 +16,7 @@ from hub.ocpp import timestamps
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.identity import VERSIONS
+from hub.ocpp.profiles import composite, profile_2x, profile_16
 from hub.ocpp.relay import Relay
 from hub.ocpp.wire import Wire
 from hub.roaming import own_evses, projection
@@ -253,79 +254,6 @@ def outcome_of(action: str, answered: Answered) -> Outcome:
     status = str((answered.payload or {}).get("status"))
     results = RESULTS.get(action, {"Accepted": "ACCEPTED"})
     return Outcome(results.get(status, "REJECTED"), status)
-
-
-def periods(profile: Document) -> list[Payload]:
-    return [
-        {"startPeriod": period["start_period"], "limit": period["limit"]}
-        for period in profile.get("charging_profile_period") or []
-    ]
-
-
-def schedule_parts(profile: Document) -> Payload:
-    names = {
-        "duration": "duration",
-        "start_date_time": "startSchedule",
-        "min_charging_rate": "minChargingRate",
-    }
-    return {names[name]: profile[name] for name in names if profile.get(name) is not None}
-
-
-def profile_16(profile: Document, number: int, transaction_id: int) -> Payload:
-    return {
-        "chargingProfileId": number,
-        "transactionId": transaction_id,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
-        "chargingProfileKind": "Absolute" if profile.get("start_date_time") else "Relative",
-        "chargingSchedule": {
-            **schedule_parts(profile),
-            "chargingRateUnit": profile["charging_rate_unit"],
-            "chargingSchedulePeriod": periods(profile),
-        },
-    }
-
-
-def profile_2x(profile: Document, number: int, transaction_id: str) -> Payload:
-    return {
-        "id": number,
-        "transactionId": transaction_id,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
-        "chargingProfileKind": "Absolute" if profile.get("start_date_time") else "Relative",
-        "chargingSchedule": [
-            {
-                "id": number,
-                **schedule_parts(profile),
-                "chargingRateUnit": profile["charging_rate_unit"],
-                "chargingSchedulePeriod": periods(profile),
-            }
-        ],
-    }
-
-
-def composite(payload: Payload) -> Document | None:
-    """A composite schedule of either version as OCPI's ActiveChargingProfile."""
-    schedule = payload.get("chargingSchedule") or payload.get("schedule")
-    if not schedule:
-        return None
-    start = (
-        payload.get("scheduleStart")
-        or schedule.get("scheduleStart")
-        or schedule.get("startSchedule")
-        or timestamps.write(datetime.now(UTC))
-    )
-    profile: Document = {
-        "charging_rate_unit": schedule["chargingRateUnit"],
-        "charging_profile_period": [
-            {"start_period": period["startPeriod"], "limit": period["limit"]}
-            for period in schedule["chargingSchedulePeriod"]
-        ],
-    }
-    for name, ours in (("duration", "duration"), ("minChargingRate", "min_charging_rate")):
-        if schedule.get(name) is not None:
-            profile[ours] = schedule[name]
-    return {"start_date_time": start, "charging_profile": profile}
 
 
 async def change_password(stations: Stations, station: StationRef, password: str) -> Outcome:

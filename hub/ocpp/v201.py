@@ -10,10 +10,17 @@ from hub.ocpp import timestamps
 from hub.ocpp.answers import Answers
 from hub.ocpp.frames import Payload
 from hub.ocpp.notices import Notices, progress, report
+from hub.ocpp.profiles import composite
 from hub.ocpp.provisioning_2x import Provisioning2x
 from hub.ocpp.station import Answering, Learning, Station
 from hub.ocpp.transactions_2x import Transactions2x
-from hub.roaming import connectors, missing_stops, reservations, session_records
+from hub.roaming import (
+    active_profiles,
+    connectors,
+    missing_stops,
+    reservations,
+    session_records,
+)
 from hub.roaming.connectors import StatusReport
 from hub.roaming.objects import Stored
 from hub.roaming.stations import Boot
@@ -25,6 +32,18 @@ CONNECTOR_STATUS = {
     "Unavailable": "UNAVAILABLE",
     "Faulted": "FAULTED",
 }
+
+
+def limited(action: str) -> Answering:
+    """Something else limits what the station charges with: what that makes of profiles is asked."""
+
+    async def answer(station: "Station201", payload: Payload) -> Payload:
+        answered = await report(action)(station, payload)
+        evse_number = payload.get("evseId")
+        station.link.after_answer(lambda: station.run(station.tell_profiles(evse_number)))
+        return answered
+
+    return answer
 
 
 class Station201(Provisioning2x, Transactions2x, Notices, Answers):
@@ -88,6 +107,20 @@ class Station201(Provisioning2x, Transactions2x, Notices, Answers):
             await self.within(lambda db: self.keep_report(db, "NotifyEvent", kept))
         return {}
 
+    async def tell_profiles(self, evse_number: int | None) -> None:
+        """Ask what the profiles of running sessions have become, for those who set them."""
+        async with self.wire.database.transaction(self.ref.tenant_id) as db:
+            watched = await active_profiles.watched(db, self.ref, evse_number)
+        for transaction, setter in watched:
+            asked = {
+                "evseId": transaction.evse_number,
+                "duration": int(active_profiles.AHEAD.total_seconds()),
+            }
+            profile = composite(await self.ask("GetCompositeSchedule", asked) or {})
+            if profile is not None:
+                async with self.wire.database.transaction(self.ref.tenant_id) as db:
+                    await active_profiles.learned(db, transaction.session_id, setter, profile)
+
     async def refuse_contract(self, payload: Payload) -> Payload:
         """Plug & Charge certificates are not ours to give: said in words, not by a CALLERROR."""
         return {"status": "Failed", "exiResponse": ""}
@@ -122,8 +155,8 @@ class Station201(Provisioning2x, Transactions2x, Notices, Answers):
         "NotifyMonitoringReport": report("NotifyMonitoringReport"),
         "NotifyCustomerInformation": report("NotifyCustomerInformation"),
         "NotifyDisplayMessages": report("NotifyDisplayMessages"),
-        "NotifyChargingLimit": report("NotifyChargingLimit"),
-        "ClearedChargingLimit": report("ClearedChargingLimit"),
+        "NotifyChargingLimit": limited("NotifyChargingLimit"),
+        "ClearedChargingLimit": limited("ClearedChargingLimit"),
         "ReportChargingProfiles": report("ReportChargingProfiles"),
         "NotifyEVChargingNeeds": lambda self, payload: refusal("Rejected"),
         "NotifyEVChargingSchedule": lambda self, payload: refusal("Rejected"),

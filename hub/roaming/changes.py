@@ -105,7 +105,7 @@ class Source:
 
     ``read`` gives the changes between two places, as many as asked for; ``find`` the present state
     of objects by their reference. ``tables`` are where its places are. ``endpoint`` is the module
-    whose Receiver interface is told, None where every change says itself where it goes; ``routed``
+    whose ``interface`` is told, None where every change says itself where it goes; ``routed``
     says that routing headers go with it. ``lane``: lower goes first where requests wait for each
     other. A ``record`` is owed until it is answered. ``urgent`` reads what must not wait behind the
     rest. ``settle`` writes down which rows were taken, where a cursor does not say enough. Partners
@@ -118,6 +118,7 @@ class Source:
     addressees: Callable[[Audience, Change], Addressees]
     tables: tuple[str, ...]
     endpoint: str | None
+    interface: InterfaceRole = InterfaceRole.RECEIVER
     since: str = "2.1.1"
     record: bool = False
     routed: bool = True
@@ -134,7 +135,7 @@ class Source:
         if connection.version is None or connection.version < self.since:
             return False
         return (agreed is None or self.endpoint in agreed) and connection.endpoint(
-            self.endpoint, InterfaceRole.RECEIVER
+            self.endpoint, self.interface
         ) is not None
 
 

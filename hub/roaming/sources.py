@@ -6,7 +6,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import Party, Place
-from hub.roaming import location_changes, modules, results
+from hub.roaming import active_profiles, location_changes, modules, results
 from hub.roaming.audience import Audience
 from hub.roaming.changes import (
     BETWEEN,
@@ -182,6 +182,7 @@ SOURCES: dict[str, Source] = {
             lane=SECOND,
         ),
         objects_of(modules.SESSIONS, lane=SECOND),
+        active_profiles.source(SECOND),
         Source(
             name=modules.LOCATIONS.name,
             read=location_changes.read,

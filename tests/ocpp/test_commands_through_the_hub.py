@@ -355,6 +355,36 @@ async def test_a_profile_that_nobody_answers_for_has_no_result_CHP_02(hub, own, 
         await until_results(emsp, "REJECTED")
 
 
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_what_else_limits_a_station_is_told_to_whom_set_a_profile_CHP_04_CHP_05(
+    hub, own, emsp, everywhere
+):
+    async with charging(own, emsp, "2.0.1") as (station, session_id):
+        limit = call201.NotifyChargingLimit(
+            {"chargingLimitSource": "SO"}, **({} if everywhere else {"evse_id": 1})
+        )
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [PERIOD]}
+        station.replies["GetCompositeSchedule"] = composite("2.0.1", schedule)
+        # Whoever set no profile is told nothing: the CPO SHALL NOT.
+        await station.ask(limit)
+        body = {"charging_profile": PROFILE, "response_url": later(emsp)}
+        await emsp.put(f"chargingprofiles/{session_id}", body)
+        await until_results(emsp, "ACCEPTED")
+        assert asked(station, "GetCompositeSchedule") == []
+
+        await station.ask(limit)
+        await emsp.until(lambda emsp: len(emsp.results) > 1)
+        told_of = emsp.results[-1]
+
+    assert (told_of.method, told_of.path) == ("PUT", f"chargingprofiles/{session_id}")
+    assert parties(told_of.headers) == {"to": EMSP, "from": OWN}
+    assert told_of.body["charging_profile"]["charging_profile_period"] == [
+        {"start_period": 0, "limit": 16}
+    ]
+    [payload] = asked(station, "GetCompositeSchedule")
+    assert 5 * 60 <= payload["duration"] <= 60 * 60
+
+
 async def test_our_stations_take_no_charging_preferences_SES_10(hub, own, emsp):
     async with charging(own, emsp) as (_, session_id):
         for to in (None, "NL*OWN"):
