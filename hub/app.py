@@ -18,6 +18,7 @@ from hub.keys import (
     CLIENT,
     DATABASE,
     DIRECTORY,
+    HINTS,
     INTAKE,
     KEYRING,
     LIMITS,
@@ -35,6 +36,7 @@ from hub.ocpi import calls, logo
 from hub.ocpi.api import make_api
 from hub.ocpi.client import Client
 from hub.ocpi.directory import Directory
+from hub.ocpi.hints import Hints
 from hub.ocpi.issuers import Issuers
 from hub.ocpi.limits import Limits
 from hub.ocpi.outbound import Outbound
@@ -81,6 +83,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[INTAKE] = Intake(app[DATABASE], same_since, on_change=passing_on(app))
     app[calls.SLOTS] = calls.slots()
     app[BACKGROUND] = Background()
+    app[HINTS] = Hints(app[DATABASE], app[BACKGROUND])
     app[ARRIVALS] = Arrivals(app[DATABASE])
     app[PULLER] = Puller(Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE]))
     app[PROBER] = Prober(app[DATABASE], app[OUTBOUND], app[KEYRING], app[DIRECTORY])

@@ -19,6 +19,7 @@ from hub.settings import Settings
 if TYPE_CHECKING:
     from hub.ocpi.client import Client
     from hub.ocpi.directory import Directory
+    from hub.ocpi.hints import Hints
     from hub.ocpi.limits import Limits
     from hub.ocpi.outbound import Outbound
     from hub.ocpi.puller import Puller
@@ -40,6 +41,7 @@ TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
 OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")
 CLIENT: "web.AppKey[Client]" = web.AppKey("client")
 DIRECTORY: "web.AppKey[Directory]" = web.AppKey("directory")
+HINTS: "web.AppKey[Hints]" = web.AppKey("hints")
 LIMITS: "web.AppKey[Limits]" = web.AppKey("limits")
 SENDER: "web.AppKey[Sender]" = web.AppKey("sender")
 PROBER: "web.AppKey[Prober]" = web.AppKey("prober")

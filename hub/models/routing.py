@@ -15,7 +15,7 @@ from hub.models.values import RewrittenURL, RouteKind
 class RouteHint(TenantOwned, Base):
     """Whose something is that went through the hub without being kept.
 
-    ``owner_*`` is the party that made it, ``counterpart_*`` the one it was for.
+    ``owner_*`` is the party that pushed it, ``counterpart_*`` the one it was for.
     """
 
     __tablename__ = "route_hints"
@@ -27,6 +27,8 @@ class RouteHint(TenantOwned, Base):
             "key",
             "owner_country_code",
             "owner_party_id",
+            "counterpart_country_code",
+            "counterpart_party_id",
             unique=True,
         ),
         Index(None, "tenant_id", "expires_at"),
@@ -34,12 +36,12 @@ class RouteHint(TenantOwned, Base):
     )
 
     kind: Mapped[str] = mapped_column(String(20))
-    # The id in upper case (CiString); for a token ``UID/TYPE``.
+    # The id in upper case (CiString).
     key: Mapped[str] = mapped_column(String(80))
     owner_country_code: Mapped[str] = mapped_column(String(2))
     owner_party_id: Mapped[str] = mapped_column(String(3))
-    counterpart_country_code: Mapped[str | None] = mapped_column(String(2))
-    counterpart_party_id: Mapped[str | None] = mapped_column(String(3))
+    counterpart_country_code: Mapped[str] = mapped_column(String(2))
+    counterpart_party_id: Mapped[str] = mapped_column(String(3))
     expires_at: Mapped[datetime]
 
 

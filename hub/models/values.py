@@ -405,10 +405,7 @@ class RouteKind(StrEnum):
     """What a route hint finds the owner of."""
 
     SESSION = "SESSION"
-    TOKEN = "TOKEN"  # noqa: S105 - a kind, not a token
-    COMMAND = "COMMAND"
-    CDR = "CDR"
-    RESERVATION = "RESERVATION"
+    LOCATION = "LOCATION"
 
 
 class RewrittenURL(StrEnum):

@@ -23,12 +23,14 @@ from hub.errors import (
     ReceiverUnreachable,
     RoutingError,
 )
+from hub.keys import HINTS
 from hub.models.values import Party
 from hub.ocpi import bodies, callbacks, calls, links, own
 from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
 from hub.ocpi.client import Answer
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, envelope, read_bytes, success
+from hub.ocpi.operations import OWNED
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import (
     ANSWERED_BY,
@@ -90,7 +92,23 @@ async def forward(request: web.Request, to: Party) -> web.Response:
             raise
         raise OwnAnswer(request[OPERATION].unsupported) from None
     request[ANSWERED_BY] = to
-    return await relay(request, way, await calls.call(request, way, body))
+    answer = await calls.call(request, way, body)
+    if answer.ok:
+        remember(request, to)
+    return await relay(request, way, answer)
+
+
+def remember(request: web.Request, to: Party) -> None:
+    """Whose object it was, for requests that will speak of it and name nobody (HUB-35)."""
+    operation, match = request[OPERATION], request.match_info
+    if operation.method == "PUT" and operation.path == OWNED and operation.interface == "RECEIVER":
+        request.config_dict[HINTS].note(
+            request[PARTNER].tenant_id,
+            operation.module,
+            match["id"],
+            owner=pushes.url_owner(request),
+            counterpart=to,
+        )
 
 
 async def ask(request: web.Request, way: Way) -> web.Response:
@@ -160,7 +178,10 @@ async def outgoing_question(
         return question.body
     if operation.body is None:
         raise NotSupported(f"What it would mean in OCPI {way.version.number} is not known.")
-    document = question.document | {RESPONSE_URL: question.response_url}
+    document = {
+        name: value for name, value in question.document.items() if name not in request.match_info
+    }
+    document[RESPONSE_URL] = question.response_url
     try:
         return await bodies.say_to(request, way, operation.body, document)
     except NotExpressible as error:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from hub.errors import NotFound, RoutingError, UnknownLocation
-from hub.keys import DATABASE
+from hub.keys import DATABASE, HINTS
 from hub.models.values import Party
 from hub.ocpi.callbacks import OwnAnswer
 from hub.ocpi.endpoints import objects
@@ -69,5 +69,17 @@ async def owner_of_reservation(request: web.Request, reservation_id: str) -> Par
 
 
 async def owner(request: web.Request, module: Module, object_id: str) -> Party:
-    kept = await objects.find_visible(request, module, object_id)
+    """Whose object is in the store, or went through the hub to one of the caller's parties."""
+    try:
+        kept = await objects.find_visible(request, module, object_id)
+    except NotFound:
+        partner = request[PARTNER]
+        found = await request.config_dict[HINTS].owners(
+            partner.tenant_id, module.name, object_id, partner.parties
+        )
+        if len(found) > 1:
+            raise objects.ambiguous(len(found), module, object_id) from None
+        if not found:
+            raise
+        return found[0]
     return Party(kept.key.country_code, kept.key.party_id)

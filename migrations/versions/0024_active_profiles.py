@@ -1,4 +1,4 @@
-"""Active charging profiles of sessions at our own stations, as they are told."""
+"""Active charging profiles of sessions at our own stations, as they are told; hints by receiver."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,9 @@ from hub.models.base import DocumentText, TransactionId
 
 revision = "0024"
 down_revision = "0023"
+
+KEY = ["tenant_id", "kind", "key", "owner_country_code", "owner_party_id"]
+COUNTERPART = ["counterpart_country_code", "counterpart_party_id"]
 
 
 def upgrade() -> None:
@@ -45,6 +48,27 @@ def upgrade() -> None:
     )
     isolate("active_profiles")
 
+    # Nothing has written hints before.
+    op.drop_constraint(op.f("ck_route_hints_kind"), "route_hints")
+    op.create_check_constraint(
+        op.f("ck_route_hints_kind"), "route_hints", "kind IN ('SESSION', 'LOCATION')"
+    )
+    for column in COUNTERPART:
+        op.alter_column("route_hints", column, nullable=False)
+    op.drop_index("uq_route_hints_key", "route_hints")
+    op.create_index("uq_route_hints_key", "route_hints", [*KEY, *COUNTERPART], unique=True)
+
 
 def downgrade() -> None:
+    op.execute("DELETE FROM route_hints")
+    op.drop_index("uq_route_hints_key", "route_hints")
+    op.create_index("uq_route_hints_key", "route_hints", KEY, unique=True)
+    for column in COUNTERPART:
+        op.alter_column("route_hints", column, nullable=True)
+    op.drop_constraint(op.f("ck_route_hints_kind"), "route_hints")
+    op.create_check_constraint(
+        op.f("ck_route_hints_kind"),
+        "route_hints",
+        "kind IN ('SESSION', 'TOKEN', 'COMMAND', 'CDR', 'RESERVATION')",
+    )
     op.drop_table("active_profiles")

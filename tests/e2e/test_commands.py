@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from hub.keys import DIRECTORY
+from hub.keys import BACKGROUND, DIRECTORY
 from hub.models.partners import Agreement
 from tests.helpers import faults
 from tests.helpers.commands import (
@@ -133,6 +133,31 @@ async def test_stop_goes_to_the_owner_of_the_session_HUB_35(charging, emsp):
     assert (await send(emsp, "STOP_SESSION")).data["result"] == "ACCEPTED"
 
     assert [sent.path for sent in charging.commands] == ["commands/STOP_SESSION"]
+
+
+async def test_what_was_pushed_to_one_emsp_by_name_is_found_as_well_HUB_35(
+    hub, cpo, emsp, partners
+):
+    """It was forwarded and not kept; whose it is was remembered, for those parties only."""
+    other = await partners.enter_async_context(FakePartner("FR*THR EMSP"))
+    await hub.connect(other)
+    await cpo.put("sessions/NL/ONE/S1", session(version=V), to=emsp)
+    await cpo.put("locations/NL/ONE/L1", location(version=V), to=emsp)
+
+    await hub.app[BACKGROUND].close()
+    mine = [
+        await send(emsp, "STOP_SESSION"),
+        await send(emsp, "START_SESSION", changes={"location_id": "l1"}),
+    ]
+    stopped = await send(other, "STOP_SESSION")
+    started = await send(other, "START_SESSION")
+
+    assert [answer.data["result"] for answer in mine] == ["ACCEPTED", "ACCEPTED"]
+    assert {sent.path for sent in cpo.commands} == {
+        "commands/STOP_SESSION",
+        "commands/START_SESSION",
+    }
+    assert (stopped.data["result"], started.status_code) == ("UNKNOWN_SESSION", 2003)
 
 
 async def test_a_cancellation_goes_to_whom_the_reservation_was_asked_of_HUB_35(

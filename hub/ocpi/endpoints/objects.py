@@ -139,13 +139,17 @@ async def find_visible(request: web.Request, module: Module, object_id: str) -> 
     if not candidates:
         raise module.unknown(f"{module.kind} {object_id} is unknown.")
     if len(candidates) > 1:
-        raise RoutingError(
-            f"{len(candidates)} parties have a {module.kind} {object_id}. "
-            "Name the one you mean in OCPI-to-country-code and OCPI-to-party-id."
-        )
+        raise ambiguous(len(candidates), module, object_id)
     kept = candidates[0]
     request[ANSWERED_BY] = Party(kept.key.country_code, kept.key.party_id)
     return kept
+
+
+def ambiguous(owners: int, module: Module, object_id: str) -> RoutingError:
+    return RoutingError(
+        f"{owners} parties have a {module.kind} {object_id}. "
+        "Name the one you mean in OCPI-to-country-code and OCPI-to-party-id."
+    )
 
 
 def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
