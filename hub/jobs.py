@@ -115,6 +115,12 @@ async def expire_commands(app: web.Application) -> None:
             app[SENDER].wake(tenant_id, RESULTS)
 
 
+async def forget_commands(app: web.Application) -> None:
+    for tenant_id in await tenants(app):
+        async with app[DATABASE].transaction(tenant_id) as db:
+            await commands.forget(db)
+
+
 async def end_reservations(app: web.Application) -> None:
     for tenant_id in await tenants(app):
         async with app[DATABASE].transaction(tenant_id) as db:
@@ -168,6 +174,7 @@ JOBS = (
     Job("forget routes", 600, forget_routes),
     Job("forget station reports", 3600, forget_station_reports),
     Job("expire commands", 15, expire_commands),
+    Job("forget commands", 6 * 3600, forget_commands),
     Job("end reservations", 60, end_reservations),
     Job("clear caches", 60, clear_caches),
     Job("encrypt anew", 3600, encrypt_anew),

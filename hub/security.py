@@ -115,12 +115,17 @@ class Keyring:
         path = settings.data_dir / KEY_FILE
         return cls.from_text(read_or_make_key_file(path), source=str(path))
 
+    @property
+    def head(self) -> bytes:
+        """What everything begins with that the first key has encrypted."""
+        return FORMAT + bytes([len(self.key_id)]) + self.key_id.encode()
+
     def encrypt(self, plain: str, *, context: str) -> bytes:
         """`context` says where the result is kept, such as table, column, row: it opens only there.
 
         The result is 0x01, length of the key id, key id, nonce, ciphertext with tag.
         """
-        head = FORMAT + bytes([len(self.key_id)]) + self.key_id.encode()
+        head = self.head
         nonce = os.urandom(NONCE_BYTES)
         bound = head + context.encode()
         return head + nonce + self._ciphers[self.key_id].encrypt(nonce, plain.encode(), bound)

@@ -79,6 +79,11 @@ class ResponseRoute(TenantOwned, Base):
     used_at: Mapped[datetime | None]
 
 
+def url_place(route_id: UUID) -> str:
+    """What the encryption of a ``target_url`` is bound to."""
+    return f"response_routes:{route_id}"
+
+
 class SyncState(TenantOwned, Base):
     """How far the hub has pulled a partner's module, and whether its data flows.
 

@@ -18,7 +18,7 @@ from yarl import URL
 
 from hub.errors import NotFound
 from hub.keys import DATABASE, DIRECTORY, KEYRING, SETTINGS
-from hub.models.routing import ResponseRoute
+from hub.models.routing import ResponseRoute, url_place
 from hub.models.values import InterfaceRole, Party
 from hub.ocpi.operations import OPERATIONS, Operation, custom
 from hub.ocpi.request import CORRELATION_ID, FROM, OPERATION, PARTNER, VERSION
@@ -63,7 +63,7 @@ async def keep(
                 digest=keyring.digest(token),
                 kind=kind,
                 module=request[OPERATION].module,
-                target_url=keyring.encrypt(target, context=context(row_id)),
+                target_url=keyring.encrypt(target, context=url_place(row_id)),
                 from_partner_id=request[PARTNER].id,
                 to_partner_id=connection.id,
                 from_country_code=caller.country_code,
@@ -79,10 +79,6 @@ async def keep(
     shown = {name: URL(target).query.get(name) for name in ("offset", "limit")}
     visible = {name: value for name, value in shown.items() if value}
     return f"{url}?{urlencode(visible)}" if visible else url
-
-
-def context(row_id: UUID) -> str:
-    return f"response_routes:{row_id}"
 
 
 def details_of(operation: Operation, kind: str) -> dict[str, Any]:
@@ -125,7 +121,7 @@ async def find(request: web.Request) -> Link:
     if row is None:
         raise NotFound("This link is unknown or has expired. Ask for the list again.")
     return Link(
-        keyring.decrypt(row.target_url, context=context(row.id)),
+        keyring.decrypt(row.target_url, context=url_place(row.id)),
         row.to_partner_id,
         Party(row.to_country_code or "", row.to_party_id or ""),
         Party(row.from_country_code or "", row.from_party_id or ""),

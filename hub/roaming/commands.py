@@ -17,13 +17,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import ColumnElement, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit, codec
 from hub.errors import InvalidRequest
-from hub.models.commands import Command, CommandResult
+from hub.models.commands import ActiveProfile, Command, CommandResult
 from hub.models.values import AuditAction, CommandDirection, CommandState, Party
 from hub.roaming.merging import Document, instant
 
@@ -33,6 +33,8 @@ DUE, LONGEST_DUE = 30, 86_400
 LATE = timedelta(hours=1)
 # However far ahead a reservation reaches, its URL does not live for ever.
 LONGEST_RESERVATION = timedelta(days=31)
+# Nobody looks back further at who asked whom; what was asked names drivers.
+KEPT = timedelta(days=90)
 # Results that contradict what was told; a few of them are enough to see that.
 MOST_RESULTS = 10
 
@@ -309,6 +311,13 @@ async def expire(db: AsyncSession) -> int:
     for command_id in ended:
         db.add(CommandResult(command_id=command_id, **values))
     return len(ended)
+
+
+async def forget(db: AsyncSession) -> None:
+    """Drop what is older than anybody looks back. One tenant's."""
+    too_old = datetime.now(UTC) - KEPT
+    await db.execute(delete(Command).where(Command.created_at < too_old))
+    await db.execute(delete(ActiveProfile).where(ActiveProfile.expires_at < too_old))
 
 
 async def settle(db: AsyncSession, result_ids: Sequence[UUID]) -> None:

@@ -5,29 +5,39 @@ nothing needs the old key any more it can be taken out. Tokens that partners *se
 cannot be keyed anew: they change when the partner's credentials are renewed.
 """
 
-from sqlalchemy import select
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.models import routing
+from hub.models.commands import Command
 from hub.models.partners import Partner
+from hub.roaming import commands
 from hub.roaming.partners import token_place
 from hub.security import Keyring, Undecipherable
 
-COLUMNS = ("token_to_send", "previous_token_to_send")
+# Table and column, and what the encryption of a row is bound to.
+SEALED: tuple[tuple[Any, str, Callable[[UUID], str]], ...] = (
+    (Partner, "token_to_send", token_place),
+    (Partner, "previous_token_to_send", token_place),
+    (routing.ResponseRoute, "target_url", routing.url_place),
+    (Command, "response_url", commands.url_place),
+)
 
 
 async def rekey(db: AsyncSession, keyring: Keyring) -> int:
-    """Encrypt the tokens to send of the tenant's partners with the first key; how many it were."""
-    count = 0
-    for partner in await db.scalars(select(Partner).with_for_update()):
-        place = token_place(partner.id)
-        for column in COLUMNS:
-            data = getattr(partner, column)
-            if data is None or not keyring.needs_rotation(data):
-                continue
+    """Encrypt with the first key what the tenant keeps sealed; how many values it were."""
+    count, head = 0, keyring.head
+    for table, column, place in SEALED:
+        by_older_key = func.substr(getattr(table, column), 1, len(head)) != head
+        for row in await db.scalars(select(table).where(by_older_key).with_for_update()):
             try:
-                token = keyring.decrypt(data, context=place)
+                plain = keyring.decrypt(getattr(row, column), context=place(row.id))
             except Undecipherable:
                 continue  # its key is not in the ring: calls to this partner say so
-            setattr(partner, column, keyring.encrypt(token, context=place))
+            setattr(row, column, keyring.encrypt(plain, context=place(row.id)))
             count += 1
     return count

@@ -5,10 +5,13 @@ The rows are those of F-12, with a real CPO and a real eMSP; ``unknown`` is told
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 
 from hub.errors import Unavailable
+from hub.models.commands import Command
 from tests.helpers import faults
 from tests.helpers.commands import command, kept, kept_results, let_pass, told
 from tests.helpers.hub import RunningHub
@@ -306,3 +309,18 @@ async def test_an_absurd_timeout_is_kept_within_bounds(hub, cpo, emsp, seconds):
     assert answer.data["timeout"] == seconds
     row = await only(hub)
     assert 0 < (row.deadline_at - row.answered_at).total_seconds() <= 86_400
+
+
+async def test_commands_are_forgotten_when_nobody_looks_back_any_more(hub, cpo, emsp):
+    """What was asked names drivers."""
+    await send(emsp, cpo)
+    await cpo.send_result(cpo.commands[0])
+    await send(emsp, cpo, "STOP_SESSION")
+    async with hub.database.transaction(hub.tenant_id) as db:
+        [first, _] = await db.scalars(select(Command).order_by(Command.created_at))
+        first.created_at -= timedelta(days=91)
+
+    await hub.run("forget commands")
+
+    assert [row.type for row in await kept(hub)] == ["STOP_SESSION"]
+    assert await kept_results(hub) == []

@@ -5,13 +5,19 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from hub.keys import KEYRING
+from hub.models.commands import Command
 from hub.models.partners import Partner
+from hub.models.routing import ResponseRoute
 from hub.roaming.partners import token_place
 from hub.security import Keyring, new_key
+from tests.helpers.commands import command
 from tests.helpers.documents import tariff
 
 
 async def test_a_new_key_takes_over_without_anybody_noticing(hub, cpo, emsp):
+    cpo.own["tariffs"], cpo.page_limit = [tariff(id="T1"), tariff(id="T2")], 1
+    link = (await emsp.get("tariffs", to=cpo)).headers["Link"].split(">")[0].lstrip("<")
+    await emsp.post("commands/START_SESSION", command("START_SESSION", emsp), to=cpo)
     old = (hub.settings.data_dir / "secret-keys").read_text().strip()
     new = new_key()
     await hub.stop()
@@ -23,10 +29,17 @@ async def test_a_new_key_takes_over_without_anybody_noticing(hub, cpo, emsp):
     only_new = Keyring.from_text(new)
     async with hub.database.transaction(hub.tenant_id) as db:
         partners = list(await db.scalars(select(Partner)))
+        [sent] = await db.scalars(select(Command))
+        [route] = await db.scalars(select(ResponseRoute))
+    assert not hub.app[KEYRING].needs_rotation(sent.response_url)
+    assert not hub.app[KEYRING].needs_rotation(route.target_url)
+    assert [one["id"] for one in (await emsp.get(link)).data] == ["T2"]
+    await cpo.send_result(cpo.commands[0])
     assert len(partners) == 2
     for partner in partners:
         assert not hub.app[KEYRING].needs_rotation(partner.token_to_send)
         assert only_new.decrypt(partner.token_to_send, context=token_place(partner.id))
     assert (await cpo.put("tariffs/NL/ONE/T1", tariff(version="2.2.1"))).status_code == 1000
     await hub.deliver()
+    assert [push.body["result"] for push in emsp.results] == ["ACCEPTED"]
     assert [push.path for push in emsp.received] == ["tariffs/NL/ONE/T1"]
