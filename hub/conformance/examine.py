@@ -16,6 +16,7 @@ from hub.conformance.rules import (
     every_call,
     hubs,
     lists,
+    modules,
     objects,
     pushes,
     records,
@@ -34,7 +35,7 @@ EVERYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 NO_SERVER = Settings(public_url="https://conformance.invalid", port=0)
 
 READING = (credentials, lists, objects, single)
-WRITING = (pushes, records, requests, hubs)
+WRITING = (pushes, modules, records, requests, hubs)
 Progress = Callable[[str], None]
 
 

@@ -115,6 +115,14 @@ class Subject:
             raise NotChecked("nothing may be written")
         return self.callbacks
 
+    def is_registered(self) -> bool:
+        """Whether it gave us another token than the one we began with."""
+        return self.token != self.token_a
+
+    def need_registration(self) -> None:
+        if not self.is_registered():
+            raise NotChecked("the platform did not register us")
+
     # What it serves.
 
     def serves(self, module: str, side: str) -> bool:

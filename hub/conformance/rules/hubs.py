@@ -1,8 +1,7 @@
 """What only a hub does: it passes requests on, and says when it cannot."""
 
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
-from hub.conformance.rules.pushes import new, pushable
-from hub.conformance.rules.registration import need_registration
+from hub.conformance.pushing import new, pushable
 from hub.conformance.subject import RECEIVER, SENDER, Subject
 from hub.models.values import Party
 
@@ -12,7 +11,7 @@ UNKNOWN_RECEIVER = 4001
 
 
 def the_hub(subject: Subject) -> Party:
-    need_registration(subject)
+    subject.need_registration()
     if subject.hub is None:
         raise NotChecked("it is no hub")
     return subject.hub

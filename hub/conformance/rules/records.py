@@ -6,8 +6,7 @@ from uuid import uuid4
 from hub.conformance import samples
 from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
-from hub.conformance.rules.pushes import charged_token, different
-from hub.conformance.rules.registration import need_registration
+from hub.conformance.pushing import charged_token, different
 from hub.conformance.subject import RECEIVER, Subject
 from hub.models.values import Role
 from hub.ocpi.versions.base import Document
@@ -23,7 +22,7 @@ def new(subject: Subject) -> Document:
 
 
 async def post(subject: Subject, body: Document) -> Exchange:
-    need_registration(subject)
+    subject.need_registration()
     receives = subject.serves("cdrs", RECEIVER) and Role.CPO in subject.roles
     if not receives or (subject.is_old and "cdrs" in subject.objects):
         raise NotChecked("it receives no CDRs of ours")

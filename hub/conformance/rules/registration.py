@@ -38,19 +38,10 @@ def accept(subject: Subject, asked: Exchange) -> None:
         subject.token = told
 
 
-def registered(subject: Subject) -> bool:
-    return subject.token != subject.token_a
-
-
-def need_registration(subject: Subject) -> None:
-    if not registered(subject):
-        raise NotChecked("the platform did not register us")
-
-
 def need_token_a(subject: Subject) -> None:
     if not subject.serves("credentials", SENDER):
         raise NotChecked("it has no endpoint for credentials")
-    if registered(subject):
+    if subject.is_registered():
         raise NotChecked("the platform has registered us already")
 
 
@@ -127,10 +118,10 @@ async def introduce_while(subject: Subject, method: str, mode: Mode) -> Exchange
 async def register(subject: Subject) -> Faults:
     if not subject.serves("credentials", SENDER):
         raise NotChecked("it has no endpoint for credentials")
-    if registered(subject):
+    if subject.is_registered():
         return
     asked = await introduce(subject, "POST")
-    if not registered(subject):
+    if not subject.is_registered():
         mend = "Answer with your credentials, in them the token that we shall use."
         if asked.answer.http_status == NOT_ALLOWED:
             mend = "If it was used before, hand out a new token A."
@@ -142,7 +133,7 @@ async def register(subject: Subject) -> Faults:
 
 @registering("CRED-12", "While it registers us, the platform reads our versions and details.")
 async def looks_at_us(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     if not read_everything(subject.server.calls):
         mend = "Before you answer, GET our versions and details with the token of the body."
         yield Fault(None, mend, seen(subject.server.calls))
@@ -161,14 +152,14 @@ def seen(calls: list[Call]) -> str:
 
 @registering("CRED-13", "The new token is another one than A and ours.")
 async def token_is_new(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     if subject.token in subject.server.tokens:
         yield Fault(None, "Draw a token of your own for us.", "our own token came back")
 
 
 @registering("CRED-13", "Token A is no longer accepted.")
 async def token_a_is_over(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     asked = await subject.get(subject.versions_url, token=subject.token_a)
     if asked.answer.http_status != UNAUTHORIZED:
         yield Fault(asked, "Token A is for one registration: forget it when that is done.")
@@ -176,7 +167,7 @@ async def token_a_is_over(subject: Subject) -> Faults:
 
 @registering("CRED-17", "POST when registered is answered with HTTP 405.")
 async def cannot_register_twice(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     asked = await introduce(subject, "POST")
     if asked.answer.http_status != NOT_ALLOWED:
         yield Fault(asked, "Answer HTTP 405: whoever is registered uses PUT.")
@@ -184,7 +175,7 @@ async def cannot_register_twice(subject: Subject) -> Faults:
 
 @after("CRED-19", "PUT credentials gives us a new token.")
 async def renewal_gives_a_new_token(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     old = subject.token
     asked = await introduce(subject, "PUT")
     if not asked.answer.ok:
@@ -195,7 +186,7 @@ async def renewal_gives_a_new_token(subject: Subject) -> Faults:
 
 @after("CRED-19", "The new token of a PUT works.")
 async def new_token_works(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     asked = await subject.get(subject.versions_url)
     if asked.answer.http_status == UNAUTHORIZED:
         yield Fault(asked, "Accept the token that you answered with, from that moment on.")
@@ -203,7 +194,7 @@ async def new_token_works(subject: Subject) -> Faults:
 
 @after("CRED-19", "With every PUT the platform reads our versions and details again.")
 async def renewal_looks_at_us(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     mark = len(subject.server.calls)
     asked = await introduce(subject, "PUT")
     if asked.answer.ok and not read_everything(subject.server.since(mark)):
@@ -217,7 +208,7 @@ async def renewal_looks_at_us(subject: Subject) -> Faults:
     weight=Weight.SHOULD,
 )
 async def failed_renewal_changes_nothing(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     asked = await introduce_while(subject, "PUT", Mode.FAILING)
     if asked.answer.status_code != CANNOT_USE:
         yield Fault(asked, "Answer 3001 when our versions cannot be read.")
@@ -229,7 +220,7 @@ async def failed_renewal_changes_nothing(subject: Subject) -> Faults:
 
 @after("CRED-23", "DELETE credentials unregisters us; the token is no longer accepted.")
 async def leave(subject: Subject) -> Faults:
-    need_registration(subject)
+    subject.need_registration()
     asked = await subject.module("DELETE", "credentials", SENDER)
     if not asked.answer.ok:
         yield Fault(asked, "Answer a registered platform's DELETE with 1000.")

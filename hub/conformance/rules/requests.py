@@ -9,7 +9,7 @@ from hub.conformance import samples
 from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import complaints
-from hub.conformance.rules.registration import BAD_REQUEST, need_registration
+from hub.conformance.rules.registration import BAD_REQUEST
 from hub.conformance.rules.single import NOT_FOUND, NOWHERE
 from hub.conformance.subject import RECEIVER, SENDER, Subject
 from hub.models.values import Role
@@ -20,7 +20,7 @@ UNKNOWN_LOCATION, UNKNOWN_TOKEN = 2003, 2004
 
 
 def need(subject: Subject, module: str, side: str) -> None:
-    need_registration(subject)
+    subject.need_registration()
     if not subject.serves(module, side) or (side == SENDER and module not in subject.objects):
         raise NotChecked(f"it does not offer {module}")
 
