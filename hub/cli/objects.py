@@ -11,7 +11,10 @@ from hub.cli.failures import Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, lines, note, table, when, write_json
 
-MODULES = ("locations", "tariffs", "sessions", "cdrs", "tokens", "invoicereconciliation")
+MODULES = (
+    *("locations", "tariffs", "sessions", "cdrs", "tokens"),
+    *("invoicereconciliation", "terminals", "financial-advice-confirmations"),
+)
 # What operators write themselves.
 OWN = ("locations", "tariffs")
 

@@ -33,3 +33,25 @@ class InvoiceReconciliation(ForReceiver, OwnedObject, Base):
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
         return private_indexes("ocpi_invoice_reconciliations")
+
+
+class Terminal(ForReceiver, OwnedObject, Base):
+    """A payment terminal, as its provider told of it; the receiver is the CPO where it stands."""
+
+    __tablename__ = "ocpi_terminals"
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return private_indexes("ocpi_terminals")
+
+
+class FinancialAdviceConfirmation(ForReceiver, OwnedObject, Base):
+    """What was captured for one session; the receiver is the CPO that writes the invoice."""
+
+    __tablename__ = "ocpi_financial_advice_confirmations"
+
+    authorization_reference: Mapped[str | None] = from_document("authorization_reference")
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        return private_indexes("ocpi_financial_advice_confirmations")

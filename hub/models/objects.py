@@ -193,6 +193,17 @@ class ForReceiver:
     receiver_party_id: Mapped[str] = mapped_column(String(3))
 
 
+def authorized_by(table: str) -> Index:
+    """By what a payment is matched with the session it was for (PAY-06)."""
+    reference = "document ->> 'authorization_reference'"
+    return Index(
+        f"ix_{table}_authorization",
+        "tenant_id",
+        text(f"({reference})"),
+        postgresql_where=text(f"({reference}) IS NOT NULL"),
+    )
+
+
 class Session(ForReceiver, OwnedObject, Base):
     __tablename__ = "ocpi_sessions"
 
@@ -210,6 +221,7 @@ class Session(ForReceiver, OwnedObject, Base):
                 "receiver_party_id",
                 "page_seq",
             ),
+            authorized_by("ocpi_sessions"),
         )
 
 
@@ -236,6 +248,7 @@ class CDR(ForReceiver, OwnedObject, Base):
                 "receiver_party_id",
                 "page_seq",
             ),
+            authorized_by("ocpi_cdrs"),
             Index(
                 "ix_ocpi_cdrs_held",
                 "tenant_id",

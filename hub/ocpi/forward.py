@@ -25,7 +25,7 @@ from hub.errors import (
 )
 from hub.keys import HINTS
 from hub.models.values import Party
-from hub.ocpi import bodies, callbacks, calls, links, own
+from hub.ocpi import bodies, callbacks, calls, links, own, passed
 from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
 from hub.ocpi.client import Answer
 from hub.ocpi.endpoints import pushes
@@ -95,7 +95,10 @@ async def forward(request: web.Request, to: Party) -> web.Response:
     answer = await calls.call(request, way, body)
     if answer.ok:
         remember(request, to)
-    return await relay(request, way, answer)
+    response = await relay(request, way, answer)
+    if request[OPERATION].keeps is not None and answer.ok:
+        await passed.keep(request, way, answer)
+    return response
 
 
 def remember(request: web.Request, to: Party) -> None:
@@ -133,7 +136,7 @@ async def ask(request: web.Request, way: Way) -> web.Response:
 def check_sender(request: web.Request) -> None:
     """Nobody pushes for somebody else: the URL's party is one of the sender's (T-02)."""
     operation = request[OPERATION]
-    module = MODULES.get(operation.module)
+    module = MODULES.get(operation.kept_as)
     pushed = operation.interface == "RECEIVER" and not operation.reads
     if module is not None and pushed and "country_code" in request.match_info:
         pushes.check_owner(request, module)
@@ -191,8 +194,8 @@ async def outgoing_question(
 def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
     """The owner in the body is the one in the URL, or for a CDR the one who speaks (T-02, T-04)."""
     operation = request[OPERATION]
-    module = MODULES.get(operation.module)
-    if module is None or operation.interface != "RECEIVER":
+    module = MODULES.get(operation.kept_as)
+    if module is None or not module.names_owner or operation.interface != "RECEIVER":
         return
     if "country_code" in request.match_info:
         pushes.check_body(pushes.url_owner(request), body, {})

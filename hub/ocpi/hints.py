@@ -74,6 +74,8 @@ class Hints:
         self, tenant_id: UUID, module: str, object_id: str, parties: Collection[Party]
     ) -> list[Party]:
         """Who has pushed such an object to one of these parties."""
+        if module not in KINDS:
+            return []
         async with self._database.transaction(tenant_id) as db:
             found = await db.execute(
                 select(

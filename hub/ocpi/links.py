@@ -102,7 +102,7 @@ def followed_by(operation: Operation, kind: str) -> Operation:
     return next(
         one
         for one in OPERATIONS
-        if one.module == operation.module and one.reads and not one.many and one.answer
+        if one.kept_as == operation.kept_as and one.reads and not one.many and one.answer
     )
 
 

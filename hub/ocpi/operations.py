@@ -38,6 +38,8 @@ class Operation:
     request whose result comes later; ``timeout`` is the setting that limits a forwarded call;
     ``params`` are numbers that its query must name. ``unsupported`` is how the module itself says
     that a receiver cannot do it; where it has no words for that, it is an error (HUB-50, HUB-54).
+    ``objects`` says what it is about where a module has several kinds of objects. ``keeps``: when
+    it was passed on and went well, the hub keeps what was sent, or the answer (passed.py).
     ``custom``: of a module that the hub knows nothing of (custom.py).
     Not ``routed``: of a Configuration Module, which has no routing headers (HUB-12).
     """
@@ -58,6 +60,8 @@ class Operation:
     timeout: str = "forward_timeout"
     params: tuple[str, ...] = ()
     unsupported: Any = None
+    objects: str = ""
+    keeps: Literal["body", "answer"] | None = None
     custom: bool = False
     routed: bool = True
 
@@ -67,6 +71,11 @@ class Operation:
         return f"{self.interface.lower()}.{self.module}.{self.method.lower()} {self.path}"
 
     @property
+    def kept_as(self) -> str:
+        """The name of its objects in ``roaming.modules``, if the hub keeps them."""
+        return self.objects or self.module
+
+    @property
     def reads(self) -> bool:
         return self.method == "GET"
 
@@ -74,8 +83,20 @@ class Operation:
         return self.since <= version and self.only in {None, version}
 
 
-def lists(module: str, kind: str, *, since: str = "2.1.1") -> Operation:
-    return Operation(module, SENDER, "GET", "", "list_objects", answer=kind, many=True, since=since)
+def lists(
+    module: str, kind: str, path: str = "", *, objects: str = "", since: str = "2.1.1"
+) -> Operation:
+    return Operation(
+        module,
+        SENDER,
+        "GET",
+        path,
+        "list_objects",
+        answer=kind,
+        many=True,
+        objects=objects,
+        since=since,
+    )
 
 
 PARTY = "/{country_code}/{party_id}"
@@ -142,6 +163,19 @@ def profile(method: str, command: str, result: str, **more: Any) -> Operation:
         calls_back=CallsBack("body" if "body" in more else "query", command, result),
         unsupported=CANNOT,
         **more,
+    )
+
+
+TERMINAL, ADVICE = "/terminals", "/financial-advice-confirmations"
+
+
+def payments(
+    interface: InterfaceRole, method: str, path: str, endpoint: str, **more: Any
+) -> Operation:
+    """A request of the Payments extension; its URLs name no owner (PAY-10)."""
+    objects = path.split("/")[1]
+    return Operation(
+        "payments", interface, method, path, endpoint, objects=objects, since="2.3.0", **more
     )
 
 
@@ -215,6 +249,43 @@ OPERATIONS: tuple[Operation, ...] = (
         since="2.3.0",
     ),
     *owned("invoicereconciliation", "InvoiceReconciliationRecord", "GET PUT DELETE", since="2.3.0"),
+    # Payments: terminals, and what was captured at them
+    lists("payments", "Terminal", TERMINAL, objects="terminals", since="2.3.0"),
+    payments(SENDER, "GET", f"{TERMINAL}/{{id}}", "find_object", answer="Terminal"),
+    payments(SENDER, "PUT", f"{TERMINAL}/{{id}}", "put_terminal", body="Terminal", keeps="body"),
+    payments(
+        SENDER,
+        "PATCH",
+        f"{TERMINAL}/{{id}}",
+        "put_terminal",
+        body="Terminal",
+        partial=True,
+        keeps="body",
+    ),
+    payments(SENDER, "POST", f"{TERMINAL}/activate", "activate_terminal", body="Terminal"),
+    payments(SENDER, "POST", f"{TERMINAL}/{{id}}/deactivate", "deactivate_terminal"),
+    lists(
+        "payments",
+        "FinancialAdviceConfirmation",
+        ADVICE,
+        objects=ADVICE.removeprefix("/"),
+        since="2.3.0",
+    ),
+    payments(
+        SENDER, "GET", f"{ADVICE}/{{id}}", "find_object", answer="FinancialAdviceConfirmation"
+    ),
+    payments(RECEIVER, "GET", f"{TERMINAL}/{{id}}", "get_posted", answer="Terminal"),
+    payments(RECEIVER, "POST", TERMINAL, "post_terminal", body="Terminal"),
+    payments(
+        RECEIVER, "GET", f"{ADVICE}/{{id}}", "get_posted", answer="FinancialAdviceConfirmation"
+    ),
+    payments(
+        RECEIVER,
+        "POST",
+        ADVICE,
+        "post_financial_advice_confirmation",
+        body="FinancialAdviceConfirmation",
+    ),
     # HubClientInfo
     Operation(
         "hubclientinfo",

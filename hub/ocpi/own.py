@@ -40,7 +40,7 @@ def check_served(operation: Operation) -> None:
     """Our own party is a CPO, and no more than that."""
     if operation.calls_back is not None:
         return
-    module = MODULES.get(operation.module)
+    module = MODULES.get(operation.kept_as)
     sends = operation.interface is InterfaceRole.SENDER
     roles = None if module is None else module.owner_roles if sends else module.receiver_roles
     if roles is None or Role.CPO not in roles:

@@ -92,7 +92,7 @@ def check_broadcast(request: web.Request, to: Party | None) -> None:
         raise InvalidRequest(
             "A GET cannot be broadcast: name the party whose copy you want (HUB-21)."
         )
-    module = MODULES.get(operation.module)
+    module = MODULES.get(operation.kept_as)
     private = module is None or module.private
     if operation.method in BROADCASTABLE and private and not broadcast_is_open(partner):
         raise InvalidRequest(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from hub.models.values import Party, Role
-from hub.roaming.modules import HUBCLIENTINFO, MODULES, Module
+from hub.roaming.modules import HUBCLIENTINFO, MODULE_IDS, Module
 from hub.roaming.partners import Connection
 
 
@@ -93,7 +93,7 @@ class Audience:
         return self.allow_by_default or any(
             self.allows(giver, taker, module)
             for giver, taker in ((viewer, other), (other, viewer))
-            for module in MODULES
+            for module in MODULE_IDS
         )
 
     def allows_by_name(self, giver: Party, taker: Party, module: str) -> bool:
@@ -148,7 +148,7 @@ class Audience:
             for party in connection.parties
             if party != owner
             and self.takes(connection, module, party, receiver)
-            and self.allows(owner, party, module.name)
+            and self.allows(owner, party, module.module_id)
         )
 
     def takes(
@@ -179,7 +179,7 @@ class Audience:
 
     def visible_to_any(self, connection: Connection, module: Module, owner: Party) -> bool:
         if module.private:
-            return any(self.allows(owner, party, module.name) for party in connection.parties)
+            return any(self.allows(owner, party, module.module_id) for party in connection.parties)
         return bool(self.takers(connection, module, owner, None))
 
     def hosts(self, party: Party, role: Role | None = None) -> list[Connection]:

@@ -17,9 +17,14 @@ class Module:
     ``kind`` is the OCPI class of its objects, the name by which ``Version`` knows the schema.
     Changes are told to everybody in the opposite roles, or of ``private`` objects only to the one
     party that each is for (HUB-22, HUB-23): ``receiver_in`` finds it in the object, where it is
-    not there whoever writes it must say it. ``record`` objects are final and owed until answered.
-    ``pushed_by`` are the methods of the Receiver interface besides GET; all else is 405. ``since``
-    is the oldest version that has it.
+    not there whoever writes it must say it. ``record`` objects are final and owed until answered,
+    others that are ``reposted`` replace what is kept under their id. ``pushed_by`` are the methods
+    of the Receiver interface besides GET; all else is 405. ``since`` is the oldest version that has
+    it.
+
+    ``name`` is the hub's own, and mostly that of the OCPI module. Objects that are only ``part_of``
+    one are below its endpoint at ``path``. Where neither URL nor object name the owner, not
+    ``names_owner``, it is the party that speaks.
     """
 
     name: str
@@ -34,6 +39,15 @@ class Module:
     unknown: type[NotFound] = NotFound
     receiver_in: Callable[[Mapping[str, Any]], Party] | None = None
     since: str = "2.1.1"
+    part_of: str = ""
+    path: tuple[str, ...] = ()
+    names_owner: bool = True
+    reposted: bool = False
+
+    @property
+    def module_id(self) -> str:
+        """The OCPI module: what agreements and endpoints name."""
+        return self.part_of or self.name
 
     @property
     def table_name(self) -> str:
@@ -107,6 +121,39 @@ INVOICE_RECONCILIATIONS = Module(
     since="2.3.0",
 )
 
+PTP = frozenset({Role.PTP})
+
+# The CPO changes a terminal at its provider's, who tells of new ones only (PAY-02).
+TERMINALS = Module(
+    "terminals",
+    "Terminal",
+    extensions.Terminal,
+    owner_roles=PTP,
+    receiver_roles=CPO,
+    pushed_by=frozenset({"POST"}),
+    id_field="terminal_id",
+    private=True,
+    since="2.3.0",
+    part_of="payments",
+    path=("terminals",),
+    names_owner=False,
+    reposted=True,
+)
+FINANCIAL_ADVICE_CONFIRMATIONS = Module(
+    "financial-advice-confirmations",
+    "FinancialAdviceConfirmation",
+    extensions.FinancialAdviceConfirmation,
+    owner_roles=PTP,
+    receiver_roles=CPO,
+    pushed_by=frozenset({"POST"}),
+    private=True,
+    record=True,
+    since="2.3.0",
+    part_of="payments",
+    path=("financial-advice-confirmations",),
+    names_owner=False,
+)
+
 # Not pushed by partners and of nobody's ownership: the hub tells who is connected.
 HUBCLIENTINFO = Module(
     "hubclientinfo",
@@ -118,5 +165,15 @@ HUBCLIENTINFO = Module(
 
 MODULES = {
     module.name: module
-    for module in (LOCATIONS, TARIFFS, SESSIONS, CDRS, TOKENS, INVOICE_RECONCILIATIONS)
+    for module in (
+        LOCATIONS,
+        TARIFFS,
+        SESSIONS,
+        CDRS,
+        TOKENS,
+        INVOICE_RECONCILIATIONS,
+        TERMINALS,
+        FINANCIAL_ADVICE_CONFIRMATIONS,
+    )
 }
+MODULE_IDS = frozenset(module.module_id for module in MODULES.values())

@@ -22,7 +22,7 @@ from hub.errors import HubError, InvalidRequest, UnknownLocation
 from hub.models.values import Party
 from hub.roaming import holding, merging, rows
 from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, instant
-from hub.roaming.modules import LOCATIONS, SESSIONS, TOKENS, Module
+from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS, TOKENS, Module
 from hub.roaming.rows import Key, Row, SameSince, newest_only
 
 RFID = "RFID"
@@ -139,7 +139,7 @@ def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
         outcome = write_evse(shelf, write, write.evse_uid)
     elif write.method == "DELETE":
         outcome = delete(shelf, write)
-    elif write.method == "POST":
+    elif write.method == "POST" and not write.module.reposted:
         outcome = add_object(shelf, write)
     elif write.method == "PATCH":
         outcome = patch_object(shelf, write)
@@ -221,11 +221,10 @@ def add_object(shelf: rows.Shelf, write: Write) -> Outcome:
     if kept is None or (kept.deleted and not write.module.record):
         return put_object(shelf, write)
     if rows.digest(in_capitals(write.document)) != rows.digest(in_capitals(kept.merged.document)):
-        instead = (
-            "It cannot be changed: send a credit CDR and a new one."
-            if write.module.record
-            else "Send changes by PUT."
-        )
+        instead = "Send changes by PUT."
+        if write.module.record:
+            credit = ": send a credit CDR and a new one" if write.module is CDRS else ""
+            instead = f"It cannot be changed{credit}."
         raise InvalidRequest(
             f"{write.module.kind} {write.object_id} of {write.owner} is already stored with other "
             f"content. {instead}"
@@ -235,8 +234,8 @@ def add_object(shelf: rows.Shelf, write: Write) -> Outcome:
 
 def in_capitals(document: Document) -> Document:
     """A record whose own names are compared as CiStrings are."""
-    names = {name: str(document[name]).upper() for name in ("country_code", "party_id", "id")}
-    return document | names
+    names = {"country_code", "party_id", "id"} & document.keys()
+    return document | {name: str(document[name]).upper() for name in names}
 
 
 def delete(shelf: rows.Shelf, write: Write) -> Outcome:

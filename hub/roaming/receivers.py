@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import RoutingError, UnknownReceiver
-from hub.models.objects import CDR
+from hub.models.extensions import Terminal
+from hub.models.objects import CDR, EVSE, Location, Session
 from hub.models.values import Party
 from hub.roaming.audience import Audience
 from hub.roaming.modules import Module
@@ -34,13 +35,13 @@ async def find(db: AsyncSession, kind: str, owner: Party, document: Document) ->
 def check(audience: Audience, module: Module, owner: Party, receiver: Party) -> None:
     """The party must be here, speak a version that has such objects, and be allowed to get them."""
     hosts = audience.hosts(receiver)
-    if not hosts:
+    if not hosts and receiver != audience.own:
         raise UnknownReceiver(f"{receiver}, which it is for, is not known here.")
-    if not any(host.version is None or host.version >= module.since for host in hosts):
+    if hosts and not any(host.version is None or host.version >= module.since for host in hosts):
         raise UnknownReceiver(
             f"{receiver} speaks OCPI {hosts[0].version}, which has no {module.kind}."
         )
-    if not audience.allows(owner, receiver, module.name):
+    if not audience.allows(owner, receiver, module.module_id):
         raise RoutingError(f"No agreement lets {owner} send {module.name} to {receiver}.")
 
 
@@ -69,6 +70,61 @@ async def of_invoice(db: AsyncSession, owner: Party, document: Document) -> set[
     return set.intersection(*parties.values()) if parties else set()
 
 
+async def of_terminal(db: AsyncSession, owner: Party, document: Document) -> set[Party]:
+    """The CPO that it names as customer, or whose locations and EVSEs it is assigned to, or that
+    had it before (PAY-02, PAY-10).
+    """
+    if document.get("country_code") and document.get("party_id"):
+        return {Party.of(document["country_code"], document["party_id"])}
+    found: set[Party] = set()
+    for member, table in (("location_ids", Location), ("evse_uids", EVSE)):
+        keys = [str(one).upper() for one in document.get(member) or []]
+        if keys:
+            found |= await parties(
+                db, table.country_code, table.party_id, table.object_key.in_(keys)
+            )
+    if found:
+        return found
+    key = str(document["terminal_id"]).upper()
+    known = (
+        Terminal.country_code == owner.country_code,
+        Terminal.party_id == owner.party_id,
+        Terminal.object_key == key,
+    )
+    return await parties(db, Terminal.receiver_country_code, Terminal.receiver_party_id, *known)
+
+
+async def of_advice(db: AsyncSession, owner: Party, document: Document) -> set[Party]:
+    """The CPO of the session or CDR that was authorized under this reference for the provider
+    (PAY-06).
+    """
+    reference = document["authorization_reference"]
+    for table in (Session, CDR):
+        found = await parties(
+            db,
+            table.country_code,
+            table.party_id,
+            authorization_reference(table) == reference,
+            table.receiver_country_code == owner.country_code,
+            table.receiver_party_id == owner.party_id,
+        )
+        if found:
+            return found
+    return set()
+
+
+def authorization_reference(table: type[Session] | type[CDR]) -> Any:
+    """Written as in the index, which is found by nothing else."""
+    return literal_column(f"({table.__tablename__}.document ->> 'authorization_reference')")
+
+
+async def parties(db: AsyncSession, country: Any, party: Any, *where: Any) -> set[Party]:
+    rows = await db.execute(select(country, party).where(*where).distinct())
+    return {Party(*row) for row in rows}
+
+
 FINDERS: Mapping[str, Callable[[AsyncSession, Party, Document], Awaitable[set[Party]]]] = {
     "InvoiceReconciliationRecord": of_invoice,
+    "Terminal": of_terminal,
+    "FinancialAdviceConfirmation": of_advice,
 }

@@ -57,8 +57,8 @@ def change_of(module: Module, row: Row[Any]) -> Change | None:
         return None
     owner = owner_of(row)
     receiver = after = None
-    addressed = (owner.country_code, owner.party_id, row.object_id)
-    ways: dict[str, tuple[str, ...]] = {"PUT": addressed, "POST": (), "DELETE": addressed}
+    addressed = (owner.country_code, owner.party_id, *module.path, row.object_id)
+    ways = {"PUT": addressed, "POST": module.path, "DELETE": addressed}
     method = method_for(module, row)
     if module.private:
         receiver = Party(row.receiver_country_code, row.receiver_party_id)
@@ -119,7 +119,7 @@ def objects_of(
         find=finder(finding(table, more, only), tell),
         addressees=addressees,
         tables=(table,),
-        endpoint=module.name,
+        endpoint=module.module_id,
         since=module.since,
         record=module.record,
         lane=lane,
@@ -194,6 +194,8 @@ SOURCES: dict[str, Source] = {
         ),
         objects_of(modules.TARIFFS, lane=THIRD),
         objects_of(modules.INVOICE_RECONCILIATIONS, lane=THIRD),
+        objects_of(modules.TERMINALS, lane=THIRD),
+        objects_of(modules.FINANCIAL_ADVICE_CONFIRMATIONS, lane=SECOND),
     )
 }
 

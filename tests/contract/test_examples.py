@@ -49,7 +49,6 @@ BROKEN = {
     "payment_financial_advice_confirmation_create.json": {"total_costs/before_taxes"},
     "payment_financial_advice_confirmation_example_failure.json": {
         "total_costs/before_taxes",
-        "eft_data",
     },
     "payment_financial_advice_confirmation_example_success.json": {"total_costs/before_taxes"},
     "payment_terminal_create_minimal.json": {"last_updated"},

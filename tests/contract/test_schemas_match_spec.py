@@ -21,6 +21,8 @@ VERSIONS = ("2.3.0", "2.2.1", "2.1.1")
 FIELD_DEVIATIONS: dict[tuple[str, str, str], dict[str, Any]] = {
     # The ids of credit CDRs have 39 characters (INV-06, AMB-27).
     ("2.3.0", "InvoiceReconciliationRecord", "cdrs"): {"max": 39},
+    # A capture that failed has none, as the example shows (PAY-08).
+    ("2.3.0", "FinancialAdviceConfirmation", "eft_data"): {"card": "*"},
     # The table says Role, its link says InterfaceRole: both are taken (AMB-33).
     # Either opening hours or this, says the text beside the table.
     ("2.1.1", "Hours", "twentyfourseven"): {"card": "?"},

@@ -254,6 +254,38 @@ def invoice_reconciliation(**fields: Any) -> Document:
     return changed(document, fields)
 
 
+def terminal(**fields: Any) -> Document:
+    """A payment terminal for the CPO; 2.3.0 only."""
+    document: Document = {
+        **CPO,
+        "terminal_id": "P1",
+        "customer_reference": "One",
+        "address": "Market square 1",
+        "city": "Utrecht",
+        "country": "NLD",
+        "coordinates": {"latitude": "52.090700", "longitude": "5.121400"},
+        "invoice_base_url": "https://one.example/invoices",
+        "invoice_creator": "CPO",
+        "location_ids": ["L1"],
+        "last_updated": MOMENT,
+    }
+    return changed(document, fields)
+
+
+def financial_advice_confirmation(**fields: Any) -> Document:
+    """What was captured for a session; 2.3.0 only."""
+    document: Document = {
+        "id": "F1",
+        "authorization_reference": "pp-100",
+        "total_costs": price(4, 0.4),
+        "currency": "EUR",
+        "eft_data": ["Mastercard", "AID: 1234"],
+        "capture_status_code": "SUCCESS",
+        "last_updated": "2025-06-01T10:00:00Z",
+    }
+    return changed(document, fields)
+
+
 def credentials(*, version: str = "2.3.0", **fields: Any) -> Document:
     """What a CPO's platform says of itself."""
     document: Document = {

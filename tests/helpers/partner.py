@@ -82,6 +82,8 @@ class FakePartner:
         self.page_limit = 50
         # Answers by token uid; anything else is looked up in ``own["tokens"]``.
         self.authorizations: dict[str, Any] = {}
+        # Answers booking requests: the Booking for a BookingRequest.
+        self.book: Callable[[dict[str, Any]], dict[str, Any]] | None = None
         self.command_response: dict[str, Any] = {"result": "ACCEPTED", "timeout": 30}
         # Quirks seen in the field.
         self.trailing_slash = False

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from tests.helpers import partner_extensions
 from tests.helpers.faults import Proceed, envelope, hang_up
-from tests.helpers.wire import PEER_TO_PEER, Push, interface_of, read_json
+from tests.helpers.wire import PARTNER, PEER_TO_PEER, PUSH, Push, interface_of, read_json
 
 if TYPE_CHECKING:
     from tests.helpers.partner import FakePartner
 
-PARTNER: web.AppKey["FakePartner"] = web.AppKey("partner")
-PUSH: web.RequestKey[Push] = web.RequestKey("push", Push)
-
 FUNCTIONAL = ("locations", "tariffs", "sessions", "cdrs", "tokens", "commands", "chargingprofiles")
 # What only platforms of OCPI 2.3.0 serve.
-NEWER = ("invoicereconciliation",)
+NEWER = ("invoicereconciliation", "payments", "bookings")
+# What a module is called in the version details where that is not its path.
+IDENTIFIERS = {"bookings": "Booking"}
 INTERFACES = [
     *itertools.product(FUNCTIONAL, ("SENDER", "RECEIVER")),
     ("hubclientinfo", "RECEIVER"),
@@ -40,6 +40,7 @@ routes = web.RouteTableDef()
 def make_app(partner: "FakePartner") -> web.Application:
     app = web.Application(middlewares=[keep_and_misbehave, check_token], client_max_size=16 * 2**20)
     app[PARTNER] = partner
+    app.add_routes(partner_extensions.routes)
     app.add_routes(routes)
     return app
 
@@ -130,7 +131,8 @@ async def get_details(request: web.Request) -> web.Response:
             continue
         path = module if module == "credentials" else f"{interface.lower()}/{module}"
         url = f"{partner.base_url}/{version}/{path}{slash}"
-        endpoints.append({"identifier": module, "role": interface, "url": url})
+        identifier = IDENTIFIERS.get(module, module)
+        endpoints.append({"identifier": identifier, "role": interface, "url": url})
     if partner.endpoint_changes:
         endpoints = partner.endpoint_changes(endpoints)
     return single(partner, {"version": version, "endpoints": endpoints})
@@ -220,12 +222,14 @@ async def receive(request: web.Request) -> web.Response:
 def keep_newer(partner: "FakePartner", method: str, path: str, body: Any) -> web.Response:
     """POST is for what is new and nothing else, PUT for what is known."""
     if method == "POST":
-        path = "/".join([path, *(body[name] for name in ("country_code", "party_id", "id"))])
+        owner = () if path.startswith("payments") else ("country_code", "party_id")
+        object_id = body.get("terminal_id") or body["id"]
+        path = "/".join([path, *(body[name] for name in owner), object_id])
         if path in partner.objects:
             return envelope(status_code=2001, message="It exists already: PUT it")
         partner.objects[path] = body
         return envelope(http_status=201)
-    if path not in partner.objects:
+    if path not in partner.objects and not path.startswith("bookings"):
         return envelope(status_code=2001, message=f"No {path}", http_status=404)
     return keep(partner, method, path, body)
 

@@ -4,7 +4,12 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from tests.helpers.partner import FakePartner
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,11 @@ class Push:
     @property
     def module(self) -> str:
         return self.path.split("/", 1)[0]
+
+
+# What the server of a fake partner knows: whose it is, and the request it is at.
+PARTNER: web.AppKey["FakePartner"] = web.AppKey("partner")
+PUSH: web.RequestKey[Push] = web.RequestKey("push", Push)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ async def list_objects(request: web.Request) -> web.Response:
     """GET ALL: everything the caller may see, of all parties, from the hub's own store (HUB-30,
     31).
     """
-    module, partner = MODULES[request[OPERATION].module], request[PARTNER]
+    module, partner = MODULES[request[OPERATION].kept_as], request[PARTNER]
     page = paging.requested(request)
     if module is SESSIONS and page.date_from is None:
         raise InvalidRequest("date_from is required for a list of sessions.")
@@ -104,13 +104,13 @@ def item_of(module: Module, kept: Kept) -> Item:
 
 async def get_object(request: web.Request) -> web.Response:
     """Receiver GET: the object as the hub keeps it, to its owner and to those who may have it."""
-    module = MODULES[request[OPERATION].module]
+    module = MODULES[request[OPERATION].kept_as]
     return await answer(request, module, await visible(request, module, pushes.url_owner(request)))
 
 
 async def find_object(request: web.Request) -> web.Response:
     """Sender GET of one object whose URL names no owner: there must be exactly one (AMB-18)."""
-    module = MODULES[request[OPERATION].module]
+    module = MODULES[request[OPERATION].kept_as]
     kept = await find_visible(request, module, request.match_info["id"])
     return await answer(request, module, kept)
 
@@ -188,7 +188,7 @@ delete_object = put_object
 
 
 def kept_answer(request: web.Request, stored: Stored) -> web.Response:
-    module = MODULES[request[OPERATION].module]
+    module = MODULES[request[OPERATION].kept_as]
     if module.private and stored.receiver is not None:
         request[ANSWERED_BY] = stored.receiver
     return success(http_status=201 if stored.created else 200, message=stored.message)

@@ -13,9 +13,10 @@ from hub.models.values import InterfaceRole, Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object
 from hub.ocpi.operations import endpoint_path
-from hub.ocpi.request import FROM, PARTNER, TO, VERSION
+from hub.ocpi.parties import speaker
+from hub.ocpi.request import FROM, OPERATION, PARTNER, TO, VERSION
 from hub.ocpi.versions.base import Document
-from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, Module
+from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, MODULES, Module
 from hub.roaming.objects import Stored, Write
 
 
@@ -56,6 +57,8 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
 
     In 2.1.1 it does not say, and such members mean nothing.
     """
+    if not module.names_owner:
+        return check_role(request, module, speaker(request))
     country, party = str(body.get("country_code", "")), str(body.get("party_id", ""))
     if not country or not party or request[VERSION].peer_to_peer:
         owner = request[FROM]
@@ -63,18 +66,32 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
             raise InvalidRequest("country_code and party_id: Missing data for required field.")
         return owner
     owner = Party.of(country, party)
-    partner = request[PARTNER]
-    if not partner.roles_of(owner) & module.owner_roles:
-        known = owner in partner.parties
-        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
-        raise NotFound(f"{owner} {reason}.")
+    check_role(request, module, owner)
     if request[FROM] not in {None, owner}:
         raise InvalidRequest(f"OCPI-from names {request[FROM]}, the {module.kind} {owner}.")
     return owner
 
 
+def check_role(request: web.Request, module: Module, owner: Party) -> Party:
+    partner = request[PARTNER]
+    if not partner.roles_of(owner) & module.owner_roles:
+        known = owner in partner.parties
+        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
+        raise NotFound(f"{owner} {reason}.")
+    return owner
+
+
+async def get_posted(request: web.Request) -> web.Response:
+    """What the hub holds of an object that the caller has posted."""
+    module = MODULES[request[OPERATION].kept_as]
+    owner = check_role(request, module, speaker(request))
+    return await objects.answer(request, module, await objects.visible(request, module, owner))
+
+
 def url_of(request: web.Request, stored: Stored) -> str:
-    path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, stored.module.name)
-    base = f"{request.config_dict[SETTINGS].public_url}/ocpi/{path}"
-    owner = stored.owner
-    return f"{base}/{owner.country_code}/{owner.party_id}/{quote(stored.object_id, safe='')}"
+    module, owner = stored.module, stored.owner
+    path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, module.module_id)
+    parts = [request.config_dict[SETTINGS].public_url, "ocpi", path, *module.path]
+    if module.names_owner:
+        parts += [owner.country_code, owner.party_id]
+    return "/".join([*parts, quote(stored.object_id, safe="")])

@@ -60,9 +60,13 @@ def check_owner(request: web.Request, module: Module) -> Party:
     return owner
 
 
-def check_body(owner: Party, body: Document, ids: dict[str, str]) -> None:
-    """Owner and ids in the body, where present, equal those in the URL, without regard to case."""
-    for member, expected in zip(MEMBERS, (owner.country_code, owner.party_id), strict=True):
+def check_body(owner: Party | None, body: Document, ids: dict[str, str]) -> None:
+    """Owner and ids in the body, where present, equal those in the URL, without regard to case.
+
+    Without an owner, such members are about somebody else.
+    """
+    names = (owner.country_code, owner.party_id) if owner else ()
+    for member, expected in zip(MEMBERS, names, strict=False):
         if member in body and str(body[member]).upper() != expected:
             raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected}.")
     for member, expected in ids.items():
@@ -75,7 +79,7 @@ def check_body(owner: Party, body: Document, ids: dict[str, str]) -> None:
 async def keep_push(request: web.Request) -> Stored:
     """Read, check and commit a push; parts that are bad are quarantined, the rest is kept."""
     operation, partner = request[OPERATION], request[PARTNER]
-    module = MODULES[operation.module]
+    module = MODULES[operation.kept_as]
     owner = check_owner(request, module)
     write = Write(
         module,
@@ -97,7 +101,8 @@ async def keep_push(request: web.Request) -> Stored:
 
 async def keep_body(request: web.Request, write: Write, kind: str, body: Document) -> Stored:
     if write.object_id in UNFINDABLE:
-        raise InvalidRequest(f"id: {write.object_id!r} cannot be part of a URL.")
+        name = write.module.id_field
+        raise InvalidRequest(f"{name}: {write.object_id!r} cannot be part of a URL.")
     partial = request[OPERATION].partial
     removed: Sequence[Removed] = ()
     try:
@@ -150,8 +155,9 @@ async def read_document(request: web.Request, write: Write, kind: str, body: Doc
         owner_of_part = {"uid": str(write.evse_uid)}
     elif kind == "Connector":
         owner_of_part = {"id": str(write.connector_id)}
-    check_body(write.owner, document, owner_of_part)
-    if kind not in {"EVSE", "Connector"} and not request[OPERATION].partial:
+    check_body(write.owner if write.module.names_owner else None, document, owner_of_part)
+    whole = kind not in {"EVSE", "Connector"} and not request[OPERATION].partial
+    if whole and write.module.names_owner:
         # Kept as the party and the id are known in the feed; the spelling stays the owner's.
         document.setdefault("country_code", write.owner.country_code)
         document.setdefault("party_id", write.owner.party_id)
@@ -163,8 +169,11 @@ async def addressed(request: web.Request, write: Write) -> Write:
 
     A PATCH that does not touch that needs no such check.
     """
-    module = write.module
-    if module.receiver_in is None:
+    module, own = write.module, request[AUDIENCE].own
+    receiver: Party | None
+    if own is not None and request[TO] == own:
+        receiver = own
+    elif module.receiver_in is None:
         async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
             receiver = await receivers.find(db, module.kind, write.owner, write.document)
     elif request[OPERATION].partial and not says_receiver(module, write.document):

@@ -3,7 +3,7 @@
 from hub.ocpi.schemas.enums import OneOf, closed
 from hub.ocpi.schemas.fields import URL, CiString, Timestamp
 from hub.ocpi.schemas.locations import GeoLocation
-from hub.ocpi.schemas.objects import Object, many, one, some
+from hub.ocpi.schemas.objects import Object, many, one
 from hub.ocpi.schemas.types import Price
 
 CAPTURE_STATUS_CODE = closed("CaptureStatusCode", "SUCCESS", "PARTIAL_SUCCESS", "FAILED")
@@ -34,11 +34,13 @@ class Terminal(Object):
 
 
 class FinancialAdviceConfirmation(Object):
+    """A capture that failed has no ``eft_data``, whatever the table says (PAY-08)."""
+
     id = CiString(36, key=True, required=True)
     authorization_reference = CiString(36, required=True)
     total_costs = one(Price, required=True)
     currency = CiString(3, required=True)
-    eft_data = some(CiString(255))
+    eft_data = many(CiString(255))
     capture_status_code = OneOf(CAPTURE_STATUS_CODE, required=True)
     capture_status_message = CiString(255)
     last_updated = Timestamp(required=True)
