@@ -22,6 +22,7 @@ from hub.keys import (
     INTAKE,
     KEYRING,
     LIMITS,
+    LOSSES,
     METRICS,
     OUTBOUND,
     PROBER,
@@ -50,6 +51,7 @@ from hub.roaming.arrivals import Arrivals
 from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
+from hub.roaming.losses import Losses
 from hub.roaming.modules import CDRS, TARIFFS, TOKENS
 from hub.roaming.objects import Outcome, Stored
 from hub.roaming.totals import Totals
@@ -71,6 +73,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[DIRECTORY] = Directory(app[DATABASE], app[KEYRING])
     app[LIMITS] = Limits(settings)
     app[TOTALS] = Totals()
+    app[LOSSES] = Losses()
     app[SENDER] = Sender(app[DATABASE], app[CLIENT], settings, app[DIRECTORY])
     app[DIRECTORY].on_return = app[SENDER].wake
     app[METRICS] = Metrics()
@@ -85,7 +88,8 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[BACKGROUND] = Background()
     app[HINTS] = Hints(app[DATABASE], app[BACKGROUND])
     app[ARRIVALS] = Arrivals(app[DATABASE])
-    app[PULLER] = Puller(Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE]))
+    parts = Parts(app[DATABASE], app[CLIENT], app[DIRECTORY], app[INTAKE], losses=app[LOSSES])
+    app[PULLER] = Puller(parts)
     app[PROBER] = Prober(app[DATABASE], app[OUTBOUND], app[KEYRING], app[DIRECTORY])
     app[PULLER].on_pulled = scrape.counting_pulled(app[METRICS])
     app.cleanup_ctx.extend([opened, finished, delivering, pulling, jobs.running, lag.measuring])

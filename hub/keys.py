@@ -11,6 +11,7 @@ from hub.roaming.arrivals import Arrivals
 from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
+from hub.roaming.losses import Losses
 from hub.roaming.ports import Stations
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -31,6 +32,7 @@ DATABASE: web.AppKey[Database] = web.AppKey("database", Database)
 KEYRING: web.AppKey[Keyring] = web.AppKey("keyring", Keyring)
 CHECKER: web.AppKey[Checker] = web.AppKey("checker", Checker)
 INTAKE: web.AppKey[Intake] = web.AppKey("intake", Intake)
+LOSSES: web.AppKey[Losses] = web.AppKey("losses", Losses)
 ARRIVALS: web.AppKey[Arrivals] = web.AppKey("arrivals", Arrivals)
 # What OCPI may ask of our own stations: the port, whoever is behind it.
 STATIONS: "web.AppKey[Stations]" = web.AppKey("port to stations")

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
+from hub.admin import losses
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Missing
 from hub.admin.input import PartyField
+from hub.admin.losses import LossShown
 from hub.admin.output import PageQuery, PartyOf, cut, decode, page_of, unusable
 from hub.admin.routes import QUERY, Routes
 from hub.keys import DIRECTORY
@@ -54,6 +56,7 @@ class Delivery(Schema):
     partner_id = fields.UUID()
     partner = fields.String()
     party = fields.String()
+    ocpi_version = fields.String(allow_none=True)
     state = fields.String(validate=validate.OneOf(("DELIVERED", "WAITING", "REFUSED")))
     reason = fields.String(allow_none=True)
     delivered_at = fields.AwareDateTime(
@@ -69,6 +72,10 @@ class ObjectInFull(ObjectRow):
     )
     deliveries = fields.List(
         fields.Nested(Delivery), metadata={"description": "Everybody who is to have it."}
+    )
+    losses = fields.List(
+        fields.Nested(LossShown),
+        metadata={"description": "What other OCPI versions could not say of it."},
     )
 
 
@@ -122,9 +129,10 @@ async def show_object(request: web.Request) -> Any:
         # None for an object that is gone where OCPI has no way to say so.
         change = next(iter(await source.find(db, [object_ref(key)])), None)
         deliveries = await states(db, source, change, audience) if change else []
+        lost = await losses.of_object(db, module.name, object_ref(key))
     row.module, row.ref = module.name, ref(row)
     row.document = codec.read(kept.text, max_nodes=10**6) if kept else None
-    row.deliveries = deliveries
+    row.deliveries, row.losses = deliveries, lost
     return row
 
 
@@ -169,6 +177,7 @@ async def states(
             "partner_id": connection.id,
             "partner": connection.name,
             "party": str(party),
+            "ocpi_version": connection.version,
             **state(
                 cursors.get(connection.id), refused.get((connection.id, str(party))), change.place
             ),

@@ -41,6 +41,19 @@ def add(commands: Commands) -> None:
 
     parser = options.command(
         objects,
+        "losses",
+        losses,
+        "What other OCPI versions could not say of objects, and why.",
+        more="A part without a path stands for the whole object: partners who speak that version do"
+        "\nnot get it. READ: it came in this version, WRITTEN: it goes out in it.",
+    )
+    parser.add_argument("module", nargs="?", choices=MODULES)
+    parser.add_argument("--party", help="only objects of one party, such as NL*ACM")
+    parser.add_argument("--version", metavar="V", help="only one OCPI version, such as 2.1.1")
+    options.limited(parser)
+
+    parser = options.command(
+        objects,
         "put",
         put,
         "Create or replace a location or tariff of your own.",
@@ -101,8 +114,50 @@ def show(arguments: Arguments) -> None:
     lines(json.dumps(found["document"], indent=2, ensure_ascii=False), "")
     table(
         found["deliveries"],
-        [("FOR", "party"), ("ON", "partner"), ("STATE", "state"), ("WHY", "reason")],
+        [
+            ("FOR", "party"),
+            ("ON", "partner"),
+            ("OCPI", "ocpi_version"),
+            ("STATE", "state"),
+            ("WHY", "reason"),
+        ],
         empty="It is meant for nobody who is connected.",
+    )
+    if found["losses"]:
+        lines("")
+        tell_losses(found["losses"])
+
+
+def losses(arguments: Arguments) -> None:
+    found = hub(arguments).all(
+        "/losses",
+        limit=arguments.limit,
+        module=arguments.module,
+        party=arguments.party,
+        version=arguments.version,
+    )
+    if arguments.json:
+        write_json({"items": found})
+        return
+    tell_losses(found)
+
+
+def tell_losses(found: list[dict[str, Any]]) -> None:
+    """One line for each part that is missing in some version."""
+    table(
+        [
+            {**of_object, **part, "path": part["path"] or "(the whole object)"}
+            for of_object in found
+            for part in of_object["losses"]
+        ],
+        [
+            ("OBJECT", "object_ref"),
+            ("OCPI", "ocpi_version"),
+            ("WHEN", "direction"),
+            ("PART", "path"),
+            ("WHY", "reason"),
+        ],
+        empty="Nothing was lost.",
     )
 
 

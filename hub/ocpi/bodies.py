@@ -21,7 +21,7 @@ from hub.ocpi.operations import owner_named
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import OPERATION, OWNER, PARTNER, VERSION
 from hub.ocpi.translation import Item
-from hub.ocpi.versions.base import Document, NotExpressible, Version
+from hub.ocpi.versions.base import Document, Loss, NotExpressible, Version
 from hub.ocpi.ways import Way
 from hub.roaming import listing
 from hub.roaming.modules import TOKENS
@@ -37,8 +37,10 @@ def looking_up(
     return translation.looking_up(database, tenant_id, *versions)
 
 
-async def read(request: web.Request, kind: str, body: Any) -> Document:
-    """What the caller sent, in canonical form.
+async def read(
+    request: web.Request, kind: str, body: Any, losses: list[Loss] | None = None
+) -> Document:
+    """What the caller sent, in canonical form; ``losses`` gets what has no place there.
 
     Where it names a location or session of somebody else's, that party is on the request from then
     on (OWNER).
@@ -46,7 +48,7 @@ async def read(request: web.Request, kind: str, body: Any) -> Document:
     version, partner = request[VERSION], request[PARTNER]
     partial = request[OPERATION].partial
     if not version.peer_to_peer:
-        return version.read(kind, body, partial=partial)
+        return version.read(kind, body, losses, partial=partial)
     async with looking_up(request, version) as db:
         assert db is not None
         owner = await translation.owner_meant(db, kind, body, partner)
@@ -60,6 +62,7 @@ async def read(request: web.Request, kind: str, body: Any) -> Document:
             partner=partner,
             owner=owner or speaker(request),
             partial=partial,
+            losses=losses,
         )
 
 
@@ -76,7 +79,10 @@ async def say(
     async with looking_up(request, version) as db:
         item = Item(kind, document, owner)
         [written] = await translation.write(db, version, [item], reader=reader)
-    return written.get()
+    told = written.get()
+    if written.losses:
+        log.info("left out in translation", kind=kind, version=version.number, parts=written.parts)
+    return told
 
 
 async def say_to(request: web.Request, way: Way, kind: str, document: Document) -> Document:

@@ -4,6 +4,7 @@ On the good path that is one statement for all of them. Everything else (a partn
 refused, something lost in an older version) is written when it happens, and only then.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -12,15 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.ocpi.courier import Report, Run
 from hub.ocpi.delivery import Outcome, Verdict
-from hub.roaming import feed, losses, setbacks
-from hub.roaming.losses import Lost
+from hub.roaming import feed, setbacks
+from hub.roaming.losses import Losses, Lost
 
 log = structlog.get_logger()
 
 # Seconds: what was set aside must not hold up for long what is new.
 BRIEFLY = 30.0
-# Versions of losses that were written lately and need not be written again.
-REMEMBERED = 10_000
 
 
 class Ledger:
@@ -28,7 +27,7 @@ class Ledger:
 
     def __init__(self, owner: str) -> None:
         self.owner = owner
-        self._known_losses: dict[tuple[UUID, Lost], None] = {}
+        self._losses = Losses()
 
     async def write(self, db: AsyncSession, results: Sequence[tuple[Run, Report]]) -> None:
         good = [report.move for _, report in results if report.away is None]
@@ -77,23 +76,14 @@ class Ledger:
 
     async def _record_losses(self, db: AsyncSession, results: Sequence[tuple[Run, Report]]) -> None:
         """Once per object and version, whatever the number of partners that got it."""
-        found: dict[tuple[UUID, Lost], None] = {}
+        found: defaultdict[UUID, list[Lost]] = defaultdict(list)
         for run, _ in results:
-            version = run.connection.version or ""
             for entry in run.entries:
-                if lost := entry.message.losses.get(version):
-                    item = Lost(
-                        run.source.name,
-                        entry.message.change.ref,
-                        version,
-                        tuple((loss.path, loss.reason) for loss in lost),
-                    )
-                    found[run.connection.tenant_id, item] = None
-        new = {key: None for key in found if key not in self._known_losses}
-        await losses.record(db, [item for _, item in new])
-        self._known_losses |= new
-        while len(self._known_losses) > REMEMBERED:
-            del self._known_losses[next(iter(self._known_losses))]
+                if lost := entry.message.lost(run.source.name, run.connection.version or ""):
+                    found[run.connection.tenant_id].append(lost)
+        for tenant_id, losses in found.items():
+            news = self._losses.news(tenant_id, losses, thorough=True)
+            await self._losses.note(db, tenant_id, news)
 
 
 def taken(run: Run) -> list[UUID]:

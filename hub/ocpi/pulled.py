@@ -15,12 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.errors import InvalidRequest
+from hub.models.losses import Direction
 from hub.models.values import Party
 from hub.ocpi import translation
 from hub.ocpi.endpoints.pushes import UNFINDABLE
 from hub.ocpi.schemas.compiled import split
-from hub.ocpi.versions.base import Version
+from hub.ocpi.versions.base import Loss, Version
 from hub.roaming.audience import Audience
+from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import TOKENS, Module
 from hub.roaming.objects import RFID, Write
 from hub.roaming.partners import Connection
@@ -44,6 +46,7 @@ class Read:
 
     writes: list[Write] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
     ignored: Counter[str] = field(default_factory=Counter)
 
 
@@ -78,8 +81,9 @@ class Reader:
             return
         try:
             body, removed = split(self.version.number, kind, item)
+            losses: list[Loss] = []
             document = await translation.read(
-                db, self.version, kind, body, partner=self.connection, owner=owner
+                db, self.version, kind, body, partner=self.connection, owner=owner, losses=losses
             )
             object_id = self._object_id(document)
         except InvalidRequest as error:
@@ -96,6 +100,9 @@ class Reader:
             uid = part.item.get("uid") if isinstance(part.item, dict) else None
             ref = f"{self._ref(owner, item)}/{str(uid).upper()}" if uid else None
             found.bad.append(Bad("EVSE", part.item, part.errors, ref))
+        if (ref := self._ref(owner, document)) is not None:
+            place = Place(self.module.name, ref, self.version.number, Direction.READ)
+            found.lost.append(Lost(place, translation.parts_of(losses)))
         found.writes.append(
             Write(
                 self.module,

@@ -31,6 +31,7 @@ from hub.ocpi.versions import VERSIONS
 from hub.roaming import absences, quarantine, sync_states
 from hub.roaming.changes import key_of
 from hub.roaming.intake import LARGEST_GROUP, Intake
+from hub.roaming.losses import Losses
 from hub.roaming.modules import Module
 from hub.roaming.objects import Stored, Write, object_ref
 from hub.roaming.partners import Connection
@@ -72,6 +73,7 @@ class Parts:
     directory: Directory
     intake: Intake
     page_seconds: float = PAGE_SECONDS
+    losses: Losses = field(default_factory=Losses)
 
 
 @dataclass
@@ -299,6 +301,9 @@ async def keep(parts: Parts, run: Run, items: Sequence[Any]) -> None:
         run.counts["objects"] += len(found.writes) + sum(found.ignored.values())
         run.counts.update(found.ignored)
         await set_aside(parts, run, bad)
+        if lost := parts.losses.news(run.partner.tenant_id, found.lost):
+            async with parts.database.transaction(run.partner.tenant_id) as db:
+                await parts.losses.note(db, run.partner.tenant_id, lost)
         if run.lists_everything:
             await mark_listed(parts, run, found.writes, bad)
         if time.monotonic() - run.noted_at > NOTE_EVERY:

@@ -22,6 +22,7 @@ from hub.ocpi.versions.ownership_2_1_1 import OWNED_BY_CPO
 from hub.roaming import aliases, lookups
 from hub.roaming.aliases import CONTRACTS, EVSES, TOKENS, Name
 from hub.roaming.lookups import Contract
+from hub.roaming.losses import Parts
 from hub.roaming.partners import Connection
 
 OF_LOCATIONS = frozenset({"Location", "EVSE", "Connector"})
@@ -71,6 +72,11 @@ class Written:
     names: Names = field(default_factory=dict)
     error: NotExpressible | None = None
 
+    @property
+    def parts(self) -> Parts:
+        """What was left out, as it is kept."""
+        return parts_of(self.losses, self.error)
+
     def get(self) -> Document:
         """The body. Raises NotExpressible."""
         if self.error is not None:
@@ -96,6 +102,13 @@ async def write(
     written = [say(version, item, what) for item, what in zip(items, known, strict=True)]
     await rename(db, list(zip(items, written, strict=True)), reader)
     return written
+
+
+def parts_of(losses: Iterable[Loss], error: NotExpressible | None = None) -> Parts:
+    """Losses as they are kept; what cannot be said at all has no part that can."""
+    if error is not None:
+        return (("", error.reason),)
+    return tuple((loss.path, loss.reason) for loss in losses)
 
 
 def say(version: Version, item: Item, known: Known) -> Written:
@@ -202,14 +215,15 @@ async def read(
     owner: Party,
     partial: bool = False,
     token: Document | None = None,
+    losses: list[Loss] | None = None,
 ) -> Document:
     """What a partner sent, in canonical form; InvalidRequest names what is wrong with it.
 
     ``owner`` is whose object it is, or whose location it names; ``token`` is the one that an
-    authorization is about.
+    authorization is about. ``losses`` gets what has no place in that form.
     """
     if not version.peer_to_peer:
-        return version.read(kind, body, partial=partial)
+        return version.read(kind, body, losses, partial=partial)
     assert db is not None
     version.check(kind, body, partial=partial)
     named = {name for name in names_in(kind, body) if name[0] != CONTRACTS}
@@ -228,7 +242,7 @@ async def read(
         session_id=session_id,
         time_zone=partner.settings.time_zone,
     )
-    return version.read(kind, renamed(kind, body, names), partial=partial, known=known)
+    return version.read(kind, renamed(kind, body, names), losses, partial=partial, known=known)
 
 
 async def contract_of(db: AsyncSession, kind: str, body: Any) -> Contract | None:

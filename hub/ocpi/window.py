@@ -19,6 +19,8 @@ from hub.ocpi.translation import Item
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Loss, NotExpressible
 from hub.roaming.changes import Change
+from hub.roaming.losses import Lost
+from hub.roaming.losses import Place as PlaceOfLoss
 
 LONGEST = 500
 
@@ -46,6 +48,15 @@ class Message:
             raise body
         return body
 
+    def lost(self, source: str, number: str) -> Lost | None:
+        """What was left out in a version; None if it has not been translated."""
+        if number not in self.losses:
+            return None
+        body = self.bodies[number]
+        error = body if isinstance(body, NotExpressible) else None
+        place = PlaceOfLoss(source, self.change.ref, number)
+        return Lost(place, translation.parts_of(self.losses[number], error))
+
     def path(self, number: str) -> tuple[str, ...]:
         """Below the receiver's endpoint, with the ids that it knows."""
         return self.paths.get(number, self.change.path)
@@ -61,12 +72,11 @@ class Message:
             return None
         if self.change.same_since <= number:
             return text.encode()
-        losses: list[Loss] = []
+        losses = self.losses[number] = []
         try:
             body = VERSIONS[number].downgrade(self.change.kind, codec.read_stored(text), losses)
         except NotExpressible as error:
             return error
-        self.losses[number] = losses
         return codec.write(body)
 
 

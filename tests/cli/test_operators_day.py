@@ -213,3 +213,21 @@ async def test_settings_of_a_partner(command, emsp):
     assert "live_only" in shown.out
     assert (wrong.code, "live_only" in wrong.err) == (2, True)
     assert (unknown.code, no_value.code) == (2, 2)
+
+
+async def test_what_is_lost_between_versions(command, hub, acme):
+    async with FakePartner("DE*TWO EMSP", name="Two", versions=("2.1.1",)) as old:
+        await hub.connect(old)
+        await hub.connect(acme)
+        await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM"))
+        await hub.deliver()
+
+        shown = await command("object", "show", "tariffs", "NL/ACM/T1")
+        listed = await command("object", "losses", "tariffs", "--version", "2.1.1", "--json")
+        nothing = await command("object", "losses", "--party", "NL*XXX")
+
+    assert "2.1.1" in shown.out
+    assert "min_price" in shown.out
+    [loss] = listed.json["items"]
+    assert loss["object_ref"] == "NL/ACM/T1"
+    assert "Nothing was lost." in nothing.out + nothing.err

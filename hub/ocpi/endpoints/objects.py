@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.errors import InvalidRequest, NotFound, RoutingError
-from hub.keys import DATABASE, TOTALS
+from hub.keys import DATABASE, LOSSES, TOTALS
 from hub.models.values import Party
 from hub.ocpi import bodies, paging, translation
 from hub.ocpi.endpoints import pushes
@@ -25,8 +25,9 @@ from hub.ocpi.translation import Item
 from hub.ocpi.versions.base import Document, NotExpressible
 from hub.roaming import listing
 from hub.roaming.listing import Filter, Kept
+from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import MODULES, SESSIONS, Module
-from hub.roaming.objects import Stored, object_key
+from hub.roaming.objects import Stored, object_key, object_ref
 
 
 async def list_objects(request: web.Request) -> web.Response:
@@ -91,10 +92,14 @@ async def written(
     others = [place for place, kept in enumerate(shown) if kept.same_since > version.number]
     items = [item_of(module, shown[place]) for place in others]
     said = await translation.write(db, version, items, reader=request[FROM])
+    lost = []
     for place, one in zip(others, said, strict=True):
         ready[place] = "" if one.body is None else codec.write_text(one.body)
-    partner = request[PARTNER]
-    return [for_partner(partner, module.kind, text) for text in ready if text]
+        where = Place(module.name, object_ref(shown[place].key), version.number)
+        lost.append(Lost(where, one.parts))
+    losses, tenant_id = request.config_dict[LOSSES], request[PARTNER].tenant_id
+    await losses.note(db, tenant_id, losses.news(tenant_id, lost))
+    return [for_partner(request[PARTNER], module.kind, text) for text in ready if text]
 
 
 def item_of(module: Module, kept: Kept) -> Item:

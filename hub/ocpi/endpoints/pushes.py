@@ -14,14 +14,16 @@ from aiohttp import web
 
 from hub import codec
 from hub.errors import InvalidRequest, NotFound
-from hub.keys import ARRIVALS, DATABASE, INTAKE
+from hub.keys import ARRIVALS, DATABASE, INTAKE, LOSSES
+from hub.models.losses import Direction
 from hub.models.values import Party
-from hub.ocpi import bodies
+from hub.ocpi import bodies, translation
 from hub.ocpi.envelope import read_object
 from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, TOKEN_TYPE, VERSION
 from hub.ocpi.schemas.compiled import Removed, split
-from hub.ocpi.versions.base import Document
+from hub.ocpi.versions.base import Document, Loss
 from hub.roaming import quarantine, receivers, sync_states
+from hub.roaming.losses import Lost, Place
 from hub.roaming.merging import MEMBER_OF_TIME, instant
 from hub.roaming.modules import MODULES, TOKENS, Module
 from hub.roaming.objects import Stored, Write
@@ -105,9 +107,10 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
         raise InvalidRequest(f"{name}: {write.object_id!r} cannot be part of a URL.")
     partial = request[OPERATION].partial
     removed: Sequence[Removed] = ()
+    losses: list[Loss] = []
     try:
         body, removed = split(request[VERSION].number, kind, body, partial=partial)
-        document = await read_document(request, write, kind, body)
+        document = await read_document(request, write, kind, body, losses)
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
@@ -117,9 +120,21 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     if write.module.private:
         write = await addressed(request, write)
     stored = await keep(request, write)
+    if losses or not partial:
+        await note(request, write, losses)
     if removed:
         raise await partly(request, write, removed)
     return stored
+
+
+async def note(request: web.Request, write: Write, losses: Sequence[Loss]) -> None:
+    """Put on record what of the object has no place in the canonical form."""
+    tenant_id = request[PARTNER].tenant_id
+    place = Place(write.module.name, ref(write), request[VERSION].number, Direction.READ)
+    lost = Lost(place, translation.parts_of(losses))
+    if news := request.config_dict[LOSSES].news(tenant_id, [lost]):
+        async with request.config_dict[DATABASE].transaction(tenant_id) as db:
+            await request.config_dict[LOSSES].note(db, tenant_id, news)
 
 
 async def keep(request: web.Request, write: Write) -> Stored:
@@ -139,7 +154,9 @@ async def keep(request: web.Request, write: Write) -> Stored:
     return stored
 
 
-async def read_document(request: web.Request, write: Write, kind: str, body: Document) -> Document:
+async def read_document(
+    request: web.Request, write: Write, kind: str, body: Document, losses: list[Loss]
+) -> Document:
     needed = request[OPERATION].partial and request[VERSION].schema(kind).in_every_patch
     if needed and "last_updated" not in body:
         rule = "Missing data for required field."
@@ -147,7 +164,7 @@ async def read_document(request: web.Request, write: Write, kind: str, body: Doc
             f"last_updated: {rule} A PATCH says when the object changed.",
             data={"errors": [{"field": "last_updated", "rule": rule}]},
         )
-    document = await bodies.read(request, kind, body)
+    document = await bodies.read(request, kind, body, losses)
     owner_of_part = (
         {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
     )

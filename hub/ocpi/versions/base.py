@@ -139,11 +139,17 @@ class Version:
         compiled.check(self.schema(kind), body, partial=partial)
 
     def read(
-        self, kind: str, body: Any, *, partial: bool = False, known: Known = NOTHING
+        self,
+        kind: str,
+        body: Any,
+        losses: list[Loss] | None = None,
+        *,
+        partial: bool = False,
+        known: Known = NOTHING,
     ) -> Document:
         """Check what a partner sent and return it in canonical form."""
         exact = compiled.check(self.schema(kind), body, partial=partial)
-        return self.upgrade(kind, exact, partial=partial, known=known)
+        return self.upgrade(kind, exact, losses, partial=partial, known=known)
 
     def upgrade(
         self,
