@@ -68,6 +68,8 @@ class Database:
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
             connect_args={"timeout": CONNECT_TIMEOUT, "server_settings": SERVER_SETTINGS},
+            # What a statement is about may be a driver or a secret, and an error is logged.
+            hide_parameters=True,
             json_serializer=codec.write_text,
             json_deserializer=orjson.loads,
         )

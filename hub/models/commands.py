@@ -66,7 +66,8 @@ class Command(TenantOwned, Base):
 
     direction: Mapped[str] = mapped_column(String(20))
     module: Mapped[str] = mapped_column(String(50))
-    # One of ``values.CommandType``, or more: open, for 2.3.0 lets partners agree on more.
+    # As OCPI names commands, or SET_, CLEAR_CHARGING_PROFILE, GET_ACTIVE_CHARGING_PROFILE: open,
+    # for partners may agree on more.
     type: Mapped[str] = mapped_column(String(40))
     # The OCPI class of its result.
     result_kind: Mapped[str] = mapped_column(String(50))

@@ -367,19 +367,6 @@ class MeasurementLocation(StrEnum):
     OUTLET = "OUTLET"
 
 
-class CommandType(StrEnum):
-    """OCPI's commands, and its charging profile requests, whose results come back the same way."""
-
-    CANCEL_RESERVATION = "CANCEL_RESERVATION"
-    RESERVE_NOW = "RESERVE_NOW"
-    START_SESSION = "START_SESSION"
-    STOP_SESSION = "STOP_SESSION"
-    UNLOCK_CONNECTOR = "UNLOCK_CONNECTOR"
-    SET_CHARGING_PROFILE = "SET_CHARGING_PROFILE"
-    CLEAR_CHARGING_PROFILE = "CLEAR_CHARGING_PROFILE"
-    GET_ACTIVE_CHARGING_PROFILE = "GET_ACTIVE_CHARGING_PROFILE"
-
-
 class CommandDirection(StrEnum):
     """FORWARDED from one partner to another, LOCAL to a station of our own, or ISSUED by us."""
 

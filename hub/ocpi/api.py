@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
-from hub.errors import HubError, MethodNotAllowed, NotFound, Unauthorized
+from hub.errors import HubError, InvalidRequest, MethodNotAllowed, NotFound, Unauthorized
 from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import custom, forward, parties, peers
 from hub.ocpi.callbacks import RESULTS_PATH
@@ -229,6 +229,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     limits.check_partner(partner.id)
     structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
     read_version(request)
+    if "%00" in request.rel_url.raw_path_qs:
+        raise InvalidRequest("The URL contains NUL.")
     operation = functional(request)
     if operation is None:
         return await handler(request)

@@ -12,6 +12,7 @@ kept for the operator only. A reservation that was made may still be canceled by
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -172,8 +173,8 @@ def repeats(ask: Ask, known: Command) -> bool:
 def expiry(request: Document, deadline: datetime) -> datetime:
     """Until when a result is taken: for a while after its time, and as long as a reservation."""
     expires_at = deadline + LATE
-    if reserved := request.get("expiry_date"):
-        ends = instant(str(reserved)) + LATE
+    with suppress(KeyError, ValueError, OverflowError):
+        ends = instant(str(request["expiry_date"])) + LATE
         expires_at = max(expires_at, min(ends, deadline + LONGEST_RESERVATION))
     return expires_at
 
@@ -183,8 +184,9 @@ async def answered(db: AsyncSession, command_id: UUID, response: Document) -> No
     command = await locked(db, command_id)
     now = datetime.now(UTC)
     command.response, command.answered_at = response, now
-    if command.state != CommandState.OPENED:
+    if command.state not in {CommandState.OPENED, CommandState.UNKNOWN}:
         return  # the result was faster
+    command.error = None
     if response.get("result") != ACCEPTED:
         command.state, command.finished_at = CommandState.REFUSED, now
         return

@@ -90,6 +90,47 @@ async def test_profiles_cross_versions(hub, partners, asking, asked):
     assert emsp.results[-1].body == ACTIVE
 
 
+async def test_a_smart_charging_provider_asks_a_cpo_or_an_emsp_CHP_01_CHP_09(
+    hub, charging, emsp, partners
+):
+    """The eMSP it asks has its own ids of sessions, of which the hub knows none."""
+    scsp = await partners.enter_async_context(FakePartner("BE*SCS SCSP"))
+    await hub.connect(scsp)
+
+    at_cpo = await ask(scsp, "PUT", to=charging)
+    at_emsp = await ask(scsp, "PUT", to=emsp, session_id="SESSION-OF-THE-EMSP")
+
+    assert [answer.data["result"] for answer in (at_cpo, at_emsp)] == ["ACCEPTED"] * 2
+    assert [sent.path for sent in charging.commands] == ["chargingprofiles/S1"]
+    [asked] = emsp.commands
+    assert asked.path == "chargingprofiles/SESSION-OF-THE-EMSP"
+    await emsp.send_result(asked)
+    assert await told(hub, scsp) == ["ACCEPTED"]
+
+
+@pytest.mark.parametrize(
+    ("change", "taken"),
+    [
+        ({"charging_rate_unit": "A"}, True),
+        ({"min_charging_rate": 6.5, "duration": 900}, True),
+        ({"charging_profile_period": []}, True),
+        ({"charging_rate_unit": "kW"}, False),
+        ({"min_charging_rate": "much"}, False),
+        ({"charging_profile_period": [{"start_period": 0}]}, False),
+    ],
+)
+async def test_limits_have_a_unit_and_may_have_decimals_CHP_08(charging, emsp, change, taken):
+    profile = PROFILE | change
+    url = emsp.response_url("S1", "chargingprofiles")
+    body = {"charging_profile": profile, "response_url": url}
+
+    answer = await emsp.put("chargingprofiles/S1", body, side="RECEIVER")
+
+    assert answer.status_code == (1000 if taken else 2001), answer.text
+    sent = [push.body["charging_profile"] for push in charging.commands]
+    assert sent == ([profile] if taken else [])
+
+
 async def test_an_unknown_session_is_told_in_the_answer_CHP_06(hub, charging, emsp, partners):
     """Somebody else's is unknown, too."""
     other = await partners.enter_async_context(FakePartner("FR*THR EMSP"))
@@ -162,7 +203,9 @@ async def test_without_a_result_nothing_is_told_and_a_late_one_is_CMD_04(hub, ch
 # What a CPO learns later it tells whoever set the profile.
 
 
-async def test_a_change_is_told_to_whom_set_the_profile_CHP_04_CHP_07_CHP_10(hub, charging, emsp):
+async def test_a_change_is_told_to_whom_set_the_profile_CHP_04_CHP_07_CHP_10_CHP_11(
+    hub, charging, emsp
+):
     nobody = await charging.put("chargingprofiles/S1", ACTIVE, side="SENDER")
     await ask(emsp, "PUT")
     await charging.send_result(charging.commands[0])

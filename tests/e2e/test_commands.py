@@ -504,6 +504,16 @@ async def test_the_hub_offers_both_interfaces_of_commands_HUB_04(hub, cpo):
     assert {("commands", "SENDER"), ("commands", "RECEIVER")} <= cpo.endpoints.keys()
 
 
+async def test_every_command_has_a_url_of_its_own_CMD_02_HUB_51(hub, cpo, emsp):
+    """What went through is on record, and nothing else of it is kept."""
+    for _ in range(3):
+        await send(emsp, "START_SESSION", to=cpo)
+
+    assert len({sent.body["response_url"] for sent in cpo.commands}) == 3
+    assert [row.type for row in await kept(hub)] == ["START_SESSION"] * 3
+    assert (await emsp.get("tokens", to="NL*HUB")).data == []
+
+
 async def test_the_response_url_is_kept_encrypted_and_the_hubs_only_as_a_digest(hub, cpo, emsp):
     asked = command("START_SESSION", emsp)
     await emsp.post("commands/START_SESSION", asked, to=cpo)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import select
 
 from hub.models.commands import Command, CommandResult
+from tests.helpers import documents_2_1_1
 from tests.helpers.documents import token
 from tests.helpers.hub import RunningHub
 from tests.helpers.partner import FakePartner
@@ -23,7 +24,11 @@ def iso(**ahead: float) -> str:
 def command(name: str, emsp: FakePartner, **changes: Any) -> dict[str, Any]:
     """The body of a command; it is about location L1, session S1 or reservation R1 of NL*ONE."""
     country_code, party_id, _ = emsp.roles[0]
-    owned = token(version=emsp.version or "", country_code=country_code, party_id=party_id)
+    owned = (
+        documents_2_1_1.token()
+        if emsp.version == "2.1.1"
+        else token(version=emsp.version or "", country_code=country_code, party_id=party_id)
+    )
     bodies: dict[str, dict[str, Any]] = {
         "START_SESSION": {"token": owned, "location_id": "L1"},
         "STOP_SESSION": {"session_id": "S1"},

@@ -91,18 +91,27 @@ async def until_results(emsp, *wanted):
 @pytest.mark.parametrize("to", [None, "NL*OWN"])
 @pytest.mark.parametrize("version", RECORDS)
 async def test_all_five_commands_reach_our_stations_HUB_07(hub, own, emsp, version, to):
-    """Named or found by what they are about; answered at once, their results by the feed."""
+    """Named or found by what they are about; answered at once, their results by the feed.
+
+    The token need not be known (CMD-08); the reference comes back in the session (CMD-14, SES-05).
+    A reservation has a session of its own (CMD-10, SES-03), and at the station a number (CMD-09).
+    """
+    reference = {"authorization_reference": "AR-1"}
     async with station_of(own, version) as station:
         # A reservation, and its end.
-        reserved = await send(emsp, station, "RESERVE_NOW", to)
+        reserved = await send(emsp, station, "RESERVE_NOW", to, **reference)
         assert (reserved.status_code, reserved.data["result"]) == (1000, "ACCEPTED")
         assert parties(reserved.headers) == {"to": EMSP, "from": OWN}
         assert reserved.data["timeout"] > 30
         await until_results(emsp, "ACCEPTED")
+        await emsp.until(sessions)
+        reservation = sessions(emsp)[-1].body
+        [payload] = asked(station, "ReserveNow")
         assert (await send(emsp, station, "CANCEL_RESERVATION", to)).data["result"] == "ACCEPTED"
         await until_results(emsp, "ACCEPTED", "ACCEPTED")
         # A session, the connector unlocked meanwhile.
-        assert (await send(emsp, station, "START_SESSION", to)).data["result"] == "ACCEPTED"
+        started = await send(emsp, station, "START_SESSION", to, **reference)
+        assert started.data["result"] == "ACCEPTED"
         await until_results(emsp, *["ACCEPTED"] * 3)
         starts = asked(station, "RemoteStartTransaction", "RequestStartTransaction")
         await begin(station, version, starts[0])
@@ -117,10 +126,33 @@ async def test_all_five_commands_reach_our_stations_HUB_07(hub, own, emsp, versi
 
     [first, *_] = emsp.results
     assert parties(first.headers) == {"to": EMSP, "from": OWN}
-    assert session.body["auth_method"] == "COMMAND"
+    assert reservation["status"] == "RESERVATION"
+    assert "R1" not in payload.values()
+    for shown in (reservation, session.body):
+        assert shown["auth_method"] == "COMMAND"
+        assert shown["authorization_reference"] == "AR-1"
+        assert shown["cdr_token"]["uid"] == token()["uid"]
     commands = await kept(hub)
     assert {(one.direction, one.state) for one in commands} == {("LOCAL", "FINISHED")}
     assert station.made.identity not in str([push.body for push in emsp.requests])
+
+
+async def test_an_emsp_that_speaks_2_1_1_starts_and_stops_at_our_stations(hub, own):
+    async with FakePartner("DE*TWO EMSP", versions=("2.1.1",)) as emsp:
+        await hub.connect(emsp)
+        async with station_of(own, "1.6") as station:
+            answer = await send(emsp, station, "START_SESSION")
+            assert answer.data == {"result": "ACCEPTED"}
+            await until_results(emsp, "ACCEPTED")
+            [payload] = asked(station, "RemoteStartTransaction")
+            await begin(station, "1.6", payload)
+            await emsp.until(sessions)
+            session_id = sessions(emsp)[-1].body["id"]
+            stopped = await send(emsp, station, "STOP_SESSION", session_id=session_id)
+            assert stopped.data == {"result": "ACCEPTED"}
+            await until_results(emsp, "ACCEPTED", "ACCEPTED")
+            unknown = await send(emsp, station, "STOP_SESSION", session_id="nobodys")
+            assert unknown.data == {"result": "UNKNOWN_SESSION"}
 
 
 @pytest.mark.parametrize(
@@ -167,7 +199,20 @@ async def test_what_cannot_be_done_is_said_at_once(hub, own, emsp):
     assert await told(hub, emsp) == []
 
 
-async def test_unlocking_needs_a_session_of_ones_own_or_a_right_T_52(hub, own, emsp):
+async def test_a_card_that_a_command_names_needs_no_more_asking_CMD_07(hub, own, emsp):
+    """Its issuer would be asked in real time otherwise, for its whitelist is NEVER."""
+    card = token(version="2.2.1", uid="CARD1", whitelist="NEVER")
+    emsp.own["tokens"] = [card]
+    async with station_of(own, "1.6") as station:
+        await send(emsp, station, "START_SESSION", token=card)
+        await until_results(emsp, "ACCEPTED")
+        answer = await station.ask(call.Authorize("CARD1"))
+
+    assert answer.id_tag_info["status"] == "Accepted"
+    assert [push for push in emsp.requests if push.path.endswith("authorize")] == []
+
+
+async def test_unlocking_needs_a_session_of_ones_own_or_a_right_T_52_CMD_13(hub, own, emsp):
     async with FakePartner("FR*HLP EMSP") as helpdesk, charging(own, emsp) as (station, _):
         await hub.connect(helpdesk, unlocks_without_session=True)
         async with FakePartner("BE*OTH EMSP") as other:
