@@ -7,13 +7,17 @@ from zoneinfo import ZoneInfo
 from aiohttp import web
 from marshmallow import Schema, ValidationError, fields, validate
 
-from hub.admin.auth import transaction
+from hub import audit
+from hub.admin.auth import ACTOR, transaction
 from hub.admin.cdrs import Amount
-from hub.admin.errors import BadInput, Missing
+from hub.admin.errors import BadInput, Conflict, Missing
 from hub.admin.input import Input, PartyField
-from hub.admin.routes import QUERY, Routes
-from hub.models.values import Party
-from hub.roaming import accounts, statements
+from hub.admin.routes import BODY, QUERY, Routes
+from hub.errors import RoutingError
+from hub.keys import DIRECTORY, INTAKE
+from hub.models.values import AuditAction, Party
+from hub.roaming import accounts, invoicing, settlement, statements
+from hub.roaming.partners import own_tenant
 from hub.roaming.settlement import Statement
 
 routes = Routes("Settlement")
@@ -94,6 +98,29 @@ class StatementShown(Schema):
     cdrs = fields.List(fields.Dict())
 
 
+class Invoiced(InZone):
+    invoices = fields.Dict(
+        keys=fields.String(validate=validate.Length(equal=3)),
+        values=fields.String(validate=validate.Length(1, 255)),
+        load_default=dict,
+        metadata={
+            "description": "The numbers of your invoices by currency; else the record has its own.",
+            "allowed": 'currencies and invoice numbers, as in {"EUR": "2025-0017"}',
+        },
+    )
+
+
+class Reconciliation(Schema):
+    id = fields.String()
+    invoice_id = fields.String()
+    cdrs = fields.List(fields.String())
+    outcome = fields.String(metadata={"description": "created, changed or unchanged"})
+
+
+class Reconciliations(Schema):
+    items = fields.List(fields.Nested(Reconciliation))
+
+
 @routes.get("/settlements", permission="cdrs.read", query=MonthQuery, answer=SummaryList)
 async def list_settlements(request: web.Request) -> Any:
     """What every party billed every other one in a month."""
@@ -144,6 +171,43 @@ async def show_settlement(request: web.Request) -> Any:
             "X-Content-Type-Options": "nosniff",
         },
     )
+
+
+@routes.post(
+    "/settlements/{month}/{issuer}/{recipient}/reconciliation",
+    permission="cdrs.execute",
+    body=Invoiced,
+    answer=Reconciliations,
+)
+async def reconcile(request: web.Request) -> Any:
+    """Tell the recipient by OCPI 2.3.0 which CDRs the invoices of a month cover.
+
+    For your own stations' party, one InvoiceReconciliationRecord per currency. Safe to repeat: what
+    changed since is told as a change.
+    """
+    body = request[BODY]
+    found = await read(request, body["time_zone"])
+    app = request.config_dict
+    audience = await app[DIRECTORY].audience(request[ACTOR].tenant_id)
+    async with transaction(request) as db:
+        tenant = await own_tenant(db)
+    items = []
+    for record in settlement.reconciliation(found, invoice_ids=body["invoices"]):
+        try:
+            stored = await invoicing.publish(app[INTAKE], audience, tenant, record, found.recipient)
+        except RoutingError as error:
+            raise Conflict(str(error), field="recipient") from None
+        items.append(record | {"outcome": stored.outcome})
+    async with transaction(request) as db:
+        await audit.record(
+            db,
+            AuditAction.CREATE,
+            "InvoiceReconciliationRecord",
+            None,
+            description=f"{found.issuer} to {found.recipient}, {found.month}",
+            after={item["id"]: item["invoice_id"] for item in items},
+        )
+    return {"items": items}
 
 
 async def read(request: web.Request, time_zone: str) -> Statement:

@@ -37,6 +37,25 @@ def add(commands: Commands) -> None:
     parser.add_argument("--output", metavar="FILE", help="write it there, not to standard output")
     parser.add_argument("--time-zone", metavar="ZONE", default="UTC", help=ZONE)
 
+    parser = options.command(
+        settlements,
+        "reconcile",
+        reconcile,
+        "Tell who is to pay, by OCPI 2.3.0, which CDRs your invoices of a month cover.",
+        more="For the party of your own stations. Safe to repeat.",
+    )
+    parser.add_argument("month", help="such as 2025-06")
+    parser.add_argument("issuer", help="the party of your own stations: NL*OWN")
+    parser.add_argument("recipient", help="who is to pay: DE*XYZ")
+    parser.add_argument(
+        "--invoice",
+        metavar="CURRENCY=NUMBER",
+        action="append",
+        default=[],
+        help="the number of your invoice: EUR=2025-0017; may be repeated",
+    )
+    parser.add_argument("--time-zone", metavar="ZONE", default="UTC", help=ZONE)
+
 
 def list_(arguments: Arguments) -> None:
     found = hub(arguments).get(
@@ -68,10 +87,38 @@ def list_(arguments: Arguments) -> None:
     )
 
 
-def show(arguments: Arguments) -> None:
+def path(arguments: Arguments) -> str:
     parts = (arguments.month, arguments.issuer, arguments.recipient)
+    return f"/settlements/{'/'.join(quote(part, safe='') for part in parts)}"
+
+
+def reconcile(arguments: Arguments) -> None:
+    invoices = {}
+    for given in arguments.invoice:
+        currency, equals, number = given.partition("=")
+        if not (currency and equals and number):
+            raise Usage(f"{given!r} is no invoice.", field="--invoice", allowed="CURRENCY=NUMBER")
+        invoices[currency.upper()] = number
+    body = {"invoices": invoices, "time_zone": arguments.time_zone}
+    told = hub(arguments).post(f"{path(arguments)}/reconciliation", body)["items"]
+    if arguments.json:
+        write_json({"items": told})
+        return
+    table(
+        told,
+        [
+            ("RECORD", "id"),
+            ("INVOICE", "invoice_id"),
+            ("CDRS", lambda row: len(row["cdrs"])),
+            ("OUTCOME", "outcome"),
+        ],
+        empty="There was nothing to tell.",
+    )
+
+
+def show(arguments: Arguments) -> None:
     body = hub(arguments).read(
-        f"/settlements/{'/'.join(quote(part, safe='') for part in parts)}",
+        path(arguments),
         format=arguments.format,
         time_zone=arguments.time_zone,
     )

@@ -12,6 +12,7 @@ from tests.e2e.test_cdr_checks import cdr
 from tests.helpers import documents
 from tests.helpers.documents import cdr_token
 from tests.helpers.network import change
+from tests.helpers.partner import FakePartner
 
 ONE_TWO = "/settlements/2025-06/NL*ONE/DE*TWO"
 WRONG = documents.price(4, 0.84)
@@ -194,3 +195,54 @@ async def test_a_month_in_which_nothing_was_billed_has_no_statement(operator):
     said = await operator.get(ONE_TWO)
 
     assert (said.status, said.error["next"]) == (404, "hub settlement list 2025-06")
+
+
+OWN = {"country_code": "NL", "party_id": "OWN"}
+OWN_TWO = "/settlements/2025-06/NL*OWN/DE*TWO"
+
+
+@pytest.fixture
+async def payer(hub, stack):
+    """DE*TWO, an eMSP that speaks 2.3.0."""
+    partner = await stack.enter_async_context(FakePartner("DE*TWO EMSP", versions=("2.3.0",)))
+    await hub.connect(partner)
+    return partner
+
+
+def records(partner):
+    return [push.body for push in partner.received if "invoicereconciliation" in push.path]
+
+
+async def test_own_invoices_are_told_with_the_cdrs_of_the_statement(hub, payer, keep, operator):
+    """INV-02, INV-04: one record per currency, the same CDRs; what changed is told again."""
+    await keep(billed("C1", **OWN), billed("C2", currency="SEK", **OWN))
+    number = {"invoices": {"EUR": "2025-0017"}}
+
+    first = await operator.post(f"{OWN_TWO}/reconciliation", **number)
+    await hub.deliver()
+    again = await operator.post(f"{OWN_TWO}/reconciliation", **number)
+    await keep(billed("C3", **OWN))
+    later = await operator.post(f"{OWN_TWO}/reconciliation", **number)
+    await hub.deliver()
+
+    told = {record["id"]: (record["invoice_id"], record["cdrs"]) for record in records(payer)}
+    assert told == {
+        "NLOWN-DETWO-2025-06-EUR": ("2025-0017", ["C1", "C3"]),
+        "NLOWN-DETWO-2025-06-SEK": ("NLOWN-DETWO-2025-06-SEK", ["C2"]),
+    }
+    outcomes = [[item["outcome"] for item in said.body["items"]] for said in (first, again, later)]
+    assert outcomes == [["created"] * 2, ["unchanged"] * 2, ["changed", "unchanged"]]
+    stated = (await operator.get(OWN_TWO)).body
+    assert [entry["id"] for entry in stated["cdrs"]] == ["C1", "C3", "C2"]
+
+
+async def test_only_own_invoices_can_be_told_and_only_to_who_reads_them(emsp, keep, operator):
+    """INV-07: a 2.2.1 partner has no such module."""
+    await keep(billed("C1"), billed("C2", **OWN))
+
+    foreign = await operator.post(f"{ONE_TWO}/reconciliation")
+    older = await operator.post(f"{OWN_TWO}/reconciliation")
+
+    assert (foreign.status, older.status) == (400, 409)
+    assert "not the party of this network" in foreign.error["message"]
+    assert "has no InvoiceReconciliationRecord" in older.error["message"]

@@ -79,6 +79,11 @@ async def test_a_disputed_cdr_from_its_check_to_the_month_close(command, hub, cp
         (("cdr", "check"), "say --all"),
         (("cdr", "check", "NL/ONE/C1", "--all"), "say --all"),
         (("settlement", "list", "june"), "Not a month"),
+        (
+            ("settlement", "reconcile", "2025-06", "NL*OWN", "DE*TWO", "--invoice", "1"),
+            "no invoice",
+        ),
+        (("settlement", "reconcile", "2025-06", "NL*OWN", "DE*TWO"), "billed"),
         (("settlement", "show", "2025-06", "NL*ONE", "DE*TWO", "--output", "/nowhere/x"), "billed"),
     ],
 )
