@@ -162,7 +162,7 @@ def test_the_order_of_independent_elements_does_not_matter(pair, zone, data):
 @often
 @given(strategies.tariffs(), strategies.split_pairs(), strategies.zones)
 def test_what_is_billed_is_a_multiple_of_the_last_step(tariff, pair, zone):
-    """PRICE-33: the total of a dimension, once per session."""
+    """PRICE-33, CDR-10: the total of a dimension, once per session."""
     priced = price([tariff], pair[0], time_zone=zone)
     billed = [piece for piece in priced.pieces if piece.energy_price is not None and piece.energy]
 

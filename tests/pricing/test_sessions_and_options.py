@@ -203,12 +203,54 @@ def test_given_tariffs_come_before_those_in_the_cdr():
 
 
 def test_of_two_versions_of_a_tariff_the_one_in_force_at_the_start_counts():
-    """PRICE-01: both have the same id."""
+    """PRICE-01, TAR-05: both have the same id, and both may be assigned."""
     old = tariff(element(part("ENERGY", 0.3)), end_date_time="2025-01-01T00:00:00Z")
     new = tariff(element(part("ENERGY", 0.4)), start_date_time="2025-01-01T00:00:00Z")
     record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}, "T1")])
 
     assert total([old, new], record) == total([new, old], record) == "4.0000"
+
+
+@pytest.mark.parametrize(
+    ("tariff_type", "cost"),
+    [
+        ("PROFILE_CHEAP", "2.0000"),
+        ("PROFILE_GREEN", "5.0000"),
+        ("REGULAR", "3.0000"),
+        ("AD_HOC_PAYMENT", "5.0000"),
+        (None, "3.0000"),
+    ],
+)
+def test_the_type_of_a_tariff_says_whom_it_is_for(tariff_type, cost):
+    """TAR-06, PRICE-02: a preference has its own tariff; one without type is for everybody."""
+    known = [
+        tariff(element(part("ENERGY", 0.3)), id="T1", type="REGULAR"),
+        tariff(element(part("ENERGY", 0.2)), id="T2", type="PROFILE_CHEAP"),
+        tariff(element(part("ENERGY", 0.5)), id="T3"),
+    ]
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10})])
+
+    assert total(known, record, tariff_type=tariff_type) == cost
+
+
+def test_a_cdr_of_a_reservation_alone_needs_no_place():
+    """CDR-13: #NA where nothing was charged; what stands beside it is ignored."""
+    place = {"evse_uid": "#NA", "evse_id": "#NA", "connector_id": "#NA", "connector_standard": "X"}
+    fee = tariff(element(part("FLAT", 4), part("TIME", 2, 600), reservation="RESERVATION_EXPIRES"))
+    record = cdr("2025-06-02T08:00", [(60, {"RESERVATION_TIME": 1})], cdr_location=place)
+
+    assert parts([fee], record) == {"total_cost": "6.0000", "total_reservation_cost": "6.0000"}
+
+
+def test_charging_is_the_total_time_less_parking():
+    """CDR-14."""
+    document = tariff(element(part("TIME", 6), part("PARKING_TIME", 1)))
+    record = cdr("2025-06-02T08:00", [(60, {"TIME": 1}), (30, {"PARKING_TIME": 0.5})])
+
+    body = totals(price([document], record), "2.2.1")
+
+    assert body["total_time"] - body["total_parking_time"] == 1
+    assert body["total_time_cost"] == {"excl_vat": 6}
 
 
 def test_the_connector_of_a_2_1_1_cdr_names_its_tariff():

@@ -103,7 +103,7 @@ def test_taxes_of_a_limited_price_keep_their_proportion():
 
 @pytest.mark.parametrize(("currency", "cost"), [("JPY", "5"), ("BHD", "5.080"), ("EUR", "5.08")])
 def test_the_total_is_rounded_to_the_units_of_its_currency(currency, cost):
-    """PRICE-45."""
+    """PRICE-45, TAR-09: OCPI does not say how."""
     found = priced("2.1.1", TWO_RATES | {"currency": currency})
 
     assert str(totals(found)["total_cost"]) == cost
