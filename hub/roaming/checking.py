@@ -17,12 +17,12 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import Row, bindparam, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import Uuid
+from sqlalchemy.types import BigInteger, Numeric, String, Uuid
 
 from hub import codec
-from hub.models.cdr_checks import CDRCheck, CheckCursor
+from hub.models.cdr_checks import CheckCursor
 from hub.models.values import CDRVerdict, Place
 from hub.roaming import disputes, feed, holding, rivals
 from hub.roaming.changes import BETWEEN, IN_ORDER, between, place_of
@@ -63,6 +63,33 @@ ARRIVED = text(
     " else exists (select from ocpi_locations as l where l.country_code = key.country_code"
     " and l.party_id = key.party_id and l.object_key = key.object_key) end) limit :limit"
 )
+
+# The columns of a verdict: how each is read from text, and its type.
+WRITTEN: dict[str, tuple[str, Any]] = {
+    "cdr_id": ("cdr_id", Uuid()),
+    "page_seq": ("page_seq", BigInteger()),
+    "verdict": ("verdict", String()),
+    "currency": ("currency", String()),
+    "claimed": ("claimed", Numeric()),
+    "expected": ("expected", Numeric()),
+    "flags": ("flags::jsonb", String()),
+    "awaits": ("awaits::jsonb", String()),
+    "report": ("report::json", String()),
+    "session_ref": ("session_ref", String()),
+    "token_ref": ("token_ref", String()),
+    "evse_ref": ("evse_ref", String()),
+    "starts_at": ("starts_at", TIMESTAMP(timezone=True)),
+    "ends_at": ("ends_at", TIMESTAMP(timezone=True)),
+}
+# One statement for a batch. The state of a dispute stays as it is.
+WRITE = text(
+    f"insert into cdr_checks ({', '.join(WRITTEN)}, difference)"  # noqa: S608 - ours
+    f" select {', '.join(cast for cast, _ in WRITTEN.values())}, claimed - expected"
+    f" from unnest({', '.join(f':{name}' for name in WRITTEN)}) as given({', '.join(WRITTEN)})"
+    " on conflict (tenant_id, cdr_id) do update set"
+    f" {', '.join(f'{name} = excluded.{name}' for name in WRITTEN if name != 'cdr_id')},"
+    " difference = excluded.difference, checked_at = clock_timestamp(), updated_at = now()"
+).bindparams(*(bindparam(name, type_=ARRAY(type_)) for name, (_, type_) in WRITTEN.items()))
 
 VERDICTS = {
     Outcome.OK: CDRVerdict.OK,
@@ -135,17 +162,15 @@ async def judge(db: AsyncSession, rows: Sequence[Row[Any]]) -> Checked:
     earlier = await rivals.of(db, cases)
     found = Checked()
     taken_back: dict[Ref, str] = {}
+    verdicts: list[dict[str, Any]] = []
     for case in cases:
         known = archive.of(case, earlier.of(case))
-        verdict = judged(case, known)
-        values = written(case, known, verdict)
-        statement = insert(CDRCheck).values(**values)
-        await db.execute(
-            statement.on_conflict_do_update(index_elements=["tenant_id", "cdr_id"], set_=values)
-        )
+        values = written(case, known, judged(case, known))
+        verdicts.append(values)
         found.verdicts.append(CDRVerdict(values["verdict"]))
         if case.credits and values["verdict"] == CDRVerdict.OK:
             taken_back[case.credits] = str(case.document["id"])
+    await db.execute(WRITE, {name: [row[name] for row in verdicts] for name in WRITTEN})
     await disputes.settle_credited(db, taken_back)
     found.released = await holding.let_go(db)
     return found
@@ -192,7 +217,7 @@ def with_doubt(verdict: Verdict, known: Evidence) -> Verdict:
 
 
 def written(case: Case, known: Evidence, verdict: Verdict) -> dict[str, Any]:
-    """The row of a verdict."""
+    """The row of a verdict, as ``WRITE`` takes it."""
     claimed, expected = totals(verdict)
     return {
         "cdr_id": case.cdr_id,
@@ -201,11 +226,9 @@ def written(case: Case, known: Evidence, verdict: Verdict) -> dict[str, Any]:
         "currency": str(case.document.get("currency") or "")[:10] or None,
         "claimed": claimed,
         "expected": expected,
-        "difference": None if claimed is None or expected is None else claimed - expected,
-        "flags": verdict.flags,
-        "awaits": awaited(verdict, known),
+        "flags": codec.write_text(verdict.flags),
+        "awaits": codec.write_text(awaited(verdict, known)),
         "report": codec.write_text(answers.report(verdict)),
-        "checked_at": text("clock_timestamp()"),
         "session_ref": spelled(case.session),
         "token_ref": spelled(case.driver),
         "evse_ref": spelled(case.evse),

@@ -5,7 +5,6 @@ found; of two that bill the same, the later one is the duplicate.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,20 +15,19 @@ from sqlalchemy.types import DateTime, String
 
 from hub.roaming.evidence import Case, Document, spelled
 
-BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
-A_DAY = timedelta(days=1)
-
-FOUND = "select cdr_id, session_ref, token_ref, evse_ref, starts_at, ends_at from cdr_checks where "
-WITHIN = "ends_at > :since and starts_at < :until"
+FOUND = "select k.cdr_id, session_ref, token_ref, evse_ref, k.starts_at, k.ends_at from mine"
+AT_THE_TIME = "k.ends_at > mine.starts_at and k.starts_at < mine.ends_at"
 RIVALS = text(
-    "select c.country_code, c.party_id, c.object_id, c.credit_reference_id, found.*"  # noqa: S608
-    f" from ({FOUND} session_ref = any(:sessions)"
-    f" union {FOUND} token_ref = any(:tokens) and {WITHIN}"
-    f" union {FOUND} evse_ref = any(:evses) and {WITHIN}) as found"
-    " join ocpi_cdrs as c on c.id = found.cdr_id"
+    "with mine as (select * from unnest(:sessions, :tokens, :evses, :starts, :ends)"  # noqa: S608
+    " as given(session, token, evse, starts_at, ends_at))"
+    " select c.country_code, c.party_id, c.object_id, c.credit_reference_id, found.* from ("
+    f"{FOUND} join cdr_checks as k on k.session_ref = mine.session"
+    f" union {FOUND} join cdr_checks as k on k.token_ref = mine.token and {AT_THE_TIME}"
+    f" union {FOUND} join cdr_checks as k on k.evse_ref = mine.evse and {AT_THE_TIME}"
+    ") as found join ocpi_cdrs as c on c.id = found.cdr_id"
 ).bindparams(
     *(bindparam(part, type_=ARRAY(String())) for part in ("sessions", "tokens", "evses")),
-    *(bindparam(part, type_=DateTime(timezone=True)) for part in ("since", "until")),
+    *(bindparam(part, type_=ARRAY(DateTime(timezone=True))) for part in ("starts", "ends")),
 )
 
 
@@ -56,26 +54,20 @@ class Rivals:
 
 
 async def of(db: AsyncSession, cases: Sequence[Case]) -> Rivals:
-    starts = [case.starts_at for case in cases if case.starts_at]
-    ends = [case.ends_at for case in cases if case.ends_at]
     rows = await db.execute(
         RIVALS,
         {
-            "sessions": refs(case.session for case in cases),
-            "tokens": refs(case.driver for case in cases),
-            "evses": refs(case.evse for case in cases),
-            "since": min(starts, default=BEGINNING),
-            "until": max(ends, default=BEGINNING),
+            "sessions": [spelled(case.session) for case in cases],
+            "tokens": [spelled(case.driver) for case in cases],
+            "evses": [spelled(case.evse) for case in cases],
+            "starts": [case.starts_at for case in cases],
+            "ends": [case.ends_at for case in cases],
         },
     )
     found = Rivals()
     for row in rows:
         found.add(row.cdr_id, (row.session_ref, row.token_ref, row.evse_ref), shown(row))
     return found
-
-
-def refs(found: Iterable[tuple[str, str, str] | None]) -> list[str]:
-    return sorted({"/".join(ref) for ref in found if ref is not None})
 
 
 def shown(row: Row[Any]) -> Document:

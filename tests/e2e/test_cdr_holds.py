@@ -1,9 +1,11 @@
 """CDRs that wait for their check, where the parties agreed on that: visible, and never lost."""
 
 import pytest
+from sqlalchemy import select
 
+from hub.models.cdr_checks import CDRCheck
 from hub.models.values import Dispute
-from hub.roaming import checking, disputes, holding
+from hub.roaming import disputes, holding
 from tests.e2e.test_cdr_checks import cdr, check
 from tests.helpers import documents
 from tests.helpers.network import CPO, EMSP
@@ -94,7 +96,7 @@ async def test_the_end_of_a_dispute_lets_it_go(network, held, end):
         await network.deliver()
         assert got(held) == []
         async with network.database.transaction(network.tenant_id) as db:
-            row = await db.scalar(checking.select(checking.CDRCheck))
+            row = await db.scalar(select(CDRCheck))
             await disputes.write(db, row, "We have spoken.", state)
             await holding.let_go(db)
     await network.deliver()
@@ -107,7 +109,7 @@ async def test_a_credit_settles_it_and_follows_what_it_credits(network, held):
     await network.put("cdrs", cdr(total_cost=WRONG))
     await check(network)
     async with network.database.transaction(network.tenant_id) as db:
-        row = await db.scalar(checking.select(checking.CDRCheck))
+        row = await db.scalar(select(CDRCheck))
         await disputes.write(db, row, "4.00 instead of 3.38", Dispute.OPEN)
 
     await network.put("cdrs", cdr(**CREDIT))
