@@ -21,7 +21,7 @@ from hub.models.values import Party, Place
 from hub.roaming import listing
 from hub.roaming.audience import Audience
 from hub.roaming.changes import Change, Source
-from hub.roaming.modules import MODULES, Module
+from hub.roaming.modules import CDRS, MODULES, Module
 from hub.roaming.objects import object_ref
 from hub.roaming.rows import Key
 from hub.roaming.sources import SOURCES
@@ -57,7 +57,7 @@ class Delivery(Schema):
     partner = fields.String()
     party = fields.String()
     ocpi_version = fields.String(allow_none=True)
-    state = fields.String(validate=validate.OneOf(("DELIVERED", "WAITING", "REFUSED")))
+    state = fields.String(validate=validate.OneOf(("DELIVERED", "WAITING", "REFUSED", "HELD")))
     reason = fields.String(allow_none=True)
     delivered_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When the platform last took anything."}
@@ -130,6 +130,8 @@ async def show_object(request: web.Request) -> Any:
         change = next(iter(await source.find(db, [object_ref(key)])), None)
         deliveries = await states(db, source, change, audience) if change else []
         lost = await losses.of_object(db, module.name, object_ref(key))
+    if module is CDRS and row.held_at is not None:
+        deliveries = held(row, audience)
     row.module, row.ref = module.name, ref(row)
     row.document = codec.read(kept.text, max_nodes=10**6) if kept else None
     row.deliveries, row.losses = deliveries, lost
@@ -183,6 +185,24 @@ async def states(
             ),
         }
         for connection, party in source.addressees(audience, change)
+    ]
+
+
+def held(row: Any, audience: Audience) -> list[dict[str, Any]]:
+    """Who is to have a CDR that is held."""
+    owner = Party(row.country_code, row.party_id)
+    receiver = Party(row.receiver_country_code, row.receiver_party_id)
+    reason = f"It is held until it is released: hub cdr show {ref(row)}"
+    return [
+        {
+            "partner_id": connection.id,
+            "partner": connection.name,
+            "party": str(party),
+            "ocpi_version": connection.version,
+            "state": "HELD",
+            "reason": reason,
+        }
+        for connection, party in audience.receivers(CDRS, owner, receiver, row.partner_id)
     ]
 
 

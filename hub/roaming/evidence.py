@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.roaming.changes import columns_of, keyed
+from hub.roaming.pricing import faults
 from hub.roaming.pricing.faults import Context
 from hub.roaming.pricing.quantities import EPOCH, Unreadable, instant
 from hub.roaming.pricing.records import mapping, upper
@@ -94,7 +95,8 @@ class Case:
 
     def ref(self, value: Any) -> Ref | None:
         """The key of something of the same owner."""
-        return (*self.owner, name) if (name := upper(value)) and name != "#NA" else None
+        name = upper(value)
+        return (*self.owner, name) if name and name != faults.NOT_AVAILABLE else None
 
     @cached_property
     def starts_at(self) -> datetime | None:
@@ -125,8 +127,9 @@ class Case:
 
     @property
     def driver(self) -> Ref | None:
-        parts = [upper(self.token.get(name)) for name in ("country_code", "party_id", "uid")]
-        return (parts[0], parts[1], parts[2]) if parts[0] and parts[1] and parts[2] else None
+        country, party = upper(self.token.get("country_code")), upper(self.token.get("party_id"))
+        who = faults.driver(self.token)
+        return (country, party, who) if country and party and who else None
 
     @property
     def token_key(self) -> Ref | None:
@@ -238,10 +241,11 @@ class Archive:
         return found
 
     def token_is_known(self, case: Case) -> bool | None:
-        """None where that says nothing: a party that keeps its tokens to itself, or tokens that
-        were made for one command.
+        """None where that says nothing: a party that keeps its tokens to itself, tokens that were
+        made for one command, and those that an older version does not name.
         """
-        if case.driver is None or case.document.get("auth_method") == "COMMAND":
+        was_hidden = upper(case.token.get("uid")) == faults.NOT_AVAILABLE
+        if case.driver is None or was_hidden or case.document.get("auth_method") == "COMMAND":
             return None
         if case.driver[:2] not in self.issuers:
             return None

@@ -155,6 +155,7 @@ async def test_a_held_cdr_is_seen_by_its_owner_and_the_operator_only(hub, cpo, e
     await hub.deliver()
 
     listed = await operator.get("/cdrs", held="true")
+    [delivery] = (await operator.get("/objects/cdrs/NL/ONE/C1")).body["deliveries"]
     own = await cpo.get("cdrs/NL/ONE/C1", side="RECEIVER")
     early = await emsp.get("cdrs")
     nothing = await emsp.get("cdrs/C1")
@@ -166,6 +167,7 @@ async def test_a_held_cdr_is_seen_by_its_owner_and_the_operator_only(hub, cpo, e
     assert agreed.body["hold"] is True
     assert ids(listed) == ["C1"]
     assert own.data["id"] == "C1"
+    assert (delivery["party"], delivery["state"]) == ("DE*TWO", "HELD")
     assert (early.data, early.headers["X-Total-Count"]) == ([], "0")
     assert (nothing.http_status, nothing.status_code) == (404, 2000)
     assert (released.status, released.body["held_at"]) == (200, None)

@@ -276,3 +276,18 @@ async def test_all_can_be_checked_again(network):
         await checking.reset(db)
 
     assert (await verdict(network)).checked_at > before.checked_at
+
+
+async def test_drivers_whose_token_an_older_version_hid_are_not_one_and_the_same(network):
+    """AMB-49: 2.1.1 names the contract only."""
+    await network.put("tokens", documents.token(uid="ANOTHER"))
+    for number, contract in enumerate(("C-1", "C-2", "C-1"), 1):
+        hidden = documents.cdr_token(uid="#NA", type="OTHER", contract_id=contract)
+        place = PLACE | {"evse_uid": f"E{number}"}
+        document = cdr(id=f"C{number}", session_id=f"S{number}", cdr_token=hidden)
+        await network.put("cdrs", document | {"cdr_location": place})
+
+    await check(network)
+
+    found = {name: row.flags for name, row in (await checks(network)).items()}
+    assert found == {"C1": [], "C2": [], "C3": ["duplicate_charging"]}

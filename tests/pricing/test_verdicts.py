@@ -332,6 +332,16 @@ def test_charging_billed_twice_is_found(fields, is_duplicate):
     assert flags(mine, others=[twin(**fields)]) == (["duplicate_charging"] if is_duplicate else [])
 
 
+@pytest.mark.parametrize(("contract", "is_duplicate"), [("c-1", True), ("C-2", False)])
+def test_a_token_that_an_older_version_hid_is_known_by_the_contract(contract, is_duplicate):
+    hidden = {"country_code": "DE", "party_id": "TWO", "uid": "#NA"}
+    place = {"session_id": None, "cdr_location": {}}
+    mine = claim(cdr_token=hidden | {"contract_id": "C-1"}, **place)
+    other = twin(cdr_token=hidden | {"contract_id": contract}, **place)
+
+    assert flags(mine, others=[other]) == (["duplicate_charging"] if is_duplicate else [])
+
+
 def test_a_2_1_1_driver_is_known_by_the_contract():
     mine, other = (claim(id=name, auth_id="DE-TWO-C1") for name in ("CDR1", "CDR2"))
 

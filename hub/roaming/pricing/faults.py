@@ -22,6 +22,7 @@ SLACK = 60
 # Meters and nameplates are not that exact.
 POWER_MARGIN = 105  # percent
 ENERGY_MARGIN = KILOWATT_HOUR // 20
+NOT_AVAILABLE = "#NA"
 # What may be remarkable about choosing the tariff, and is a fault.
 OF_TARIFFS = frozenset({"unknown_tariff", "currency_mismatch"})
 
@@ -280,13 +281,24 @@ def token(document: Document) -> tuple[str | None, ...] | None:
     body = mapping(document.get("cdr_token"))
     if body is None:
         return (upper(document["auth_id"]),) if document.get("auth_id") else None
-    return tuple(upper(body.get(key)) for key in ("country_code", "party_id", "uid"))
+    uid = driver(body)
+    if uid is None:
+        return None
+    return (upper(body.get("country_code")), upper(body.get("party_id")), uid)
+
+
+def driver(token: Document) -> str | None:
+    """Who charged, within the issuer: the token, or the contract where an older version hid it."""
+    uid, contract = upper(token.get("uid")), upper(token.get("contract_id"))
+    if uid == NOT_AVAILABLE:
+        return contract and f"{NOT_AVAILABLE} {contract}"
+    return uid
 
 
 def evse(document: Document) -> tuple[str | None, ...] | None:
     place = mapping(document.get("cdr_location"))
     uid = upper(place.get("evse_uid")) if place else None
-    if place is None or uid in {None, "#NA"}:
+    if place is None or uid in {None, NOT_AVAILABLE}:
         return None
     return (upper(document.get("country_code")), upper(document.get("party_id")), uid)
 
