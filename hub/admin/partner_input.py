@@ -9,6 +9,8 @@ from hub.ocpi.versions import VERSIONS
 from hub.roaming.quirks import DATE_FORMS, LISTS, ROUTING, SLASHES
 from hub.roaming.sync_terms import MODES, PULLED
 
+# What X-Limit says (AMB-06).
+X_LIMITS = ("page", "server")
 ORIGIN = r"https?://[^/?#@\s]+"
 
 
@@ -119,6 +121,19 @@ class Configuration(Input):
     )
     unlocks_without_session = fields.Boolean(
         metadata={"description": "A help desk: it may unlock connectors that it does not use."}
+    )
+    late_objects = fields.Boolean(
+        metadata={
+            "description": "date_from of its lists also finds what reached the hub since, however"
+            " old its last_updated: for a partner that pulls and takes no pushes (AMB-24)."
+        }
+    )
+    x_limit = fields.String(
+        validate=validate.OneOf(X_LIMITS),
+        metadata={
+            "description": "page: X-Limit is the size of the page it asked for; server: the most"
+            " that it could ask for (AMB-06)."
+        },
     )
     token_form = fields.String(validate=validate.OneOf(("auto", "base64", "raw")))
     beside = fields.String(

@@ -150,6 +150,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         response = await handler(request)
     except HubError as error:
         log.info("request refused", status_code=error.status_code, reason=str(error))
+        parties.answer_for_the_hub(request, error)
         response = failure(error, request.get(VERSION))
     except web.HTTPException as error:
         response = failure(http_error(error))

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from hub.errors import InvalidRequest
 from hub.keys import SETTINGS
+from hub.ocpi.request import PARTNER
 from hub.roaming.merging import instant
 
 # What a list may be narrowed by; the next Link repeats it (TRANSPORT-60).
@@ -83,7 +84,9 @@ def headers(
     request: web.Request, page: Page, *, total: int, shown: int, next_after: int | None
 ) -> dict[str, str]:
     """X-Total-Count, X-Limit and, where ``next_after`` says that more follows, Link."""
-    answer = {"X-Total-Count": str(total), "X-Limit": str(page.limit)}
+    ours = request.config_dict[SETTINGS].page_limit
+    told = ours if request[PARTNER].settings.x_limit == "server" else page.limit
+    answer = {"X-Total-Count": str(total), "X-Limit": str(told)}
     if next_after is not None:
         query = {
             **page.filters,

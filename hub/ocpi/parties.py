@@ -6,7 +6,7 @@ platform is refused, whatever the headers say (HUB-44, T-01).
 
 from aiohttp import web
 
-from hub.errors import Forbidden, InvalidRequest
+from hub.errors import Forbidden, HubError, InvalidRequest, RoutingError
 from hub.models.values import Party
 from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, TO, VERSION
 from hub.roaming.modules import MODULES
@@ -104,6 +104,13 @@ def check_broadcast(request: web.Request, to: Party | None) -> None:
 def broadcast_is_open(partner: Connection) -> bool:
     """Setting for partners that put the hub into OCPI-to of everything: read it as Open Routing."""
     return bool(partner.configuration.get("broadcast_as_open_routing", False))
+
+
+def answer_for_the_hub(request: web.Request, error: HubError) -> None:
+    """What the hub finds wrong it says in its own name, whoever was meant to be asked (AMB-14)."""
+    said_by_a_party = ANSWERED_BY in request and not isinstance(error, RoutingError)
+    if PARTNER in request and not said_by_a_party:
+        request[ANSWERED_BY] = request[PARTNER].hub
 
 
 def answer_headers(request: web.Request) -> dict[str, str]:

@@ -12,7 +12,20 @@ from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, cast, false, func, or_, select, text, true, tuple_
+from sqlalchemy import (
+    Select,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    tuple_,
+)
 from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -47,6 +60,7 @@ class Filter:
 
     Owners; receivers of sessions and CDRs; ``last_updated`` in [from, to). ``viewers`` are the
     parties that look: of unpublished locations they see those that let their tokens in (LOC-05).
+    ``late``: what came to the hub since ``date_from`` counts as well (AMB-24).
     """
 
     owners: tuple[Party, ...]
@@ -54,6 +68,7 @@ class Filter:
     viewers: tuple[Party, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
+    late: bool = False
 
     @property
     def dates(self) -> dict[str, datetime]:
@@ -84,10 +99,27 @@ class Filter:
         elif table is Token:
             conditions.append(for_all(self.viewers))
         if self.date_from is not None:
-            conditions.append(table.last_updated >= bindparam("date_from"))
+            conditions.append(self._since(table))
         if self.date_to is not None:
             conditions.append(table.last_updated < bindparam("date_to"))
         return and_(*conditions)
+
+    def _since(self, table: Any) -> Any:
+        changed = table.last_updated >= bindparam("date_from")
+        if not self.late:
+            return changed
+        arrived = [table.received_at >= bindparam("date_from")]
+        if table is Location:
+            # A status that came late makes neither its location nor that one's stamp newer.
+            arrived.append(
+                exists().where(
+                    EVSE.country_code == Location.country_code,
+                    EVSE.party_id == Location.party_id,
+                    EVSE.location_key == Location.object_key,
+                    EVSE.received_at >= bindparam("date_from"),
+                )
+            )
+        return or_(changed, *arrived)
 
 
 def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:

@@ -46,6 +46,8 @@ class Configuration:
     ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
     module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours``, ``absent``
     (``sync_terms``). ``quirks`` override what was found; ``probe`` False: nobody looks for them.
+    ``late_objects``: a date_from finds what reached the hub since, too (AMB-24). ``x_limit``: what
+    X-Limit says, the size of the ``page`` or the most the ``server`` would give (AMB-06).
     ``credentials_update_minutes``: at least so long apart the hub PUTs its credentials to a partner
     that must know of other parties than before (CRED-06); 0: never.
     """
@@ -54,6 +56,8 @@ class Configuration:
     sync: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     quirks: Mapping[str, Any] = field(default_factory=dict)
     probe: bool = True
+    late_objects: bool = False
+    x_limit: str = "page"
     supported_modules: frozenset[str] | None = None
     required_modules: frozenset[str] = frozenset()
     delivery: str = "catch_up"

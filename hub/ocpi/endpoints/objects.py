@@ -49,6 +49,7 @@ async def list_objects(request: web.Request) -> web.Response:
             viewers=parties,
             date_from=page.date_from,
             date_to=page.date_to,
+            late=partner.settings.late_objects,
         )
         found = await read_page(request, db, module, page, wanted)
     return answer_page(request, page, found)
