@@ -13,6 +13,7 @@ from hub.errors import InvalidRequest
 from hub.models.values import Party, Role
 from hub.ocpi.schemas import compiled
 from hub.roaming import invitations
+from tests.helpers import documents_2_1_1
 from tests.helpers.documents import (
     cdr,
     evse,
@@ -134,6 +135,31 @@ async def test_a_patch_replaces_members_whole_AMB_09(cpo):
     assert whole.ok
     assert kept.data["operator"] == {"name": "New"}
     assert kept.data["coordinates"] == location(version=V)["coordinates"]
+
+
+async def test_a_patch_of_2_1_1_need_not_say_when_AMB_10(hub, old_cpo):
+    await old_cpo.put("locations/NL/OLD/L1", documents_2_1_1.location())
+
+    answer = await old_cpo.patch("locations/NL/OLD/L1/E1", {"status": "CHARGING"})
+
+    assert answer.ok
+    rows = await hub.sql(
+        "select status, last_updated > now() - interval '1 minute' from ocpi_evses"
+    )
+    assert ("CHARGING", True) in [tuple(row) for row in rows]
+
+
+async def test_a_session_of_2_1_1_is_for_who_issued_its_contract_AMB_49(hub, old_cpo, emsp):
+    await emsp.put("tokens/DE/TWO/04AB12CD34EF80", token())
+
+    known = await old_cpo.put("sessions/NL/OLD/S1", documents_2_1_1.session())
+    nobodys = await old_cpo.put("sessions/NL/OLD/S2", documents_2_1_1.session(auth_id="?", id="S2"))
+    await hub.deliver()
+
+    assert (known.ok, nobodys.ok) == (True, False)
+    [push] = [one for one in emsp.received if one.module == "sessions"]
+    assert push.body["cdr_token"]["contract_id"] == "DE-TWO-C00000001-X"
+    assert push.body["cdr_token"]["uid"] == "04AB12CD34EF80"
 
 
 async def test_the_status_of_a_reservation_is_that_of_the_enum_AMB_11(cpo, emsp):

@@ -3,13 +3,18 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from hub.models.routing import SyncState
+from hub.ocpi.schemas import compiled
+from hub.ocpi.versions import VERSIONS
 from hub.roaming import sync_states
 from tests.helpers.documents import cdr, location, tariff, token
+from tests.helpers.documents_2_1_1 import own_document
 from tests.helpers.faults import hold, http, too_many, where
+from tests.helpers.partner import FakePartner
 from tests.helpers.pulls import due_again, ids, lists, state
 
 
@@ -301,3 +306,36 @@ async def test_a_hub_that_stops_gives_its_run_to_the_next(hub, cpo):
     offsets = [request.query["offset"] for request in lists(cpo, "tariffs")]
     assert offsets == ["0", "10", "20", "20", "30"]
     assert len(await ids(hub, "tariffs")) == 35
+
+
+# Whatever version the partner speaks.
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_lists_are_pulled_in_every_version(hub, partners, version):
+    """What a platform cannot push is told to the others in theirs, and nothing is pulled twice."""
+    cpo = await partners.enter_async_context(FakePartner("NL*ONE CPO", versions=(version,)))
+    emsp = await partners.enter_async_context(FakePartner("DE*TWO EMSP", versions=("2.3.0",)))
+    await hub.connect(emsp)
+    emsp.own["tokens"] = [own_document("2.3.0", "Token")]
+    await hub.pull()
+    await hub.connect(cpo)
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    kinds = {"tariffs": "Tariff", "locations": "Location", "sessions": "Session", "cdrs": "CDR"}
+    for module, kind in kinds.items():
+        cpo.own[module] = [own_document(version, kind) | {"last_updated": now}]
+
+    await hub.pull()
+    await hub.deliver()
+    told = [push.module for push in emsp.received]
+    await hub.sql("update sync_states set wanted_full = true where module <> 'tokens'")
+    await hub.pull()
+    await hub.deliver()
+
+    assert await hub.sql("select errors from quarantined_objects") == []
+    assert sorted(told) == ["cdrs", "locations", "sessions", "tariffs"]
+    assert len(emsp.received) == 4
+    for push in emsp.received:
+        compiled.check(compiled.SCHEMAS["2.3.0"][kinds[push.module]], push.body)
+    rows = await hub.sql("select result from sync_states where module <> 'tokens'")
+    assert [row.result["counts"].get("unchanged") for row in rows] == [1, 1, 1, 1]
