@@ -35,8 +35,17 @@ from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.ocpi import renewals
 from hub.ocpi.handshake import Parts
+from hub.ocpi.versions import is_peer_to_peer
 from hub.partitions import ensure_partitions
-from hub.roaming import commands, freshness, quarantine, rekeying, reservations, station_reports
+from hub.roaming import (
+    commands,
+    freshness,
+    quarantine,
+    rekeying,
+    reservations,
+    station_reports,
+    tariff_turns,
+)
 from hub.roaming.feed import RESULTS
 
 log = structlog.get_logger()
@@ -129,6 +138,18 @@ async def end_reservations(app: web.Application) -> None:
             app[INTAKE].on_change(tenant_id, stored)
 
 
+async def turn_tariffs(app: web.Application) -> None:
+    """For partners whose version cannot say when a tariff holds."""
+    for tenant_id in await tenants(app):
+        connections = await app[DIRECTORY].connections(tenant_id)
+        if not any(is_peer_to_peer(connection.version) for connection in connections):
+            continue
+        async with app[DATABASE].transaction(tenant_id) as db:
+            turned = await tariff_turns.turn(db)
+        if turned:
+            app[SENDER].wake(tenant_id)
+
+
 async def clear_caches(app: web.Application) -> None:
     """Stations that were away while a token was blocked, or did not answer."""
     for tenant_id in await tenants(app):
@@ -176,6 +197,7 @@ JOBS = (
     Job("expire commands", 15, expire_commands),
     Job("forget commands", 6 * 3600, forget_commands),
     Job("end reservations", 60, end_reservations),
+    Job("turn tariffs", 60, turn_tariffs),
     Job("clear caches", 60, clear_caches),
     Job("encrypt anew", 3600, encrypt_anew),
     Job("tell of changes", 300, tell_of_changes),

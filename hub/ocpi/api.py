@@ -15,10 +15,18 @@ from uuid import uuid4
 import structlog
 from aiohttp import web
 
-from hub.errors import HubError, InvalidRequest, MethodNotAllowed, NotFound, Unauthorized
+from hub.errors import (
+    HubError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    ReceiverTimeout,
+    RoutingError,
+    Unauthorized,
+)
 from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import custom, forward, parties, peers
-from hub.ocpi.callbacks import RESULTS_PATH
+from hub.ocpi.callbacks import RESULTS_PATH, OwnAnswer
 from hub.ocpi.endpoints import (
     clientinfo,
     commands,
@@ -107,9 +115,24 @@ def make_api() -> web.Application:
     return api
 
 
+# Newer versions have no such answer: they tell of it with the result.
+TIMED_OUT = {"result": "TIMEOUT"}
+
+
 async def serve_peer(request: web.Request) -> web.StreamResponse:
-    """What ``peers`` found the URL to mean."""
-    return await ENDPOINTS[request[OPERATION].endpoint](request)
+    """What ``peers`` found the URL to mean.
+
+    Where the module has a word for it, no caller hears of routing, which its version does not know.
+    """
+    operation = request[OPERATION]
+    try:
+        return await ENDPOINTS[operation.endpoint](request)
+    except RoutingError as error:
+        if operation.failed is None:
+            raise
+        log.info("request refused", status_code=error.status_code, reason=str(error))
+        late = operation.calls_back is not None and isinstance(error, ReceiverTimeout)
+        raise OwnAnswer(operation.failed | (TIMED_OUT if late else {})) from None
 
 
 async def expect(request: web.Request) -> None:

@@ -295,7 +295,7 @@ def refusal(run: Run, entry: Entry) -> tuple[Refusal, int]:
         reason=verdict.reason,
         http_status=verdict.http_status,
         status_code=verdict.status_code,
-        passing=verdict.outcome is not Outcome.REFUSED,
+        passing=verdict.outcome is not Outcome.REFUSED or verdict.later,
         alone=not run.alive,
     ), (entry.setback.attempts if entry.setback else 0) + 1
 

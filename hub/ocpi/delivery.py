@@ -45,7 +45,9 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``answered``: its OCPI code spoke. ``retry_after`` in seconds."""
+    """``answered``: its OCPI code spoke. ``retry_after`` in seconds. ``later``: what it refuses may
+    do some other time.
+    """
 
     outcome: Outcome
     reason: str = ""
@@ -53,6 +55,7 @@ class Verdict:
     status_code: int | None = None
     answered: bool = False
     retry_after: float = 0
+    later: bool = False
 
     @property
     def alive(self) -> bool:
@@ -113,7 +116,7 @@ async def tell(
         )
     except NotExpressible as error:
         reason = f"OCPI {connection.version} cannot say it: {error.reason}"
-        return Verdict(Outcome.REFUSED, reason)
+        return Verdict(Outcome.REFUSED, reason, later=error.later)
     except Refused as error:
         outcome = Outcome.REFUSED if change.reply_to else Outcome.SHUT
         return Verdict(outcome, f"The hub does not call it: {error.reason}.")

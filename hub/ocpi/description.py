@@ -170,7 +170,9 @@ def header(name: str, about: str) -> JSON:
 def functional(operations: list[Operation], version: Version) -> list[tuple[str, str, JSON]]:
     return [
         (
-            f"/{endpoint_path(version, operation.interface, operation.module)}{operation.path}",
+            "/"
+            + endpoint_path(version, operation.interface, operation.module).removesuffix("/")
+            + operation.path,
             operation.method.lower(),
             describe(operation, version),
         )

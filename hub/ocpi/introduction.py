@@ -114,7 +114,8 @@ def endpoints_for(
     modules = [found for found in modules if agreed is None or found[0] in agreed]
     if not version.peer_to_peer:
         modules += [(name, list(InterfaceRole)) for name in custom.modules_for(partner, audience)]
-    return [("credentials", InterfaceRole.SENDER, f"{version.number}/credentials")] + [
+    slash = "/" if version.peer_to_peer else ""
+    return [("credentials", InterfaceRole.SENDER, f"{version.number}/credentials{slash}")] + [
         (module, interface, endpoint_path(version, interface, module))
         for module, found in modules
         for interface in found

@@ -40,7 +40,8 @@ class Operation:
     that a receiver cannot do it; where it has no words for that, it is an error (HUB-50, HUB-54).
     ``objects`` says what it is about where a module has several kinds of objects. ``keeps``: when
     it was passed on and went well, the hub keeps what was sent, or the answer (passed.py).
-    ``custom``: of a module that the hub knows nothing of (custom.py).
+    ``failed`` is how it says that a request could not be passed on, to callers whose version has no
+    code for that (BRIDGE-07). ``custom``: of a module that the hub knows nothing of (custom.py).
     Not ``routed``: of a Configuration Module, which has no routing headers (HUB-12).
     """
 
@@ -62,6 +63,7 @@ class Operation:
     unsupported: Any = None
     objects: str = ""
     keeps: Literal["body", "answer"] | None = None
+    failed: Any = None
     custom: bool = False
     routed: bool = True
 
@@ -132,6 +134,7 @@ def owned(
 
 
 CANNOT = {"result": "NOT_SUPPORTED", "timeout": 0}
+REJECTED = {"result": "REJECTED", "timeout": 0}
 
 
 def command(name: str, kind: str | None, *, since: str = "2.1.1") -> Operation:
@@ -147,6 +150,7 @@ def command(name: str, kind: str | None, *, since: str = "2.1.1") -> Operation:
         since=since,
         calls_back=CallsBack("body", name if kind else "", "CommandResult"),
         unsupported=CANNOT,
+        failed=REJECTED,
     )
 
 
@@ -228,6 +232,7 @@ OPERATIONS: tuple[Operation, ...] = (
         body_optional=True,
         answer="AuthorizationInfo",
         timeout="authorize_timeout",
+        failed={"allowed": "NOT_ALLOWED"},
     ),
     *owned("tokens", "Token", "GET PUT PATCH"),
     # Commands. Their results come to a URL of the hub's own making (callbacks.py).
@@ -362,9 +367,14 @@ def interfaces(module: str, version: Version) -> list[InterfaceRole]:
 
 
 def endpoint_path(version: Version, interface: InterfaceRole, module: str) -> str:
-    """Where the hub serves an interface, below its OCPI root."""
-    parts = [module] if version.peer_to_peer else [interface.lower(), module]
-    return "/".join([version.number, *parts])
+    """Where the hub serves an interface, below its OCPI root.
+
+    In 2.1.1 with a slash at the end, as in its own examples: there are clients that put behind an
+    endpoint's URL what comes below it, as they are (TRANSPORT-22).
+    """
+    if version.peer_to_peer:
+        return f"{version.number}/{module}/"
+    return f"{version.number}/{interface.lower()}/{module}"
 
 
 def owner_named(operation: Operation, caller: Party, receiver: Party) -> Party:

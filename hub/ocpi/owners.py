@@ -7,6 +7,7 @@ from hub.keys import DATABASE, HINTS
 from hub.models.values import Party
 from hub.ocpi.callbacks import OwnAnswer
 from hub.ocpi.endpoints import objects
+from hub.ocpi.operations import REJECTED
 from hub.ocpi.parties import addressee, speaker
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import Document
@@ -15,7 +16,6 @@ from hub.roaming.modules import LOCATIONS, SESSIONS, Module
 
 # Answers in the words of the modules that have them.
 UNKNOWN_SESSION = {"result": "UNKNOWN_SESSION", "timeout": 0}
-REJECTED = {"result": "REJECTED", "timeout": 0}
 
 
 async def owner_of(request: web.Request, document: Document) -> Party:

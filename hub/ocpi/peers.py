@@ -61,9 +61,12 @@ def called(request: web.Request) -> InterfaceRole:
 
 
 def path_below(request: web.Request) -> list[str]:
-    """The segments behind the module, each decoded by itself: an id may hold a slash."""
+    """The segments behind the module, each decoded by itself: an id may hold a slash.
+
+    Clients that join URLs with a slash too many mean the same.
+    """
     _, _, below = request.rel_url.raw_path.partition(f"/{request.match_info['module']}")
-    return [unquote(segment) for segment in below.removeprefix("/").removesuffix("/").split("/")]
+    return [unquote(segment) for segment in below.strip("/").split("/")]
 
 
 def matches(operation: Operation, segments: list[str]) -> bool:

@@ -20,7 +20,7 @@ from hub.ocpi.versions.base import NOTHING, Document, Known, Loss, NotExpressibl
 from hub.ocpi.versions.names_2_1_1 import names_in, renamed
 from hub.ocpi.versions.ownership_2_1_1 import OWNED_BY_CPO
 from hub.roaming import aliases, lookups
-from hub.roaming.aliases import CONTRACTS, EVSES, TOKENS, Name
+from hub.roaming.aliases import CONTRACTS, EVSES, RESERVATIONS, TOKENS, Name
 from hub.roaming.lookups import Contract
 from hub.roaming.losses import Parts
 from hub.roaming.partners import Connection
@@ -134,16 +134,26 @@ async def known_for(db: AsyncSession, items: Sequence[Item]) -> list[Known]:
     by_owner: dict[Party, dict[str, Document]] = {}
     for (owner, key), tariff in tariffs.items():
         by_owner.setdefault(owner, {})[key] = tariff
+    numbers = await aliases.told(db, {name for item in items if (name := reservation(item))})
     now = datetime.now(UTC)
     return [
         Known(
             owner=owner,
             location=locations.get((owner, (id_ or "").upper())),
             tariffs=by_owner.get(owner, {}),
+            reservation_number=int(numbers[name]) if (name := reservation(item)) else None,
             now=now,
         )
-        for owner, id_ in wanted
+        for item, (owner, id_) in zip(items, wanted, strict=True)
     ]
+
+
+def reservation(item: Item) -> Name | None:
+    """The reservation that is asked for; who asks for it is who issued the token."""
+    document, issuer = item.document or {}, issuer_of(item)
+    if item.kind != "ReserveNow" or issuer is None:
+        return None
+    return Name(RESERVATIONS, issuer, document["reservation_id"])
 
 
 def place_of(item: Item) -> str | None:
@@ -232,6 +242,10 @@ async def read(
     if contract is not None:
         names[CONTRACTS, body["auth_id"]] = contract.contract_id
         token = contract.token
+    location = None
+    if kind == "StartSession":
+        place = (owner, names.get(("locations", body["location_id"]), body["location_id"]))
+        location = next(iter((await lookups.locations(db, {place})).values()), None)
     session_id = None
     if kind == "CDR" and contract is not None:
         session_id = await lookups.session_of_cdr(db, owner, contract.issuer, body)
@@ -239,6 +253,7 @@ async def read(
         owner=min(partner.parties) if kind in COMMANDS else owner,
         receiver=contract.issuer if contract else None,
         token=token,
+        location=location,
         session_id=session_id,
         time_zone=partner.settings.time_zone,
     )

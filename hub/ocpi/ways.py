@@ -12,7 +12,7 @@ from hub.ocpi import custom, translation
 from hub.ocpi.client import url_at
 from hub.ocpi.operations import Operation, owner_named
 from hub.ocpi.parties import speaker
-from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER, VERSION
+from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER, TOKEN_TYPE, VERSION
 from hub.ocpi.translation import Item
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Version
@@ -118,5 +118,6 @@ def query_for(request: web.Request, version: Version) -> str:
         return request.rel_url.raw_query_string
     if version.peer_to_peer and operation.answer != "AuthorizationInfo":
         return ""
-    told = request.query.get("type") or request.query.get("token_type") or "RFID"
+    known = request.get(TOKEN_TYPE)
+    told = known or request.query.get("type") or request.query.get("token_type") or "RFID"
     return urlencode(version.downgrade("Token", {"type": told}))

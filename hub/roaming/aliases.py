@@ -9,6 +9,7 @@ Their own ids may be longer than newer versions allow, and may differ by case al
 another one here, and its owner is told its own again (BRIDGE-06).
 
 Tokens keep their uid, for it is printed on a card: of two of one uid the second is not told.
+Reservations have numbers there, and ids everywhere else.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -24,10 +25,11 @@ from hub.models.aliases import Alias, Reader
 from hub.models.values import Party
 from hub.roaming.modules import MODULES
 
-EVSES, CONTRACTS, TOKENS = "evses", "contracts", "tokens"
+EVSES, CONTRACTS, TOKENS, RESERVATIONS = "evses", "contracts", "tokens", "reservations"
 # Characters of an id in 2.1.1 and, whatever it names, in newer versions.
 LONGEST = {"locations": 39, EVSES: 39}
 LONGEST_OTHERWISE = LONGEST_LATER = 36
+LARGEST_INTEGER = 2**31 - 1
 # Of these an owner may have two that differ by case alone.
 BY_CASE = frozenset({"locations", "tariffs", "sessions"})
 
@@ -68,11 +70,25 @@ def candidates(name: Name, own: str | None) -> Iterator[str]:
     if name.kind == TOKENS:
         yield name.object_id.partition("/")[0]
         return
+    if name.kind == RESERVATIONS:
+        yield from numbers(name)
+        return
     longest = LONGEST.get(name.kind, LONGEST_OTHERWISE)
     plain = own or name.object_id
     whole = f"{name.owner.country_code}*{name.owner.party_id}*{plain}"
     yield from (one for one in (plain, whole) if len(one) <= longest)
     yield shortened(whole, longest)
+
+
+def numbers(name: Name) -> Iterator[str]:
+    """A number for a reservation: the one that its id is, or one that its id makes."""
+    if name.object_id.isascii() and name.object_id.isdigit():
+        number = int(name.object_id)
+        if str(number) == name.object_id and number <= LARGEST_INTEGER:
+            yield name.object_id
+    for attempt in range(10):
+        digits = blake2b(f"{name.owner}*{name.object_id}*{attempt}".encode(), digest_size=4)
+        yield str(int.from_bytes(digits.digest()) & LARGEST_INTEGER)
 
 
 def shortened(text: str, longest: int) -> str:

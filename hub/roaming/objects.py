@@ -70,7 +70,8 @@ class Write:
     ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
     from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
     ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
-    ``receiver`` is whom a private object is for, where the object does not say.
+    ``receiver`` is whom a private object is for, where the object does not say. ``all_periods``:
+    the charging periods of a PATCH are all there are, unless they come after those that are kept.
     """
 
     module: Module
@@ -85,6 +86,7 @@ class Write:
     broadcast: bool = True
     for_us: bool = False
     receiver: Party | None = None
+    all_periods: bool = False
 
     @property
     def key(self) -> Key:
@@ -203,7 +205,16 @@ def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
     if write.module is LOCATIONS and (evses := changes.pop("evses", None)) is not None:
         put_evses(shelf, write, evses, ordered(text))
     more = changes.pop(PERIODS, None) if write.module is SESSIONS else None
+    if more and write.all_periods and not follow(kept, more):
+        changes, more = changes | {PERIODS: more}, None
     return keep(shelf, write, kept, lambda merged: patched(merged, changes, text, more))
+
+
+def follow(kept: Row, periods: list[Document]) -> bool:
+    """Whether all these charging periods come after those that are kept."""
+    starts = [instant(period["start_date_time"]) for period in periods]
+    known = [instant(period["start_date_time"]) for period in kept.merged.document.get(PERIODS, ())]
+    return not known or min(starts) > max(known)
 
 
 def patched(

@@ -59,7 +59,7 @@ async def test_VER_04_details_list_each_module_once_and_without_a_role(hub, old_
         served = {endpoint["identifier"]: endpoint["url"] for endpoint in endpoints}
         assert len(served) == len(endpoints)
         assert served.keys() >= MODULES
-        assert all(url == f"{hub.url}/ocpi/{OLD}/{name}" for name, url in served.items())
+        assert all(url == f"{hub.url}/ocpi/{OLD}/{name}/" for name, url in served.items())
 
 
 async def test_TRANSPORT_34_35_the_form_of_the_token_is_learnt_in_2_1_1_too(hub, partners):

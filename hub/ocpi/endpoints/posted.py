@@ -91,7 +91,7 @@ async def get_posted(request: web.Request) -> web.Response:
 def url_of(request: web.Request, stored: Stored) -> str:
     module, owner = stored.module, stored.owner
     path = endpoint_path(request[VERSION], InterfaceRole.RECEIVER, module.module_id)
-    parts = [request.config_dict[SETTINGS].public_url, "ocpi", path, *module.path]
+    parts = [request.config_dict[SETTINGS].public_url, "ocpi", path.removesuffix("/"), *module.path]
     if module.names_owner:
         parts += [owner.country_code, owner.party_id]
     return "/".join([*parts, quote(stored.object_id, safe="")])

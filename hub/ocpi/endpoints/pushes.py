@@ -114,7 +114,8 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
-    write = replace(write, document=document)
+    # What a PATCH of periods means 2.1.1 does not say (SES-14).
+    write = replace(write, document=document, all_periods=request[VERSION].peer_to_peer)
     if write.module is TOKENS:
         write = replace(write, token_type=token_type(request, document))
     if write.module.private:

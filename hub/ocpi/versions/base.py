@@ -32,11 +32,15 @@ class Loss:
 
 
 class NotExpressible(Exception):
-    """The object must not be sent in this version: it would say something else."""
+    """The object must not be sent in this version: it would say something else.
 
-    def __init__(self, reason: str) -> None:
+    ``later``: it can be sent once more is known than now.
+    """
+
+    def __init__(self, reason: str, *, later: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.later = later
 
 
 @dataclass(frozen=True)

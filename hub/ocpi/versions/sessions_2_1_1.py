@@ -90,7 +90,8 @@ def put_location_in(session: Document, trail: Trail) -> Document:
 def reduced(location: Document | None, evse_uid: str | None, connector_id: str | None) -> Document:
     """A canonical location as 2.1.1 has it, with only the EVSE and the connector that are used."""
     if location is None:
-        raise NotExpressible("this version puts the location into it, and the location is unknown")
+        reason = "this version puts the location into it, and the location is unknown"
+        raise NotExpressible(reason, later=True)
     evse = found(location.get("evses"), "uid", evse_uid)
     connector = found(evse.get("connectors"), "id", connector_id)
     part = location | {"evses": [evse | {"connectors": [connector]}]}
@@ -101,7 +102,8 @@ def found(items: list[Document] | None, name: str, wanted: str | None) -> Docume
     for item in items or ():
         if wanted is not None and item[name].upper() == wanted.upper():
             return item
-    raise NotExpressible(f"this version puts the location into it, which has no {name} {wanted}")
+    reason = f"this version puts the location into it, which has no {name} {wanted}"
+    raise NotExpressible(reason, later=wanted != NOT_AVAILABLE)
 
 
 def flatten_location(cdr: Document, trail: Trail) -> Document:

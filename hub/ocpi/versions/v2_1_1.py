@@ -66,6 +66,18 @@ def id_to_number(command: Document, trail: Trail) -> Document:
     return put(command, {"reservation_id": number})
 
 
+def name_connector(command: Document, trail: Trail) -> Document:
+    """Where an EVSE needs to be told the connector and has one, that is it."""
+    evses: list[Document] = (trail.known.location or {}).get("evses") or []
+    uid = str(command.get("evse_uid") or "").upper()
+    evse: Document = next((evse for evse in evses if evse["uid"].upper() == uid), {})
+    connectors: list[Document] = evse.get("connectors") or []
+    needed = "START_SESSION_CONNECTOR_REQUIRED" in (evse.get("capabilities") or ())
+    if not needed or len(connectors) != 1 or command.get("connector_id") is not None:
+        return command
+    return put(command, {"connector_id": connectors[0]["id"]})
+
+
 def insert_token(info: Document, trail: Trail) -> Document:
     token = trail.known.token
     return info if token is None else put(info, {"token": token})
@@ -112,7 +124,7 @@ downgrade_token = in_turn(
     drop_owner,
     without("group_id", "default_profile_type", "energy_contract"),
 )
-start_up = in_turn(newer("StartSession"), within("token", change=upgrade_token))
+start_up = in_turn(newer("StartSession"), within("token", change=upgrade_token), name_connector)
 start_down = in_turn(within("token", change=downgrade_token), older("StartSession"))
 reserve_up = in_turn(newer("ReserveNow"), within("token", change=upgrade_token), number_to_id)
 reserve_down = in_turn(within("token", change=downgrade_token), older("ReserveNow"), id_to_number)
