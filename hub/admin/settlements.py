@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
-from hub.admin.cdrs import Amount
+from hub.admin.cdr_lists import Amount
 from hub.admin.errors import BadInput, Conflict, Missing
 from hub.admin.input import Input, PartyField
 from hub.admin.routes import BODY, QUERY, Routes
