@@ -55,6 +55,8 @@ class Subject:
     # What the lists of its Sender interfaces brought, and the exchanges that brought it.
     objects: dict[str, list[Any]] = field(default_factory=dict)
     pages: dict[str, list[Exchange]] = field(default_factory=dict)
+    # Lists that brought no answer, and why.
+    unanswered: dict[str, str] = field(default_factory=dict)
     # Exchanges that some check has found fault with already.
     blamed: set[Exchange] = field(default_factory=set)
 

@@ -47,6 +47,11 @@ def unlink(reply, request):
     return reply
 
 
+def elsewhere(reply, request):
+    reply.http_status, reply.headers["Location"] = 302, "https://elsewhere.example/"
+    return reply
+
+
 def as_object(found):
     return {"versions": found}
 
@@ -147,6 +152,7 @@ PLANTED = {
         ),
     ),
     "no list": ("TRANSPORT-70", Plant(listed("tariffs"), says(data={"tariffs": []}))),
+    "a list that is elsewhere": ("TRANSPORT-70", Plant("/tariffs", elsewhere)),
     "a location in a list": (
         "TRANSPORT-70",
         Plant("/locations/L1-0$", data(lambda found: [found])),

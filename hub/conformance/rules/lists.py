@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, urljoin
 
 from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import is_moment
 from hub.conformance.subject import SENDER, UNAUTHORIZED, Subject
 from hub.ocpi.links import next_link
-from hub.ocpi.outbound import Refused
+from hub.ocpi.outbound import Refused, Unreachable
 
 CHECKS = check = Checks()
 
@@ -35,7 +35,10 @@ async def read_lists(subject: Subject) -> None:
     """Read the beginning of every list, for the rules that look at it."""
     for module in LISTS:
         if subject.serves(module, SENDER):
-            await read_list(subject, module)
+            try:
+                await read_list(subject, module)
+            except (Refused, Unreachable) as error:
+                subject.unanswered[module] = error.reason
 
 
 async def read_list(subject: Subject, module: str) -> None:
@@ -94,12 +97,18 @@ def number_in(asked: Exchange, header: str) -> int | None:
     return int(value) if value.isascii() and value.isdigit() else None
 
 
+def is_absolute(url: str) -> bool:
+    return url.lower().startswith(("http://", "https://"))
+
+
 def shown(asked: Exchange, header: str) -> str:
     return f"{header}: {asked.answer.headers[header]}" if header in asked.answer.headers else ""
 
 
 @check("TRANSPORT-70", "A list is answered with 1000 and a list in `data`.")
 async def lists_are_lists(subject: Subject) -> Faults:
+    for module, why in subject.unanswered.items():
+        yield Fault(None, "Answer at the URL that the version details name.", f"{module}: {why}")
     for module in need_lists(subject):
         for asked in subject.pages[module]:
             if not asked.answer.ok or not isinstance(asked.data, list):
@@ -142,7 +151,7 @@ async def next_is_linked(subject: Subject) -> Faults:
         if not url:
             mend = 'Send `Link: <URL>; rel="next"` as long as there is more.'
             yield Fault(asked, mend, shown(asked, "Link") or "no Link")
-        elif urlsplit(url).scheme not in {"http", "https"}:
+        elif not is_absolute(url):
             yield Fault(asked, "Send an absolute URL.", shown(asked, "Link"))
 
 
@@ -151,7 +160,7 @@ async def link_keeps_filters(subject: Subject) -> Faults:
     for module in need_lists(subject, least=2):
         asked = await page(subject, module, limit=1, date_from=LONG_AGO)
         url = next_link(asked.answer.headers)
-        query = parse_qs(urlsplit(url).query) if url else {}
+        query = parse_qs(url.partition("?")[2])
         # A link that says nothing of offsets leads to the rest in a way of its own.
         if "offset" in query and "date_from" not in query:
             yield Fault(asked, "Repeat date_from and date_to.", shown(asked, "Link"))

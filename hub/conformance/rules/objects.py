@@ -45,7 +45,8 @@ def inside(document: dict[str, Any], *path: str) -> Iterator[dict[str, Any]]:
     if not path:
         yield document
         return
-    for one in document.get(path[0]) or []:
+    below = document.get(path[0])
+    for one in below if isinstance(below, list) else []:
         if isinstance(one, dict):
             yield from inside(one, *path[1:])
 
@@ -79,6 +80,8 @@ async def owners_are_known(subject: Subject) -> Faults:
 
 
 def owner_of(one: Any) -> Party | None:
+    if not isinstance(one, dict):
+        return None
     country_code, party_id = one.get("country_code"), one.get("party_id")
     if isinstance(country_code, str) and isinstance(party_id, str):
         return Party.of(country_code, party_id)
@@ -150,9 +153,10 @@ async def parking_places_exist(subject: Subject) -> Faults:
 async def reservations_have_no_energy(subject: Subject) -> Faults:
     for asked, tariff in await each(subject, "tariffs"):
         for element in inside(tariff, "elements"):
-            restrictions = element.get("restrictions") or {}
+            restrictions = element.get("restrictions")
+            reserved = isinstance(restrictions, dict) and restrictions.get("reservation")
             kinds = {str(one.get("type")) for one in inside(element, "price_components")}
-            if restrictions.get("reservation") and kinds - {"FLAT", "TIME"}:
+            if reserved and kinds - {"FLAT", "TIME"}:
                 got = f"{tariff.get('id')}: {', '.join(sorted(kinds))}"
                 yield Fault(asked, "Nothing is charged while an EVSE is reserved.", got)
 
@@ -180,7 +184,7 @@ async def ids_have_36_characters(subject: Subject) -> Faults:
 async def no_session_dimensions(subject: Subject) -> Faults:
     for asked, cdr in await each(subject, "cdrs"):
         for one in inside(cdr, "charging_periods", "dimensions"):
-            if one.get("type") in SESSION_ONLY:
+            if str(one.get("type")) in SESSION_ONLY:
                 got = f"{cdr.get('id')}: {one['type']}"
                 yield Fault(asked, "Leave it out of CDRs; sessions may have it.", got)
 
@@ -193,6 +197,6 @@ async def no_session_dimensions(subject: Subject) -> Faults:
 )
 async def app_tokens_are_not_whitelisted(subject: Subject) -> Faults:
     for asked, token in await each(subject, "tokens"):
-        kind, whitelist = token.get("type"), token.get("whitelist")
+        kind, whitelist = str(token.get("type")), token.get("whitelist")
         if kind in {"APP_USER", "AD_HOC_USER"} and whitelist != "NEVER":
             yield Fault(asked, "Set whitelist to NEVER.", f"{token.get('uid')}: {whitelist}")

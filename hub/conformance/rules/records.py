@@ -1,12 +1,12 @@
 """Posting CDRs to the Receiver interface."""
 
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from hub.conformance import samples
 from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.pushing import charged_token, different
+from hub.conformance.rules.lists import is_absolute
 from hub.conformance.subject import RECEIVER, Subject
 from hub.models.values import Role
 from hub.ocpi.versions.base import Document
@@ -48,7 +48,7 @@ async def cdrs_are_accepted(subject: Subject) -> Faults:
 @check("CDR-03", "The answer to a CDR says in Location where it is, and there it can be read.")
 async def cdrs_have_a_location(subject: Subject) -> Faults:
     body, asked, url = await posted(subject)
-    if not urlsplit(url).scheme:
+    if not is_absolute(url):
         got = f"Location: {url}" if url else "no Location"
         yield Fault(asked, "Send `Location` with an absolute URL.", got)
         return
@@ -77,7 +77,7 @@ async def cdrs_are_not_replaced(subject: Subject) -> Faults:
 @check("CDR-02", "CDRs cannot be changed.")
 async def cdrs_are_final(subject: Subject) -> Faults:
     body, _, url = await posted(subject)
-    if not urlsplit(url).scheme:
+    if not is_absolute(url):
         raise NotChecked("it does not say where the CDR is")
     for method in ("PUT", "PATCH", "DELETE"):
         sent = None if method == "DELETE" else body

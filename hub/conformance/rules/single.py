@@ -5,7 +5,7 @@ from typing import Any
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import complaints
 from hub.conformance.rules.lists import need_lists
-from hub.conformance.subject import SENDER, Subject
+from hub.conformance.subject import SENDER, Subject, members
 
 CHECKS = check = Checks()
 NOT_FOUND = 404
@@ -33,9 +33,9 @@ async def one_location(subject: Subject) -> Faults:
 @check("TRANSPORT-70", "One EVSE and one connector of a location can be asked for.")
 async def one_evse(subject: Subject) -> Faults:
     location = some_location(subject)
-    evse: dict[str, Any] = next(iter(location.get("evses") or []), {})
-    connector = next(iter(evse.get("connectors") or []), None)
-    if not connector:
+    evse: dict[str, Any] = next(iter(members(location, "evses")), {})
+    connector = next(iter(members(evse, "connectors")), {})
+    if not evse.get("uid") or not connector.get("id"):
         raise NotChecked("it has no location with an EVSE and a connector")
     path = [str(location["id"]), str(evse["uid"]), str(connector["id"])]
     for kind, segments in (("EVSE", path[:2]), ("Connector", path)):

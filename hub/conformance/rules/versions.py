@@ -1,7 +1,6 @@
 """Before anything else: tokens, versions, and what a version offers."""
 
 from collections import Counter
-from urllib.parse import urlsplit
 
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import complaints
@@ -82,7 +81,7 @@ async def details_of_the_version_listed(subject: Subject) -> Faults:
 async def endpoints_are_unique(subject: Subject) -> Faults:
     assert subject.details is not None
     listed = Counter(
-        (str(one.get("identifier")).lower(), one.get("role"))
+        (str(one.get("identifier")).lower(), str(one.get("role")))
         for one in members(subject.details.data, "endpoints")
     )
     for (identifier, role), times in listed.items():
@@ -110,10 +109,10 @@ async def urls_contain_the_version(subject: Subject) -> Faults:
 
 @check("TRANSPORT-01", "Endpoints are reached over HTTPS, as the versions are.")
 async def endpoints_are_encrypted(subject: Subject) -> Faults:
-    if urlsplit(subject.versions_url).scheme != "https":
+    if not subject.versions_url.startswith("https:"):
         raise NotChecked("the versions URL is plain HTTP itself, as on one's own machine")
     for (module, _), url in subject.endpoints.items():
-        if urlsplit(url).scheme != "https":
+        if not url.startswith("https:"):
             mend = "Build URLs from the public address; a proxy in front of you may hide the TLS."
             yield Fault(subject.details, mend, f"{module}: {url}")
             return
