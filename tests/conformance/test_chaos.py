@@ -36,9 +36,8 @@ def chaos(seed):
             case 5:
                 reply.http_status = dice.choice([201, 204, 301, 400, 404, 500, 599])
             case 6:
-                reply.headers["Link"] = dice.choice(
-                    ["<x>", '<>; rel="next"', f'<{request.url}>; rel="next"', "<http://[>; rel=next"]
-                )
+                links = "x", "", str(request.url), "http://["
+                reply.headers["Link"] = f'<{dice.choice(links)}>; rel="next"'
         return reply
 
     return Plant("", change)

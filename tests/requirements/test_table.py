@@ -7,7 +7,7 @@ import pytest
 from tests.contract.specification import SHARED
 from tests.requirements.covering import covering, shown_by, shown_in
 from tests.requirements.known import DATA, ids_in, reasons, requirements, rows
-from tests.requirements.table import PAGE, page, section
+from tests.requirements.table import PAGE, page, section, share
 
 pytest_plugins = ["pytester"]
 
@@ -60,6 +60,10 @@ def test_what_no_test_shows_has_a_reason_and_nothing_else_has():
     assert all(why.strip() for why in reasons().values())
     assert len(rows("uncovered.csv")) == len(reasons())
     assert {one for why in reasons().values() for one in ids_in(why)} <= requirements().keys()
+
+
+def test_of_what_ocpi_demands_and_advises_nearly_all_is_covered():
+    assert share([one for one in requirements().values() if one.demanded]) >= 0.95
 
 
 def test_ids_are_found_in_names_and_docstrings():

@@ -40,8 +40,11 @@ async def one_evse(subject: Subject) -> Faults:
     path = [str(location["id"]), str(evse["uid"]), str(connector["id"])]
     for kind, segments in (("EVSE", path[:2]), ("Connector", path)):
         asked = await subject.module("GET", "locations", SENDER, *segments)
-        if not asked.answer.ok or complaints(subject.number, kind, asked.data):
-            yield Fault(asked, f"Serve …/{{location_id}}/{{evse_uid}}/{{connector_id}}: a {kind}.")
+        wrong = complaints(subject.number, kind, asked.data)
+        if not asked.answer.ok or wrong:
+            mend = f"Let `data` at …/{{location_id}}/{{evse_uid}}/{{connector_id}} be the {kind}."
+            told = f", but no {kind}: {wrong[0].path} {wrong[0].rule}" if wrong else ""
+            yield Fault(asked, mend, asked.told + told)
 
 
 @check("TRANSPORT-82", "What does not exist is answered with HTTP 404.", weight=Weight.SHOULD)
