@@ -145,6 +145,14 @@ class Configuration(Input):
             "allowed": "the id of a partner",
         },
     )
+    module_names = fields.Dict(
+        keys=fields.String(validate=validate.OneOf(MODULE_NAMES)),
+        values=fields.String(validate=validate.Length(1, 50)),
+        metadata={
+            "description": "What modules are called in its version details, where it looks for"
+            " another name than usual. Replaces what was set before."
+        },
+    )
     credentials_update_minutes = fields.Integer(
         validate=validate.Range(0, 44_640),
         metadata={

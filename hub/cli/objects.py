@@ -13,7 +13,8 @@ from hub.cli.output import facts, lines, note, table, when, write_json
 
 MODULES = (
     *("locations", "tariffs", "sessions", "cdrs", "tokens"),
-    *("invoicereconciliation", "terminals", "financial-advice-confirmations"),
+    *("invoicereconciliation", "booking-locations", "bookings"),
+    *("terminals", "financial-advice-confirmations"),
 )
 # What operators write themselves.
 OWN = ("locations", "tariffs")

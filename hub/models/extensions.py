@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, declared_attr
 
 from hub.models.base import Base
 from hub.models.objects import ForReceiver, OwnedObject, from_document, object_indexes
 
 
-def private_indexes(table: str) -> tuple[Any, ...]:
+def private_indexes(table: str, *more: Index) -> tuple[Any, ...]:
     """For objects that are listed for those they are meant for."""
     return object_indexes(
         table,
+        *more,
         Index(
             f"ix_{table}_receiver",
             "tenant_id",
@@ -55,3 +56,27 @@ class FinancialAdviceConfirmation(ForReceiver, OwnedObject, Base):
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
         return private_indexes("ocpi_financial_advice_confirmations")
+
+
+class BookingLocation(OwnedObject, Base):
+    """What can be booked at a location, with its calendars."""
+
+    __tablename__ = "ocpi_booking_locations"
+
+    location_id: Mapped[str | None] = from_document("location_id")
+
+
+class Booking(ForReceiver, OwnedObject, Base):
+    """A booking as the CPO has it; the receiver is the eMSP that asked for it."""
+
+    __tablename__ = "ocpi_bookings"
+
+    request_id: Mapped[str | None] = from_document("request_id")
+    reservation_status: Mapped[str | None] = from_document("reservation_status")
+
+    @declared_attr.directive
+    def __table_args__(cls) -> tuple[Any, ...]:
+        by_request = text("upper(request_id)")
+        return private_indexes(
+            "ocpi_bookings", Index("ix_ocpi_bookings_request", "tenant_id", by_request)
+        )

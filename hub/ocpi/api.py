@@ -28,6 +28,7 @@ from hub.keys import DIRECTORY, LIMITS, METRICS
 from hub.ocpi import custom, forward, parties, peers
 from hub.ocpi.callbacks import RESULTS_PATH, OwnAnswer
 from hub.ocpi.endpoints import (
+    bookings,
     clientinfo,
     commands,
     credentials,
@@ -41,7 +42,8 @@ from hub.ocpi.endpoints import (
     versions,
 )
 from hub.ocpi.envelope import STATUS_CODE, failure
-from hub.ocpi.operations import OPERATIONS, Operation
+from hub.ocpi.operation import Operation
+from hub.ocpi.operations import OPERATIONS
 from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
 from hub.ocpi.versions import VERSIONS, is_peer_to_peer
 
@@ -73,6 +75,11 @@ ENDPOINTS: Mapping[str, Handler] = {
         posted.post_cdr,
         posted.post_invoice_reconciliation,
         posted.get_posted,
+        bookings.find_calendar,
+        bookings.get_calendar,
+        bookings.request_booking,
+        bookings.put_booking,
+        bookings.patch_booking,
         payments.post_terminal,
         payments.put_terminal,
         payments.activate_terminal,

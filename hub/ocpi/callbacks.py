@@ -25,7 +25,7 @@ from hub.ocpi import bodies
 from hub.ocpi.client import Answer, origins_of
 from hub.ocpi.egress import Refused, origin
 from hub.ocpi.envelope import read_object
-from hub.ocpi.operations import Operation
+from hub.ocpi.operation import Operation
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID
 from hub.ocpi.versions.base import Document, Version

@@ -12,7 +12,8 @@ from aiohttp import web
 
 from hub.errors import InvalidRequest, NotFound
 from hub.models.values import InterfaceRole
-from hub.ocpi.operations import MODULE_NAMES, Operation, custom
+from hub.ocpi.operation import Operation, custom
+from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection

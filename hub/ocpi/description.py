@@ -10,7 +10,8 @@ from hub.models.values import Role
 from hub.ocpi.api import ENDPOINTS
 from hub.ocpi.callbacks import LONGEST_URL, RESPONSE_URL, RESULTS_PATH
 from hub.ocpi.endpoints import credentials, results, versions
-from hub.ocpi.operations import OPERATIONS, Operation, endpoint_path
+from hub.ocpi.operation import Operation
+from hub.ocpi.operations import OPERATIONS, endpoint_path
 from hub.ocpi.schemas import compiled
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Version

@@ -30,7 +30,7 @@ from hub.ocpi.callbacks import RESPONSE_URL, OwnAnswer, Question
 from hub.ocpi.client import Answer
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import STATUS_CODE, envelope, read_bytes, success
-from hub.ocpi.operations import OWNED
+from hub.ocpi.operation import OWNED
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import (
     ANSWERED_BY,
@@ -192,10 +192,12 @@ async def outgoing_question(
 
 
 def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
-    """The owner in the body is the one in the URL, or for a CDR the one who speaks (T-02, T-04)."""
+    """The owner in the body is the one in the URL, or for a CDR the one who speaks (T-02, T-04);
+    whoever asks an owner for something speaks for itself.
+    """
     operation = request[OPERATION]
     module = MODULES.get(operation.kept_as)
-    if module is None or not module.names_owner or operation.interface != "RECEIVER":
+    if module is None or (operation.interface == "RECEIVER" and not module.names_owner):
         return
     if "country_code" in request.match_info:
         pushes.check_body(pushes.url_owner(request), body, {})

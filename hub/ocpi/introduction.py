@@ -20,7 +20,7 @@ from hub.models.tenants import Tenant
 from hub.models.values import InterfaceRole, Party, Role
 from hub.ocpi import custom
 from hub.ocpi.logo import PATH as LOGO
-from hub.ocpi.operations import MODULE_NAMES, endpoint_path, interfaces
+from hub.ocpi.operations import IDENTIFIERS, MODULE_NAMES, endpoint_path, interfaces
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming import agreements, partners
 from hub.roaming.audience import Audience
@@ -115,8 +115,9 @@ def endpoints_for(
     if not version.peer_to_peer:
         modules += [(name, list(InterfaceRole)) for name in custom.modules_for(partner, audience)]
     slash = "/" if version.peer_to_peer else ""
+    called = {**IDENTIFIERS, **partner.settings.module_names}
     return [("credentials", InterfaceRole.SENDER, f"{version.number}/credentials{slash}")] + [
-        (module, interface, endpoint_path(version, interface, module))
+        (called.get(module, module), interface, endpoint_path(version, interface, module))
         for module, found in modules
         for interface in found
     ]

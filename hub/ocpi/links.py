@@ -20,7 +20,8 @@ from hub.errors import NotFound
 from hub.keys import DATABASE, DIRECTORY, KEYRING, SETTINGS
 from hub.models.routing import ResponseRoute, url_place
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi.operations import OPERATIONS, Operation, custom
+from hub.ocpi.operation import Operation, custom
+from hub.ocpi.operations import OPERATIONS
 from hub.ocpi.request import CORRELATION_ID, FROM, OPERATION, PARTNER, VERSION
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection

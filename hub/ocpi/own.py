@@ -14,7 +14,7 @@ from hub.keys import BACKGROUND, DATABASE, SENDER, STATIONS
 from hub.models.values import InterfaceRole, Party, Role
 from hub.ocpi import callbacks
 from hub.ocpi.envelope import success
-from hub.ocpi.operations import Operation
+from hub.ocpi.operation import Operation
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.sender import Sender
@@ -22,7 +22,7 @@ from hub.ocpi.versions.base import Document
 from hub.ocpi.ways import NotSupported
 from hub.roaming import commands, local
 from hub.roaming.feed import RESULTS
-from hub.roaming.modules import MODULES
+from hub.roaming.modules import MODULES, SESSIONS
 from hub.roaming.orders import Errand, Order
 from hub.roaming.ports import Outcome
 
@@ -57,6 +57,8 @@ async def answer(request: web.Request) -> web.Response:
     request[ANSWERED_BY] = own
     if request[OPERATION].calls_back is not None:
         return await carry_out(request, own)
+    if request[OPERATION].module != SESSIONS.name:
+        raise NotSupported(f"{own} does not support this request of {request[OPERATION].module}.")
     # No EVSE of ours has CHARGING_PREFERENCES_CAPABLE (SES-10).
     raise NotFound("The EVSEs of this party take no charging preferences.")
 

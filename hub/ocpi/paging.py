@@ -18,7 +18,7 @@ from hub.ocpi.request import PARTNER
 from hub.roaming.merging import instant
 
 # What a list may be narrowed by; the next Link repeats it (TRANSPORT-60).
-FILTERS = ("date_from", "date_to")
+FILTERS = ("date_from", "date_to", "timeslot_from", "timeslot_to")
 FURTHEST_OFFSET = 10_000_000
 # Digits that fit a bigint.
 LONGEST_NUMBER = 18
@@ -33,6 +33,8 @@ class Page:
     after: int | None
     date_from: datetime | None
     date_to: datetime | None
+    timeslot_from: datetime | None
+    timeslot_to: datetime | None
     filters: Mapping[str, str]
 
 
@@ -47,6 +49,8 @@ def requested(request: web.Request) -> Page:
         after=whole(query, "after", 0, None),
         date_from=moment(filters, "date_from"),
         date_to=moment(filters, "date_to"),
+        timeslot_from=moment(filters, "timeslot_from"),
+        timeslot_to=moment(filters, "timeslot_to"),
         filters=filters,
     )
 

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import Forbidden, MethodNotAllowed, NotFound
 from hub.keys import DATABASE
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi.operations import MODULE_NAMES, OPERATIONS, Operation
+from hub.ocpi.operation import Operation
+from hub.ocpi.operations import MODULE_NAMES, OPERATIONS
 from hub.ocpi.request import OPERATION, OWNER, PARTNER, TOKEN_TYPE, VERSION
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.ownership_2_1_1 import interface_of, opposite

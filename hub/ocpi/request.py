@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from hub.models.values import Party
-from hub.ocpi.operations import Operation
+from hub.ocpi.operation import Operation
 from hub.ocpi.versions.base import Version
 from hub.roaming.audience import Audience
 from hub.roaming.partners import Connection

@@ -10,7 +10,8 @@ from hub.keys import DATABASE
 from hub.models.values import ConnectionStatus, PartnerStatus, Party
 from hub.ocpi import custom, translation
 from hub.ocpi.client import url_at
-from hub.ocpi.operations import Operation, owner_named
+from hub.ocpi.operation import Operation
+from hub.ocpi.operations import owner_named
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER, TOKEN_TYPE, VERSION
 from hub.ocpi.translation import Item

@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    DateTime,
     Select,
     and_,
     bindparam,
@@ -37,6 +38,7 @@ from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
 
+DATES = ("date_from", "date_to", "timeslot_from", "timeslot_to")
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -61,6 +63,7 @@ class Filter:
     Owners; receivers of sessions and CDRs; ``last_updated`` in [from, to). ``viewers`` are the
     parties that look: of unpublished locations they see those that let their tokens in (LOC-05).
     ``late``: what came to the hub since ``date_from`` counts as well (AMB-24).
+    Booking locations may be those with a timeslot that starts in [from, to) (BOOK-11).
     """
 
     owners: tuple[Party, ...]
@@ -69,18 +72,19 @@ class Filter:
     date_from: datetime | None = None
     date_to: datetime | None = None
     late: bool = False
+    timeslot_from: datetime | None = None
+    timeslot_to: datetime | None = None
 
     @property
     def dates(self) -> dict[str, datetime]:
-        given = {"date_from": self.date_from, "date_to": self.date_to}
+        given = {name: getattr(self, name) for name in DATES}
         return {name: date for name, date in given.items() if date is not None}
 
     @property
     def undated(self) -> "Filter":
         """The same for all dates: statements that differ in no more are one."""
-        return replace(
-            self, date_from=self.date_from and SOME_DAY, date_to=self.date_to and SOME_DAY
-        )
+        same: dict[str, Any] = dict.fromkeys(self.dates, SOME_DAY)
+        return replace(self, **same)
 
     def where(self, table: Any) -> Any:
         """The condition; the dates in it are parameters, to be given with the statement."""
@@ -102,6 +106,8 @@ class Filter:
             conditions.append(self._since(table))
         if self.date_to is not None:
             conditions.append(table.last_updated < bindparam("date_to"))
+        if self.timeslot_from is not None or self.timeslot_to is not None:
+            conditions.append(slot_within(self.dates))
         return and_(*conditions)
 
     def _since(self, table: Any) -> Any:
@@ -120,6 +126,20 @@ class Filter:
                 )
             )
         return or_(changed, *arrived)
+
+
+def slot_within(dates: Collection[str]) -> Any:
+    """A timeslot of one of its calendars starts within what is given."""
+    signs = {"timeslot_from": ">=", "timeslot_to": "<"}
+    names = [name for name in signs if name in dates]
+    start = "(slot ->> 'start_date_time')::timestamptz"
+    given = " and ".join(f"{start} {signs[name]} :{name}" for name in names)
+    return text(
+        "exists (select from json_array_elements("
+        "coalesce(ocpi_booking_locations.document -> 'calendars', '[]')) as calendar,"
+        " json_array_elements(calendar -> 'available_timeslots') as slot"
+        f" where {given})"
+    ).bindparams(*(bindparam(name, type_=DateTime(timezone=True)) for name in names))
 
 
 def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:

@@ -9,7 +9,7 @@ since, the instant of that patch. Most objects were last written by a PUT, and t
 to remember.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -63,6 +63,31 @@ def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
         text if newer else kept.last_updated_text,
         {**kept.patched_at, **dict.fromkeys(timely, at)},
     )
+
+
+def put_child(
+    children: list[Document],
+    child_id: str,
+    document: Document,
+    *,
+    partial: bool,
+    order: Callable[[str], datetime],
+) -> list[Document] | None:
+    """A list of objects with one of them put or, ``partial``, patched; None: what is there is
+    newer, by the ``order`` of stamps. Raises LookupError for a patch of what is not there.
+    """
+    wanted, changed = child_id.upper(), list(children)
+    index = next((i for i, kept in enumerate(children) if kept["id"].upper() == wanted), None)
+    if index is None:
+        if partial:
+            raise LookupError(child_id)
+        return [*changed, document]
+    kept = changed[index]
+    if order(document[MEMBER_OF_TIME]) < order(kept[MEMBER_OF_TIME]):
+        return None
+    merged = {**kept, **document} if partial else document
+    changed[index] = {key: value for key, value in merged.items() if value is not None}
+    return changed
 
 
 def append_periods(kept: Merged, more: list[Document], at: datetime) -> Merged:

@@ -121,6 +121,34 @@ INVOICE_RECONCILIATIONS = Module(
     since="2.3.0",
 )
 
+
+def requester(document: Mapping[str, Any]) -> Party:
+    """The eMSP that asked for a booking (BOOK-16)."""
+    request: Mapping[str, Any] = document["booking_requests"][0]["booking_request"]
+    return Party.of(request["country_code"], request["party_id"])
+
+
+BOOKING_LOCATIONS = Module(
+    "booking-locations",
+    "BookingLocation",
+    extensions.BookingLocation,
+    owner_roles=CPO,
+    receiver_roles=EMSP | {Role.OTHER},
+    since="2.3.0",
+    part_of="bookings",
+    path=("booking_locations",),
+)
+BOOKINGS = Module(
+    "bookings",
+    "Booking",
+    extensions.Booking,
+    owner_roles=CPO,
+    receiver_roles=EMSP,
+    private=True,
+    receiver_in=requester,
+    since="2.3.0",
+)
+
 PTP = frozenset({Role.PTP})
 
 # The CPO changes a terminal at its provider's, who tells of new ones only (PAY-02).
@@ -174,6 +202,8 @@ MODULES = {
         INVOICE_RECONCILIATIONS,
         TERMINALS,
         FINANCIAL_ADVICE_CONFIRMATIONS,
+        BOOKING_LOCATIONS,
+        BOOKINGS,
     )
 }
 MODULE_IDS = frozenset(module.module_id for module in MODULES.values())

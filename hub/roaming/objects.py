@@ -67,7 +67,8 @@ class Write:
     """One change to one object. ``document`` is canonical; for a PATCH, the members that change,
     of which the time may be missing.
 
-    ``evse_uid`` and ``connector_id`` address a part of a location. ``partner_id`` is where it came
+    ``evse_uid`` and ``connector_id`` address a part of a location, ``calendar_id`` one of a booking
+    location. ``partner_id`` is where it came
     from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
     ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
     ``receiver`` is whom a private object is for, where the object does not say. ``all_periods``:
@@ -81,6 +82,7 @@ class Write:
     document: Document = field(default_factory=dict)
     evse_uid: str | None = None
     connector_id: str | None = None
+    calendar_id: str | None = None
     token_type: str = RFID
     partner_id: UUID | None = None
     broadcast: bool = True
@@ -139,6 +141,8 @@ def apply_one(shelf: rows.Shelf, write: Write) -> Stored:
         write = stamped(shelf, write)
     if write.evse_uid is not None:
         outcome = write_evse(shelf, write, write.evse_uid)
+    elif write.calendar_id is not None:
+        outcome = write_calendar(shelf, write, write.calendar_id)
     elif write.method == "DELETE":
         outcome = delete(shelf, write)
     elif write.method == "POST" and not write.module.reposted:
@@ -291,25 +295,38 @@ def write_connector(
     """A connector lives in its EVSE's document; the EVSE is never older than it (LOC-10)."""
     if evse is None or evse.deleted:
         raise UnknownLocation(f"EVSE {write.evse_uid} of location {write.object_id} is unknown.")
-    connectors: list[Document] = list(evse.merged.document.get("connectors") or [])
-    wanted = connector_id.upper()
-    index = next((i for i, kept in enumerate(connectors) if kept["id"].upper() == wanted), None)
-    if index is None and write.method == "PATCH":
-        raise UnknownLocation(f"Connector {connector_id} of EVSE {write.evse_uid} is unknown.")
-    text = write.document[MEMBER_OF_TIME]
-    if index is None:
-        connectors.append(write.document)
-    elif ordered(text) < ordered(connectors[index][MEMBER_OF_TIME]):
+    return write_child(shelf, write, evse, "connectors", connector_id)
+
+
+def write_calendar(shelf: rows.Shelf, write: Write, calendar_id: str) -> Outcome:
+    """A calendar lives in its booking location, which is never older than it (BOOK-05)."""
+    kept = shelf.find(write.module, write.key)
+    if kept is None or kept.deleted:
+        raise write.module.unknown(
+            f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
+        )
+    return write_child(shelf, write, kept, "calendars", calendar_id)
+
+
+def write_child(
+    shelf: rows.Shelf, write: Write, parent: Row, member: str, child_id: str
+) -> Outcome:
+    children: list[Document] = list(parent.merged.document.get(member) or [])
+    text, partial = write.document[MEMBER_OF_TIME], write.method == "PATCH"
+    try:
+        changed = merging.put_child(
+            children, child_id, write.document, partial=partial, order=ordered
+        )
+    except LookupError:
+        raise write.module.unknown(
+            f"{child_id} is none of the {member} of {parent.object_id}."
+        ) from None
+    if changed is None:
         return Outcome.STALE
-    elif write.method == "PATCH":
-        changed = connectors[index] | write.document
-        connectors[index] = {key: value for key, value in changed.items() if value is not None}
-    else:
-        connectors[index] = write.document
-    at = max(ordered(text), evse.merged.last_updated)
-    newest = text if at > evse.merged.last_updated else evse.merged.last_updated_text
-    changes = {"connectors": connectors}
-    return keep(shelf, write, evse, lambda merged: forced(merged, changes, at, newest))
+    at = max(ordered(text), parent.merged.last_updated)
+    newest = text if at > parent.merged.last_updated else parent.merged.last_updated_text
+    changes = {member: changed}
+    return keep(shelf, write, parent, lambda merged: forced(merged, changes, at, newest))
 
 
 def forced(merged: Merged | None, changes: Document, at: datetime, text: str) -> Merged:

@@ -26,6 +26,10 @@ from hub.roaming.quirks import Quirks
 SEEN_PRECISION = "interval '30 seconds'"
 
 
+# What a module is also called: the text of the extension says both (AMB-33).
+SINGULARS = {"bookings": "booking"}
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     identifier: str
@@ -49,7 +53,8 @@ class Configuration:
     ``late_objects``: a date_from finds what reached the hub since, too (AMB-24). ``x_limit``: what
     X-Limit says, the size of the ``page`` or the most the ``server`` would give (AMB-06).
     ``credentials_update_minutes``: at least so long apart the hub PUTs its credentials to a partner
-    that must know of other parties than before (CRED-06); 0: never.
+    that must know of other parties than before (CRED-06); 0: never. ``module_names``: what modules
+    are called in its version details, such as ``bookings`` for Booking (BOOK-14).
     """
 
     auto_sync_enabled: bool = True
@@ -66,6 +71,7 @@ class Configuration:
     beside: str | None = None
     time_zone: str | None = None
     credentials_update_minutes: int = 60
+    module_names: Mapping[str, str] = field(default_factory=dict)
     rate_limits: Mapping[str, Any] = field(default_factory=dict)
     custom_settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -157,8 +163,9 @@ class Connection:
 
     def endpoint(self, module: str, role: InterfaceRole) -> Endpoint | None:
         """Where the partner serves a module; module ids are compared without case (BOOK-14)."""
+        names = {module.lower(), SINGULARS.get(module, "")}
         for endpoint in self.endpoints:
-            if endpoint.identifier.lower() == module.lower() and endpoint.role == role:
+            if endpoint.identifier.lower() in names and endpoint.role == role:
                 return endpoint
         return None
 

@@ -194,6 +194,8 @@ SOURCES: dict[str, Source] = {
         ),
         objects_of(modules.TARIFFS, lane=THIRD),
         objects_of(modules.INVOICE_RECONCILIATIONS, lane=THIRD),
+        objects_of(modules.BOOKING_LOCATIONS, lane=THIRD),
+        objects_of(modules.BOOKINGS, lane=SECOND),
         objects_of(modules.TERMINALS, lane=THIRD),
         objects_of(modules.FINANCIAL_ADVICE_CONFIRMATIONS, lane=SECOND),
     )

@@ -286,6 +286,92 @@ def financial_advice_confirmation(**fields: Any) -> Document:
     return changed(document, fields)
 
 
+BOOKING_TERMS: Document = {
+    "rfid_auth_required": True,
+    "supported_access_methods": ["TOKEN", "LICENSE_PLATE"],
+    "change_until_minutes": 60,
+    "cancel_until_minutes": 30,
+    "noshow_timeout": 15,
+}
+
+
+def calendar(**fields: Any) -> Document:
+    document: Document = {
+        "id": "K1",
+        "begin_from": "2025-07-01T00:00:00Z",
+        "end_before": "2025-07-02T00:00:00Z",
+        "timeslot_increment": 15,
+        "available_timeslots": [
+            {
+                "start_date_time": "2025-07-01T08:00:00Z",
+                "end_date_time": "2025-07-01T12:00:00Z",
+                "max_power": 150000,
+            }
+        ],
+        "last_updated": MOMENT,
+    }
+    return changed(document, fields)
+
+
+def booking_location(**fields: Any) -> Document:
+    """What can be booked at L1; 2.3.0 only."""
+    document: Document = {
+        **CPO,
+        "id": "BL1",
+        "location_id": "L1",
+        "booking_option": {"evse_uid": "E1", "vehicle_types": ["TRUCK"], "drive_through": True},
+        "policy": {"reservation_required": True},
+        "tariff_ids": ["T1"],
+        "booking_terms": BOOKING_TERMS,
+        "calendars": [calendar()],
+        "last_updated": MOMENT,
+    }
+    return changed(document, fields)
+
+
+def booking_request(**fields: Any) -> Document:
+    document: Document = {
+        **EMSP,
+        "request_id": "Q1",
+        "location_id": "L1",
+        "booking_location_id": "BL1",
+        "tokens": [cdr_token()],
+        "period": {
+            "start_date_time": "2025-07-01T09:00:00Z",
+            "end_date_time": "2025-07-01T10:00:00Z",
+        },
+        "authorization_reference": "A-1",
+        "power_required": 100,
+    }
+    return changed(document, fields)
+
+
+def booking(*, request: Document | None = None, state: str = "PENDING", **fields: Any) -> Document:
+    """What a CPO makes of a request."""
+    request = request or booking_request()
+    accepted = {"PENDING": "PENDING", "REJECTED": "DECLINED"}.get(state, "ACCEPTED")
+    document: Document = {
+        **CPO,
+        "id": "B1",
+        "request_id": request["request_id"],
+        "location_id": "L1",
+        "booking_tokens": request["tokens"],
+        "period": request["period"],
+        "reservation_status": state,
+        "authorization_reference": request["authorization_reference"],
+        "booking_terms": BOOKING_TERMS,
+        "booking_requests": [
+            {
+                "request_status": accepted,
+                "booking_request": request,
+                "request_received": "2025-06-20T08:00:00Z",
+            }
+        ],
+        "last_updated": "2025-06-20T08:00:00Z",
+    }
+    return changed(document, fields)
+
+
 def credentials(*, version: str = "2.3.0", **fields: Any) -> Document:
     """What a CPO's platform says of itself."""
     document: Document = {

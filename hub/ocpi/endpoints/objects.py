@@ -26,7 +26,7 @@ from hub.ocpi.versions.base import Document, NotExpressible
 from hub.roaming import listing
 from hub.roaming.listing import Filter, Kept
 from hub.roaming.losses import Lost, Place
-from hub.roaming.modules import MODULES, SESSIONS, Module
+from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
 from hub.roaming.objects import Stored, object_key, object_ref
 
 
@@ -50,6 +50,8 @@ async def list_objects(request: web.Request) -> web.Response:
             date_from=page.date_from,
             date_to=page.date_to,
             late=partner.settings.late_objects,
+            timeslot_from=page.timeslot_from if module is BOOKING_LOCATIONS else None,
+            timeslot_to=page.timeslot_to if module is BOOKING_LOCATIONS else None,
         )
         found = await read_page(request, db, module, page, wanted)
     return answer_page(request, page, found)

@@ -78,8 +78,11 @@ def check_body(owner: Party | None, body: Document, ids: dict[str, str]) -> None
             )
 
 
-async def keep_push(request: web.Request) -> Stored:
-    """Read, check and commit a push; parts that are bad are quarantined, the rest is kept."""
+async def keep_push(request: web.Request, body: Document | None = None) -> Stored:
+    """Read, check and commit a push; parts that are bad are quarantined, the rest is kept.
+
+    ``body`` is given by who has read it already.
+    """
     operation, partner = request[OPERATION], request[PARTNER]
     module = MODULES[operation.kept_as]
     owner = check_owner(request, module)
@@ -90,13 +93,14 @@ async def keep_push(request: web.Request) -> Stored:
         request.match_info["id"],
         evse_uid=request.match_info.get("evse_uid"),
         connector_id=request.match_info.get("connector_id"),
+        calendar_id=request.match_info.get("calendar_id"),
         partner_id=partner.id,
         broadcast=request[TO] == partner.hub,
         for_us=request[TO] is not None and request[TO] == request[AUDIENCE].own,
     )
     if operation.body is None:
         return await keep(request, write)
-    body = await read_object(request)
+    body = await read_object(request) if body is None else body
     assert body is not None
     return await keep_body(request, write, operation.body, body)
 
@@ -166,15 +170,13 @@ async def read_document(
             data={"errors": [{"field": "last_updated", "rule": rule}]},
         )
     document = await bodies.read(request, kind, body, losses)
-    owner_of_part = (
-        {} if kind in {"EVSE", "Connector"} else {write.module.id_field: write.object_id}
-    )
-    if kind == "EVSE":
-        owner_of_part = {"uid": str(write.evse_uid)}
-    elif kind == "Connector":
-        owner_of_part = {"id": str(write.connector_id)}
-    check_body(write.owner if write.module.names_owner else None, document, owner_of_part)
-    whole = kind not in {"EVSE", "Connector"} and not request[OPERATION].partial
+    ids = {
+        "EVSE": {"uid": str(write.evse_uid)},
+        "Connector": {"id": str(write.connector_id)},
+        "Calendar": {"id": str(write.calendar_id)},
+    }.get(kind, {write.module.id_field: write.object_id})
+    check_body(write.owner if write.module.names_owner else None, document, ids)
+    whole = kind == write.module.kind and not request[OPERATION].partial
     if whole and write.module.names_owner:
         # Kept as the party and the id are known in the feed; the spelling stays the owner's.
         document.setdefault("country_code", write.owner.country_code)

@@ -17,7 +17,7 @@ from hub.models.values import InterfaceRole, Party
 from hub.ocpi import parties
 from hub.ocpi.callbacks import RESULTS_PATH
 from hub.ocpi.envelope import read_object, success
-from hub.ocpi.operations import Operation
+from hub.ocpi.operation import Operation
 from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, VERSION
 from hub.roaming import commands, partners
 from hub.roaming.feed import RESULTS
