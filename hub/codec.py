@@ -12,7 +12,7 @@ is 7.5 times.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -89,6 +89,11 @@ def write(value: Any) -> bytes:
 
 def write_text(value: Any) -> str:
     return write(value).decode()
+
+
+def write_rows(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of plain values for PostgreSQL's ``json_to_recordset``; instants and UUIDs as text."""
+    return orjson.dumps(rows).decode()
 
 
 def refuse_many(raw: bytes, max_nodes: int) -> None:

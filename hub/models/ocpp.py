@@ -97,6 +97,12 @@ class StationTransaction(TenantOwned, Base):
             "doubt_due_at",
             postgresql_where=text("doubt_due_at IS NOT NULL"),
         ),
+        Index(
+            "ix_station_transactions_show",
+            "tenant_id",
+            "show_due_at",
+            postgresql_where=text("show_due_at IS NOT NULL"),
+        ),
         CheckConstraint("state IN ('OPEN', 'LOST', 'ENDED', 'ORPHAN')", name="state"),
     )
 
@@ -137,6 +143,9 @@ class StationTransaction(TenantOwned, Base):
     doubt: Mapped[str | None] = mapped_column(String(100))
     doubted_at: Mapped[datetime | None]
     doubt_due_at: Mapped[datetime | None]
+    # When OCPI was told of it last, and when there is something new to tell.
+    shown_at: Mapped[datetime | None]
+    show_due_at: Mapped[datetime | None]
     # When the CDR of a transaction that never ended is due, and which CDRs went out, in order.
     cdr_due_at: Mapped[datetime | None]
     cdr_ids: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 import structlog
@@ -49,8 +49,7 @@ class Attached:
     newcomers: deque[float] = field(default_factory=lambda: deque(maxlen=NEWCOMERS_PER_MINUTE + 1))
 
 
-@dataclass(frozen=True, slots=True)
-class Traced:
+class Traced(NamedTuple):
     """A frame as it went by; redacted when somebody looks at it, not when it passes."""
 
     at: float

@@ -9,14 +9,11 @@ without the header and the connection closed.
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 import structlog
 from aiohttp import WSCloseCode, web
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.errors import Unavailable
 from hub.ocpp import certificates, identity
@@ -29,7 +26,6 @@ from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
 from hub.ocpp.wire import Wire
 from hub.roaming import stations
-from hub.roaming.ports import StationRef
 from hub.settings import Network
 
 log = structlog.get_logger()
@@ -215,8 +211,7 @@ async def converse(
     wire.registry.join(station)
     log.info("station connected", station=record.identity, version=version.value)
     try:
-        came = partial(stations.connected, version=version.value, address=request.remote or "")
-        await note(wire, record, came)
+        station.was_away = await note_arrival(wire, record, version, request.remote or "")
         station.begin()
         await link.run()
     finally:
@@ -225,16 +220,26 @@ async def converse(
         log.info("station disconnected", station=record.identity, code=response.close_code)
         if last:
             # Not here: whoever serves may cancel a handler whose client is gone.
-            wire.spawn(note(wire, record, stations.disconnected))
+            wire.spawn(note_departure(wire, record))
     return response
 
 
-async def note(
-    wire: Wire, record: Record, write: Callable[[AsyncSession, StationRef, str], Awaitable[None]]
-) -> None:
-    """Write down that a station came or went; the sweep does it when the database cannot now."""
+async def note_arrival(wire: Wire, record: Record, version: OCPPVersion, address: str) -> bool:
+    """Whether it was shown as UNKNOWN until now, or may have been: the database cannot say."""
     try:
         async with wire.database.transaction(record.ref.tenant_id) as db:
-            await write(db, record.ref, wire.process)
+            return await stations.connected(
+                db, record.ref, wire.process, version=version.value, address=address
+            )
     except Unavailable:
         log.warning("connection not written down", station=record.identity)
+        return True
+
+
+async def note_departure(wire: Wire, record: Record) -> None:
+    """The sweep does it when the database cannot now."""
+    try:
+        async with wire.database.transaction(record.ref.tenant_id) as db:
+            await stations.disconnected(db, record.ref, wire.process)
+    except Unavailable:
+        log.warning("disconnection not written down", station=record.identity)

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,12 +23,17 @@ from hub.ocpp.wire import Wire
 from hub.roaming import authorization, connectors, missing_stops, own_evses, stations
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.clocks import NOTICEABLE, Clock, Moment
+from hub.roaming.connectors import StatusReport
+from hub.roaming.meter_intake import Metered
 from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
 from hub.roaming.readings import Reading, shifted
 from hub.roaming.stations import Boot
+from hub.roaming.status_intake import Reported
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 Answering = Callable[[Any, Payload], Awaitable[Payload]]
 # What is kept of the answer to a question of ours: (station, question, answer).
@@ -70,6 +75,8 @@ class Station:
         self.clock = Clock(record.clock_offset)
         self.presence = Presence(wire.draining)
         self.booted_at: datetime | None = None
+        # Shown as UNKNOWN until now.
+        self.was_away = False
         self.asked: set[str] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.shown_at = 0.0
@@ -77,6 +84,8 @@ class Station:
 
     def begin(self) -> None:
         """The connection is open. If no boot follows, the states are asked for."""
+        if self.was_away:
+            self.show_soon()
         if self.registration == "Accepted" and self.wire.provisioning:
             self.run(self.ask_status_unless_booted())
 
@@ -176,17 +185,21 @@ class Station:
         self, work: Callable[[AsyncSession], Awaitable[list[Stored]]], *, patient: bool = False
     ) -> None:
         """Run one transaction and wake whoever delivers what it moved."""
-        for pause in (*(PATIENCE if patient else ()), None):
-            try:
-                async with self.wire.database.transaction(self.ref.tenant_id) as db:
-                    moved = await work(db)
-            except Unavailable:
-                if pause is None:
-                    raise
-                await asyncio.sleep(pause)
-            else:
-                self.wire.told(self.ref.tenant_id, moved)
-                return
+
+        async def once() -> None:
+            async with self.wire.database.transaction(self.ref.tenant_id) as db:
+                moved = await work(db)
+            self.wire.told(self.ref.tenant_id, moved)
+
+        await (patiently(once) if patient else once())
+
+    async def take_readings(self, metered: Metered) -> bool:
+        """Keep readings of a running transaction, together with those of other stations.
+
+        False when they must be worked on by themselves.
+        """
+        taken = await patiently(lambda: self.wire.meters.do(self.ref.tenant_id, metered))
+        return taken.done
 
     async def authorize(self, shown: Shown, *, offline: bool = False) -> Decision:
         """Within the budget: a station waits for its answer, and a driver for the station."""
@@ -234,6 +247,16 @@ class Station:
 
         await self.within(write)
 
+    async def keep_status(self, report: StatusReport) -> bool:
+        """Keep a status together with those of other stations, and have OCPI told if it is news.
+
+        True when a transaction may have something to do with it.
+        """
+        kept = await self.wire.statuses.do(self.ref.tenant_id, Reported(self.ref.id, report))
+        if kept.changed:
+            self.show_soon()
+        return kept.kept and (kept.running or kept.freed)
+
     def show_soon(self) -> None:
         """Tell OCPI of the EVSEs' states, merging those that flap."""
         if self.showing is not None:
@@ -255,3 +278,13 @@ class Station:
             await self.within(lambda db: own_evses.publish(db, self.ref))
         except Unavailable:
             log.warning("status not shown", station=self.identity)
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Do it again while the database is away, as long as the station may wait for its answer."""
+    for pause in PATIENCE:
+        try:
+            return await work()
+        except Unavailable:
+            await asyncio.sleep(pause)
+    return await work()

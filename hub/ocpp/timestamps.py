@@ -39,5 +39,4 @@ def readable(text: str) -> bool:
 
 def write(moment: datetime) -> str:
     """As OCPP writes it: UTC, milliseconds, ``Z``. Some stations cannot read more digits."""
-    moment = moment.astimezone(UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -20,6 +20,7 @@ from hub.roaming import (
 )
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.connectors import StatusReport
+from hub.roaming.meter_intake import Metered
 from hub.roaming.objects import Stored
 from hub.roaming.readings import shifted
 from hub.roaming.transactions import Start, Stop
@@ -103,16 +104,21 @@ class Transactions16(Station):
         readings, at = self.in_our_time(samples.readings_16(payload["meterValue"]))
         if not any(reading.samples for reading in readings):
             return {}
-        evse = payload["connectorId"]
+        number, evse = payload.get("transactionId"), payload["connectorId"]
+        key = transactions.digest("METER", codec.write_text(payload["meterValue"]))
+        policy = self.wire.policy
+        if number is not None and await self.take_readings(
+            Metered(self.ref.id, str(number), key, at, readings, policy)
+        ):
+            return {}
 
         async def write(db: AsyncSession) -> list[Stored]:
-            transaction = await self.transaction_of(db, payload.get("transactionId"), evse)
+            transaction = await self.transaction_of(db, number, evse)
             if transaction is None:
                 return []
-            key = transactions.digest("METER", codec.write_text(payload["meterValue"]))
             if not await transactions.first_time(db, transaction, kind="METER", at=at, key=key):
                 return []
-            return await charging.meter(db, self.ref, transaction, readings, self.wire.policy)
+            return await charging.meter(db, self.ref, transaction, readings, policy)
 
         await self.within(write, patient=True)
         return {}

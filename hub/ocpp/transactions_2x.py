@@ -12,8 +12,11 @@ from hub.ocpp.frames import Payload
 from hub.ocpp.station import Answering, Station
 from hub.roaming import authorization, charging, session_records, transactions
 from hub.roaming.authorization import Decision, Shown
+from hub.roaming.billing import Policy
 from hub.roaming.clocks import Moment
+from hub.roaming.meter_intake import Metered
 from hub.roaming.objects import Stored
+from hub.roaming.ports import StationRef
 from hub.roaming.readings import BEGIN, END, REGISTER, Reading, shifted
 from hub.roaming.transactions import Start, Stop
 
@@ -45,6 +48,10 @@ class Transactions2x(Station):
         live = not event.offline and self.presence.live(*event.names)
         moment = self.reckon(event.at, live=live)
         event.readings = shifted(event.readings, moment.shift)
+        if event.only_readings and await self.take_readings(
+            event.metered(self.ref, moment, self.wire.policy)
+        ):
+            return {}
         decision, authorized_at = None, None
         if event.id_token is not None or event.remote_start_id is not None:
             decision, authorized_at = await self.decide_event(event, moment)
@@ -197,6 +204,26 @@ class TransactionEvent:
         """What a driver or a command may have led here by."""
         token = self.id_token["idToken"] if self.id_token else None
         return token, self.remote_start_id, self.transaction_id
+
+    @property
+    def only_readings(self) -> bool:
+        """It says how much was charged, and nothing else that is new."""
+        return self.kind == "Updated" and not (
+            self.id_token or self.remote_start_id or self.worth_keeping or self.resumed
+        )
+
+    def metered(self, ref: StationRef, moment: Moment, policy: Policy) -> Metered:
+        return Metered(
+            ref.id,
+            self.transaction_id,
+            self.key,
+            moment.at,
+            self.readings,
+            policy,
+            kind="UPDATED",
+            sequence=self.sequence,
+            charging_state=self.charging_state,
+        )
 
     @property
     def resumed(self) -> bool:

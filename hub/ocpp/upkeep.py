@@ -16,7 +16,7 @@ from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
 from hub.ocpp.wire import Wire
-from hub.roaming import billing, stations
+from hub.roaming import billing, meter_intake, stations
 
 log = structlog.get_logger()
 
@@ -81,4 +81,5 @@ class Upkeep:
             async with self.wire.database.transaction(tenant_id) as db:
                 await call_rows.give_up_overdue(db)
                 moved = await billing.settle_overdue(db, self.wire.policy)
+                moved += await meter_intake.show_due(db)
             self.wire.told(tenant_id, moved)

@@ -6,8 +6,6 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from hub.ocpp import timestamps
 from hub.ocpp.answers import Answers
 from hub.ocpp.frames import Payload
@@ -15,9 +13,7 @@ from hub.ocpp.notices import Notices, progress
 from hub.ocpp.provisioning_16 import Provisioning16
 from hub.ocpp.station import Answering, Learning, Station
 from hub.ocpp.transactions_16 import Transactions16
-from hub.roaming import connectors
 from hub.roaming.connectors import StatusReport
-from hub.roaming.objects import Stored
 from hub.roaming.stations import Boot
 
 # What a driver sees as in use is in use.
@@ -62,13 +58,8 @@ class Station16(Provisioning16, Transactions16, Notices, Answers):
             vendor_error_code=payload.get("vendorErrorCode"),
         )
 
-        async def write(db: AsyncSession) -> list[Stored]:
-            if not await connectors.status_changed(db, self.ref, report):
-                return []
-            return await self.transactions_follow(db, report)
-
-        await self.within(write)
-        self.show_soon()
+        if await self.keep_status(report):
+            await self.within(lambda db: self.transactions_follow(db, report))
         return {}
 
     answers: ClassVar[Mapping[str, Answering]] = {

@@ -16,7 +16,6 @@ from hub.ocpp.station import Answering, Learning, Station
 from hub.ocpp.transactions_2x import Transactions2x
 from hub.roaming import (
     active_profiles,
-    connectors,
     missing_stops,
     reservations,
     session_records,
@@ -82,14 +81,15 @@ class Station201(Provisioning2x, Transactions2x, Notices, Answers):
             word=word,
         )
 
-        async def write(db: AsyncSession) -> list[Stored]:
-            if await connectors.status_changed(db, self.ref, report) and word == "Available":
-                await missing_stops.connector_free(db, self.ref, evse, report.at, self.wire.policy)
-                await session_records.unplugged(db, self.ref, evse, report.at)
-            return []
+        if await self.keep_status(report) and word == "Available":
+            await self.within(lambda db: self.connector_freed(db, report))
 
-        await self.within(write)
-        self.show_soon()
+    async def connector_freed(self, db: AsyncSession, report: StatusReport) -> list[Stored]:
+        await missing_stops.connector_free(
+            db, self.ref, report.evse_number, report.at, self.wire.policy
+        )
+        await session_records.unplugged(db, self.ref, report.evse_number, report.at)
+        return []
 
     async def notify_event(self, payload: Payload) -> Payload:
         """The other form a status comes in, among whatever else the station watches."""

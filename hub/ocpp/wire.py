@@ -8,9 +8,13 @@ from uuid import UUID
 from hub.background import Background
 from hub.db import Database
 from hub.ocpp.registry import Registry
+from hub.roaming import meter_intake, status_intake
 from hub.roaming.billing import Policy
+from hub.roaming.grouping import Grouping
+from hub.roaming.meter_intake import Metered, Taken
 from hub.roaming.objects import Stored
 from hub.roaming.ports import Issuers, StationRef
+from hub.roaming.status_intake import Kept, Reported
 from hub.security import Keyring, new_token
 
 # Told after a commit which objects moved, so that the feed is looked at at once.
@@ -53,6 +57,18 @@ class Wire:
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
     # Work that outlives the connection it came from.
     background: Background = field(default_factory=Background)
+
+    def __post_init__(self) -> None:
+        self.statuses: Grouping[Reported, Kept] = Grouping(
+            self.database, status_intake.keep_statuses
+        )
+        self.meters: Grouping[Metered, Taken] = Grouping(
+            self.database,
+            meter_intake.take,
+            lambda tenant_id, taken: self.told(
+                tenant_id, [stored for one in taken for stored in one.moved]
+            ),
+        )
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self.background.spawn(work)

@@ -4,7 +4,7 @@ A CDR is final. When a station reports an end after the hub had taken the transa
 billed it, the CDR is credited and a new one sent (CDR-06).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -46,13 +46,15 @@ class Policy:
     """``quarantine`` is how long the hub waits for the end of a transaction it took for lost.
 
     ``resume`` is how long after a boot a station may take to go on with what it had running,
-    ``queued`` how long the end of what seems to be over may still be on its way.
+    ``queued`` how long the end of what seems to be over may still be on its way. Of a session
+    that only goes on OCPI is told no more often than ``show_every``.
     """
 
     price: Price = own_prices.final
     quarantine: timedelta = timedelta(hours=24)
     resume: timedelta = timedelta(minutes=15)
     queued: timedelta = timedelta(seconds=10)
+    show_every: timedelta = timedelta(seconds=10)
     refuse_concurrent: bool = False
 
 
@@ -164,17 +166,30 @@ async def show_session(
     db: AsyncSession, ref: StationRef, transaction: StationTransaction, policy: Policy
 ) -> list[Stored]:
     """Put the session as it stands before its eMSP."""
-    about = facts(transaction, session_status(transaction))
-    if about is None:
-        return []
+    return await show_sessions(db, [transaction])
+
+
+async def show_sessions(
+    db: AsyncSession, transactions: Sequence[StationTransaction]
+) -> list[Stored]:
+    """The same for several at once."""
+    at = datetime.now(UTC)
+    writes = []
+    for transaction in transactions:
+        transaction.shown_at, transaction.show_due_at = at, None
+        if (about := facts(transaction, session_status(transaction))) is not None:
+            writes.append(Write(SESSIONS, "PUT", about.owner, about.id, shown(transaction, about)))
+    return await own_objects.apply(db, writes)
+
+
+def shown(transaction: StationTransaction, about: SessionFacts) -> Document:
     at = datetime.now(UTC)
     document = projection.session(about, at=at)
     around = transaction.circumstances
     assert around is not None
     ended = transaction.ended_at or at
     document |= own_prices.running(document, around["tariffs"], around["zone"], ended)
-    document = own_objects.plain(document)
-    return await own_objects.apply(db, [Write(SESSIONS, "PUT", about.owner, about.id, document)])
+    return own_objects.plain(document)
 
 
 async def settle(

@@ -257,6 +257,14 @@ async def complete(
     return await billing.show_session(db, ref, transaction, policy)
 
 
+async def keep_readings(
+    db: AsyncSession, transaction: StationTransaction, readings: Sequence[Reading]
+) -> None:
+    if transaction.charging_session_id is not None:
+        rows = meter_values.rows(transaction.charging_session_id, readings)
+        await meter_values.keep(db, rows)
+
+
 async def meter(
     db: AsyncSession,
     ref: StationRef,
@@ -265,7 +273,7 @@ async def meter(
     policy: Policy,
 ) -> list[Stored]:
     """Keep the readings and count them. A transaction that has ended only keeps them."""
-    await meter_values.keep_readings(db, transaction, readings)
+    await keep_readings(db, transaction, readings)
     if transaction.state not in {"OPEN", "LOST"} or transaction.progress is None:
         return []
     progress, limits = transactions.progress_of(transaction), transactions.limits_of(transaction)
@@ -274,14 +282,7 @@ async def meter(
             transactions.note(transaction, "out of order")
         metering.read(progress, figures(reading), limits)
     transactions.keep(transaction, progress)
-    await session_records.update_session(
-        db,
-        transaction,
-        {
-            "total_energy": session_records.in_kwh(progress.energy),
-            "max_power": progress.most_measured,
-        },
-    )
+    await session_records.measured(db, transaction)
     return await billing.show_session(db, ref, transaction, policy)
 
 
@@ -318,7 +319,7 @@ async def stop(
     if transaction.state == "ENDED":
         return []
     was_lost = transaction.state == "LOST"
-    await meter_values.keep_readings(db, transaction, told.readings)
+    await keep_readings(db, transaction, told.readings)
     if "out of order" in (transaction.notes or []) or was_lost:
         await meter_values.replay(db, transaction)
     elif transaction.progress is not None:

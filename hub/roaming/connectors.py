@@ -10,18 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.ocpp import StationEVSE
-from hub.models.stations import ChargingStation, Connector
-from hub.models.values import OCPPStatus
+from hub.models.stations import Connector
 from hub.roaming.ports import StationRef
-
-# What is there stays, the status is new; a cable that stays plugged in has been since it was.
-CONFIGURATION = """
-    coalesce(connectors.configuration, '{}') || excluded.configuration
-    || CASE WHEN connectors.status = 'OCCUPIED' AND excluded.status = 'OCCUPIED'
-       AND connectors.configuration ->> 'occupied_at' IS NOT NULL
-       THEN jsonb_build_object('occupied_at', connectors.configuration -> 'occupied_at')
-       ELSE '{}' END
-"""
 
 
 @dataclass(frozen=True)
@@ -47,60 +37,6 @@ class Discovered:
     connector_type: str | None = None
     max_power: int | None = None
     phases: int | None = None
-
-
-async def status_changed(db: AsyncSession, ref: StationRef, report: StatusReport) -> bool:
-    """Keep a status; False when it is older than the one kept and therefore changes nothing."""
-    if report.evse_number == 0:
-        await station_status_changed(db, ref, report)
-        return True
-    await know_evse(db, ref, report.evse_number)
-    connector_id = max(report.connector_id, 1)
-    values = {
-        "status": report.status,
-        "error_code": report.error_code,
-        "status_info": report.info,
-        "vendor_error_code": report.vendor_error_code,
-        "configuration": {
-            "status_at": report.at.isoformat(),
-            "ocpp_status": report.word,
-            "occupied_at": report.at.isoformat() if report.status == "OCCUPIED" else None,
-        },
-    }
-    # One statement: two first reports at the same time must not wait for each other.
-    statement = insert(Connector).values(
-        charging_station_id=ref.id,
-        evse_number=report.evse_number,
-        connector_id=connector_id,
-        connector_type="UNKNOWN",
-        **values,
-    )
-    kept = await db.execute(
-        statement.on_conflict_do_update(
-            constraint="uq_connectors_number",
-            set_={
-                **{name: statement.excluded[name] for name in values if name != "configuration"},
-                "configuration": text(CONFIGURATION),
-                "updated_at": func.now(),
-            },
-            where=text(
-                "connectors.configuration ->> 'status_at' IS NULL OR"
-                " (connectors.configuration ->> 'status_at')::timestamptz"
-                " <= (excluded.configuration ->> 'status_at')::timestamptz"
-            ),
-        ).returning(Connector.id)
-    )
-    return kept.first() is not None
-
-
-async def station_status_changed(db: AsyncSession, ref: StationRef, report: StatusReport) -> None:
-    """What connector 0 says holds for the station as a whole."""
-    status = OCPPStatus(report.status if report.status != "OCCUPIED" else "AVAILABLE")
-    await db.execute(
-        update(ChargingStation)
-        .where(ChargingStation.id == ref.id)
-        .values(ocpp_status=status, error_code=report.error_code, status_info=report.info)
-    )
 
 
 async def forget_status_times(db: AsyncSession, ref: StationRef) -> None:

@@ -5,7 +5,7 @@ fifteen digits. ``figures`` makes watt-hours, kilowatts, amperes and per cent of
 leaves out what does not bill: samples at the inlet, the body and the cable.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -79,8 +79,17 @@ def number(text: object) -> Decimal | None:
 
 
 def figures(reading: Reading) -> Figures:
-    samples = [sample for sample in reading.samples if sample.value is not None]
-    energy = [sample for sample in samples if sample.location in BILLING_LOCATIONS]
+    """What one reading comes to, by what it measures and where."""
+    energy: dict[str, list[Sample]] = {}
+    contexts, charge = set(), None
+    for sample in reading.samples:
+        if sample.value is None:
+            continue
+        contexts.add(sample.context)
+        if sample.location in BILLING_LOCATIONS:
+            energy.setdefault(sample.measurand, []).append(sample)
+        if sample.measurand == "SoC" and sample.location in (None, "EV"):
+            charge = sample.value
     exported = total(energy, "Energy.Active.Export.Interval")
     interval = total(energy, "Energy.Active.Import.Interval")
     if exported is not None:
@@ -88,7 +97,6 @@ def figures(reading: Reading) -> Figures:
     power = total(energy, "Power.Active.Import")
     if (fed_back := total(energy, "Power.Active.Export")) is not None:
         power = (power or Decimal(0)) - fed_back
-    contexts = {sample.context for sample in samples}
     return Figures(
         at=reading.at,
         register=total(energy, REGISTER),
@@ -97,14 +105,16 @@ def figures(reading: Reading) -> Figures:
         net=total(energy, "Energy.Active.Net"),
         power=None if power is None else power / 1000,
         current=total(energy, "Current.Import"),
-        soc=total([sample for sample in samples if sample.location in (None, "EV")], "SoC"),
+        soc=charge,
         context=BEGIN if BEGIN in contexts else END if END in contexts else None,
     )
 
 
-def total(samples: Iterable[Sample], measurand: str) -> Decimal | None:
+def total(samples: Mapping[str, Sequence[Sample]], measurand: str) -> Decimal | None:
     """The value without a phase if there is one, else the sum of the phases."""
-    values = [sample for sample in samples if sample.measurand == measurand]
+    values = samples.get(measurand)
+    if values is None:
+        return None
     for sample in values:
         if sample.phase is None:
             return in_base_unit(sample)

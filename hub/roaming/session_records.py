@@ -153,6 +153,19 @@ async def remember(
     )
 
 
+async def measured(db: AsyncSession, transaction: StationTransaction) -> None:
+    """How far a running session has come."""
+    progress = transactions.progress_of(transaction)
+    await update_session(
+        db,
+        transaction,
+        {
+            "total_energy": in_kwh(progress.energy),
+            "max_power": fitting(progress.most_measured),
+        },
+    )
+
+
 def auth_method(decision: Decision) -> ChargingAuthMethod:
     if decision.method == "COMMAND":
         return ChargingAuthMethod.API

@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub import audit
 from hub.models.stations import ChargingStation
@@ -65,9 +66,13 @@ def registration(status: str) -> str:
 
 async def connected(
     db: AsyncSession, ref: StationRef, process: str, *, version: str, address: str
-) -> None:
-    """A socket of the station is open in ``process``: that is where its CALLs go."""
-    await db.execute(
+) -> bool:
+    """A socket of the station is open in ``process``: that is where its CALLs go.
+
+    True when it was shown as UNKNOWN until now.
+    """
+    before = aliased(ChargingStation)
+    was: str | None = await db.scalar(
         update(ChargingStation)
         .where(ChargingStation.id == ref.id)
         .values(
@@ -81,7 +86,10 @@ async def connected(
                 "CASE WHEN ocpp_status = 'OFFLINE' THEN 'AVAILABLE' ELSE ocpp_status END"
             ),
         )
+        # As the statement found it.
+        .returning(select(before.ocpp_status).where(before.id == ref.id).scalar_subquery())
     )
+    return was == OCPPStatus.OFFLINE
 
 
 async def disconnected(db: AsyncSession, ref: StationRef, process: str) -> None:

@@ -1,0 +1,171 @@
+"""Statuses of connectors, many at a time.
+
+A group of them costs the statements of one. After an outage all stations tell theirs at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub import codec
+from hub.models.stations import ChargingStation
+from hub.models.values import OCPPStatus
+from hub.roaming.connectors import StatusReport
+
+ROWS = (
+    "json_to_recordset(CAST(:rows AS json)) AS r(station uuid, evse integer, connector integer,"
+    " status text, error text, info text, vendor text, configuration jsonb)"
+)
+
+
+# In one statement, so that two first reports at the same time do not wait for each other. What is
+# there stays, the status is new; a cable that stays plugged in has been so since it was.
+KEEP = text(
+    "WITH told AS (SELECT * FROM " + ROWS + " ORDER BY station, evse, connector), known AS ("  # noqa: S608
+    " INSERT INTO station_evses (charging_station_id, evse_number, evse_uid)"
+    " SELECT station, evse, gen_random_uuid()::text FROM (SELECT DISTINCT station, evse FROM told)"
+    " AS evses ON CONFLICT DO NOTHING)"
+    " INSERT INTO connectors (charging_station_id, evse_number, connector_id, connector_type,"
+    " status, error_code, status_info, vendor_error_code, configuration)"
+    " SELECT station, evse, connector, 'UNKNOWN', status, error, info, vendor, configuration"
+    " FROM told ON CONFLICT ON CONSTRAINT uq_connectors_number DO UPDATE SET"
+    " status = excluded.status, error_code = excluded.error_code,"
+    " status_info = excluded.status_info, vendor_error_code = excluded.vendor_error_code,"
+    " updated_at = now(),"
+    " configuration = coalesce(connectors.configuration, '{}') || excluded.configuration"
+    " || CASE WHEN connectors.status = 'OCCUPIED' AND excluded.status = 'OCCUPIED'"
+    " AND connectors.configuration ->> 'occupied_at' IS NOT NULL"
+    " THEN jsonb_build_object('occupied_at', connectors.configuration -> 'occupied_at')"
+    " ELSE '{}' END"
+    " WHERE connectors.configuration ->> 'status_at' IS NULL"
+    " OR (connectors.configuration ->> 'status_at')::timestamptz"
+    " <= (excluded.configuration ->> 'status_at')::timestamptz"
+    " RETURNING charging_station_id, evse_number, connector_id,"
+    # As the statement found it: what it writes itself it does not see.
+    " (SELECT old.status FROM connectors AS old WHERE old.id = connectors.id) AS before,"
+    " (SELECT old.error_code FROM connectors AS old WHERE old.id = connectors.id) AS error_before"
+)
+
+
+RUNNING = text(
+    "SELECT DISTINCT t.charging_station_id, t.evse_number FROM station_transactions AS t"  # noqa: S608
+    " JOIN " + ROWS + " ON t.charging_station_id = r.station AND t.evse_number = r.evse"
+    " WHERE t.state = 'OPEN'"
+)
+
+
+ERRORS = text(
+    "UPDATE charging_stations SET diagnostics = coalesce(diagnostics, '{}')"
+    " || jsonb_build_object('active_errors', (SELECT coalesce(jsonb_agg(DISTINCT error_code), '[]')"
+    " FROM connectors WHERE charging_station_id = :id AND error_code IS NOT NULL)) WHERE id = :id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A status of a connector at one of the stations of a group."""
+
+    station_id: UUID
+    report: StatusReport
+
+    @property
+    def key(self) -> tuple[UUID, int, int]:
+        return self.station_id, self.report.evse_number, max(self.report.connector_id, 1)
+
+    def row(self) -> dict[str, Any]:
+        report, at = self.report, self.report.at.isoformat()
+        return {
+            "station": str(self.station_id),
+            "evse": report.evse_number,
+            "connector": max(report.connector_id, 1),
+            "status": report.status,
+            "error": report.error_code,
+            "info": report.info,
+            "vendor": report.vendor_error_code,
+            "configuration": {
+                "status_at": at,
+                "ocpp_status": report.word,
+                "occupied_at": at if report.status == "OCCUPIED" else None,
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of a status. ``kept`` is False when it is older than the one that is known.
+
+    ``changed``: OCPI is to be told. ``freed``: available, and was not before. ``running``: the
+    EVSE has a transaction.
+    """
+
+    kept: bool
+    changed: bool = False
+    freed: bool = False
+    running: bool = False
+
+
+async def keep_statuses(db: AsyncSession, group: Sequence[Reported]) -> list[Kept]:
+    """Keep the statuses of a group, in their order; one tenant's."""
+    done: dict[int, Kept] = {}
+    waiting = list(enumerate(group))
+    while waiting:
+        # One statement changes a row only once: a second word about a connector takes its turn.
+        turn = {reported.key: (index, reported) for index, reported in reversed(waiting)}
+        await keep_turn(db, turn, done)
+        waiting = [(index, reported) for index, reported in waiting if index not in done]
+    return [done[index] for index in range(len(group))]
+
+
+async def keep_turn(
+    db: AsyncSession,
+    turn: Mapping[tuple[UUID, int, int], tuple[int, Reported]],
+    done: dict[int, Kept],
+) -> None:
+    whole = [(index, one) for index, one in turn.values() if one.report.evse_number == 0]
+    for index, reported in whole:
+        await station_status_changed(db, reported.station_id, reported.report)
+        done[index] = Kept(True, changed=True)
+    parts = {key: found for key, found in turn.items() if found[1].report.evse_number != 0}
+    if not parts:
+        return
+    rows = codec.write_rows([reported.row() for _, reported in parts.values()])
+    before = {
+        (row.charging_station_id, row.evse_number, row.connector_id): row
+        for row in await db.execute(KEEP, {"rows": rows})
+    }
+    running = {
+        (row.charging_station_id, row.evse_number)
+        for row in await db.execute(RUNNING, {"rows": rows})
+    }
+    for key, (index, reported) in parts.items():
+        row, report = before.get(key), reported.report
+        if row is None:
+            done[index] = Kept(False)
+            continue
+        if row.error_before != report.error_code:
+            await note_errors(db, reported.station_id)
+        done[index] = Kept(
+            True,
+            changed=row.before != report.status,
+            freed=report.status == "AVAILABLE" and row.before != "AVAILABLE",
+            running=key[:2] in running,
+        )
+
+
+async def note_errors(db: AsyncSession, station_id: UUID) -> None:
+    """What its connectors complain of, in the record of the station."""
+    await db.execute(ERRORS, {"id": station_id})
+
+
+async def station_status_changed(db: AsyncSession, station_id: UUID, report: StatusReport) -> None:
+    """What connector 0 says holds for the station as a whole."""
+    status = OCPPStatus(report.status if report.status != "OCCUPIED" else "AVAILABLE")
+    await db.execute(
+        update(ChargingStation)
+        .where(ChargingStation.id == station_id)
+        .values(ocpp_status=status, error_code=report.error_code, status_info=report.info)
+    )
