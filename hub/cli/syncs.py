@@ -150,6 +150,9 @@ def show(items: list[Any]) -> None:
         ],
         empty="It has no lists that could be pulled, and has pushed nothing.",
     )
+    for row in items:
+        for remark in (row.get("result") or {}).get("remarks", ()):
+            note(f"{row['module']}: {remark}")
 
 
 def outcome(result: dict[str, Any] | None) -> str | None:

@@ -26,11 +26,13 @@ from hub.roaming.partners import Connection
 from hub.roaming.sync_states import Lost
 from hub.roaming.sync_terms import (
     IN_ORDER,
+    REGULAR,
     Terms,
     Wish,
     date_from,
     due,
     pullable,
+    pushes,
     reachable,
 )
 
@@ -117,6 +119,8 @@ class Puller:
                 since=since,
                 parties=sync.parties_to_ask(partner, module),
                 limit=sync.page_limit(partner),
+                # After a gap, and at first, much is new without anybody's fault.
+                pushed=wish.reason == REGULAR and pushes(state, now),
             )
             next_url = None
         async with self._database.transaction(partner.tenant_id) as db:
@@ -167,10 +171,14 @@ class Puller:
             await self._finish(run)
 
     async def _finish(self, run: Run) -> None:
+        news = run.counts["created"] + run.counts["changed"]
+        if run.pushed and news:
+            run.crawl.remarks.append(f"{news} objects had not been pushed as they are listed.")
+            log.warning("pushes were missed", partner=str(run.partner.id), module=run.module.name)
         result = run.result("DONE")
         async with self._database.transaction(run.partner.tenant_id) as db:
             await sync_states.finish(db, run.lease, full=run.full, result=result)
-            if run.counts["created"] or run.counts["changed"]:
+            if news:
                 await arrivals.news(db, run.lease.state_id)
         self.on_pulled(run)
         log.info(

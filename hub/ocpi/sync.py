@@ -78,7 +78,10 @@ class Parts:
 
 @dataclass
 class Run:
-    """A pull under way. ``waiting`` are the parties whose lists come after ``party``'s."""
+    """A pull under way. ``waiting`` are the parties whose lists come after ``party``'s.
+
+    ``pushed``: the partner pushes the module, so what is new here was missed.
+    """
 
     partner: Connection
     module: Module
@@ -89,6 +92,7 @@ class Run:
     waiting: list[Party]
     lease: Lease
     limit: int | None
+    pushed: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     crawl: Crawl = field(init=False)
     noted_at: float = field(default_factory=time.monotonic)
@@ -126,6 +130,7 @@ class Run:
             since=self.since,
             parties=[self.party, *self.waiting],
             limit=self.limit,
+            pushed=self.pushed,
         )
         more = {"counts": dict(self.counts), "crawl": self.crawl.state()}
         return told | more
@@ -163,8 +168,12 @@ def beginning(
     since: datetime | None,
     parties: Sequence[Party],
     limit: int | None,
+    pushed: bool = False,
 ) -> dict[str, Any]:
-    """The progress of a run that has not begun yet. ``limit`` None: no page size is asked for."""
+    """The progress of a run that has not begun yet. ``limit`` None: no page size is asked for.
+
+    ``pushed``: the partner pushes the module, and nothing should be new.
+    """
     party, *waiting = map(str, parties)
     return {
         "kind": "full" if full else "delta",
@@ -173,6 +182,7 @@ def beginning(
         "party": party,
         "waiting": waiting,
         "limit": limit,
+        "pushed": pushed,
     }
 
 
@@ -196,6 +206,7 @@ def run_of(
         lease=lease,
         counts=Counter(progress.get("counts") or {}),
         limit=progress["limit"],
+        pushed=progress.get("pushed", False),
     )
     if next_url:
         run.crawl.resume(next_url, progress.get("crawl") or {})

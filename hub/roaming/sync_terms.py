@@ -18,7 +18,7 @@ from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS, TARIFFS, TOKENS, Modu
 from hub.roaming.partners import Connection
 
 MODES = ("auto", "always", "never")
-ASKED_FOR, MISSED = "asked for", "missed"
+ASKED_FOR, MISSED, REGULAR = "asked for", "missed", "full"
 # What refers to something comes after it.
 IN_ORDER = (TOKENS, TARIFFS, LOCATIONS, SESSIONS, CDRS)
 PULLED = tuple(module.name for module in IN_ORDER)
@@ -131,7 +131,7 @@ def gap(known: datetime, now: datetime) -> Wish | None:
 def weekly(state: SyncState, terms: Terms, now: datetime) -> Wish | None:
     assert state.full_at is not None
     again = state.full_at + splayed(terms.full, state.id) <= now
-    return Wish(full=True, reason="full") if again else None
+    return Wish(full=True, reason=REGULAR) if again else None
 
 
 def since_last(state: SyncState, terms: Terms, last: datetime, now: datetime) -> Wish | None:

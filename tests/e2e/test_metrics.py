@@ -403,3 +403,25 @@ async def test_the_pool_is_shown_as_it_is(hub):
 
     assert found["ocpi_hub_database_pool_size",] == 10
     assert found["ocpi_hub_database_pool_in_use",] >= 1
+
+
+async def test_data_that_has_stopped_flowing_is_measured(hub, cpo):
+    cpo.own["tariffs"] = [tariff(version=V)]
+    await hub.pull()
+    fresh = await scrape(hub)
+    async with hub.database.transaction(hub.tenant_id) as db:
+        await db.execute(
+            text(
+                "update sync_states set full_at = now() - interval '9 days', delta_at = null,"
+                " arrived_at = now() - interval '8 days' where module = 'tariffs'"
+            )
+        )
+    await hub.run("watch freshness")
+    stale = await scrape(hub)
+
+    [partner] = {key[2] for key in fresh if key[0] == "ocpi_hub_data_stale"}
+    assert fresh["ocpi_hub_data_stale", "tariffs", partner] == 0
+    assert 0 <= fresh["ocpi_hub_data_age_seconds", "tariffs", partner] < 60
+    assert fresh["ocpi_hub_pulled_total", "tariffs", "created", partner] == 1
+    assert stale["ocpi_hub_data_stale", "tariffs", partner] == 1
+    assert stale["ocpi_hub_data_age_seconds", "tariffs", partner] > 7 * 86400

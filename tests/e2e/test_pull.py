@@ -339,3 +339,86 @@ async def test_lists_are_pulled_in_every_version(hub, partners, version):
         compiled.check(compiled.SCHEMAS["2.3.0"][kinds[push.module]], push.body)
     rows = await hub.sql("select result from sync_states where module <> 'tokens'")
     assert [row.result["counts"].get("unchanged") for row in rows] == [1, 1, 1, 1]
+
+
+# What happens when.
+
+
+async def test_what_was_not_pushed_is_found_by_the_weekly_pull_and_told(hub, cpo):
+    await hub.pull()
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version="2.2.1"))
+    await hub.note_arrivals()
+    cpo.own["tariffs"] = [tariff(version="2.2.1", id=name) for name in ("T1", "FORGOTTEN")]
+    await due_again(hub, "tariffs", days=8)
+    await hub.sql("update sync_states set covered_at = now()")
+
+    await hub.pull()
+
+    result = (await state(hub, "tariffs")).result
+    assert result["reason"] == "full"
+    assert result["remarks"] == ["1 objects had not been pushed as they are listed."]
+    assert await ids(hub, "tariffs") == ["T1", "FORGOTTEN"]
+
+
+async def test_after_a_backup_is_restored_the_differences_are_repaired_F_21(hub, cpo, emsp):
+    """The hub is as it was an hour ago; its partners are not. No CDR is billed twice."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    old = tariff(version="2.2.1", id="OLD")
+    new = tariff(version="2.2.1", id="NEW", last_updated=now)
+    record = cdr(version="2.2.1", last_updated=now)
+    cpo.own["tariffs"], cpo.own["cdrs"] = [old], []
+    await hub.pull()
+    for module in ("tariffs", "cdrs"):
+        await hub.sql("update sync_states set pushed_at = now() where module = :m", m=module)
+    cpo.own["tariffs"].append(new)
+    cpo.own["cdrs"].append(record)
+    await cpo.put("tariffs/NL/ONE/NEW", new)
+    await cpo.post("cdrs", record)
+    await hub.deliver()
+    # As the backup has it: neither the objects nor that they were told to anybody.
+    for table in ("tariffs", "ocpi_cdrs"):
+        await hub.sql(f"delete from {table} where object_id in ('NEW', 'C1')")
+    for module in ("tariffs", "cdrs"):
+        await due_again(hub, module, days=1 / 24)
+
+    await hub.pull()
+    await hub.pull()
+    await hub.deliver()
+
+    assert await ids(hub, "tariffs") == ["OLD", "NEW"]
+    assert await ids(hub, "ocpi_cdrs") == ["C1"]
+    results = [(await state(hub, module)).result for module in ("tariffs", "cdrs")]
+    assert [result["reason"] for result in results] == ["gap", "gap"]
+    assert [result["counts"]["created"] for result in results] == [1, 1]
+    told = [push for push in emsp.received if push.module == "cdrs"]
+    assert [push.body["id"] for push in told] == ["C1", "C1"]
+    assert told[0].body == told[1].body
+    assert [path for path in emsp.objects if path.startswith("cdrs")] == ["cdrs/NL/ONE/C1"]
+
+
+async def test_what_comes_late_is_pushed_to_who_pulls_every_hour_F_23(hub, cpo, emsp):
+    """Its last_updated is older than the receiver's last pull, which will never find it."""
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version="2.2.1", last_updated="2025-01-01T00:00:00Z"))
+    pulled = await emsp.get("tariffs", params={"date_from": "2025-06-01T00:00:00Z"})
+    await hub.deliver()
+
+    assert pulled.data == []
+    assert [push.path for push in emsp.received] == ["tariffs/NL/ONE/T1"]
+
+
+async def test_the_same_thousands_again_are_told_to_nobody_F_24(hub, cpo, emsp):
+    cpo.page_limit = 100
+    cpo.own["tariffs"] = [tariff(version="2.2.1", id=f"T{n:03}") for n in range(500)]
+    await hub.pull()
+    await hub.deliver()
+    told = len(emsp.received)
+
+    for one in cpo.own["tariffs"]:
+        one["last_updated"] = "2025-07-01T00:00:00Z"
+    await hub.sql("update sync_states set wanted_full = true where module = 'tariffs'")
+    await hub.pull()
+    await hub.deliver()
+
+    assert (told, len(emsp.received)) == (500, 500)
+    counts = (await state(hub, "tariffs")).result["counts"]
+    assert counts == {"pages": 5, "objects": 500, "unchanged": 500}
