@@ -33,7 +33,8 @@ from hub.keys import (
 )
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
-from hub.ocpi import renewals
+from hub.models.values import ConnectionStatus
+from hub.ocpi import presence, renewals
 from hub.ocpi.handshake import Parts
 from hub.ocpi.versions import is_peer_to_peer
 from hub.partitions import ensure_partitions
@@ -77,11 +78,16 @@ async def probe(app: web.Application) -> None:
 
 
 async def watch_freshness(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        connections = await app[DIRECTORY].connections(tenant_id)
-        if connections:
+    for tenant_id in await presence.tenants(app[DATABASE], *ConnectionStatus):
+        try:
+            connections = await app[DIRECTORY].connections(tenant_id)
             async with app[DATABASE].transaction(tenant_id) as db:
                 await freshness.watch(db, connections)
+        except Unavailable:
+            raise
+        except Exception:
+            # One tenant that cannot be looked at does not hide the others.
+            log.exception("freshness could not be judged", tenant=str(tenant_id))
 
 
 async def settle_quarantine(app: web.Application) -> None:

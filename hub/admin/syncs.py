@@ -8,6 +8,7 @@ from uuid import UUID
 from aiohttp import web
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
@@ -149,12 +150,9 @@ async def ask_for_sync(request: web.Request) -> Any:
     modules = chosen(connection, body.get("modules"))
     async with transaction(request) as db:
         _, states = await sync_states.states(db, partner_id)
-        last = {state.module: state.delta_at or state.full_at for state in states}
+        present = {state.module: state for state in states}
         for module in modules:
-            since = body.get("since")
-            if since is None and not body["full"] and (before := last.get(module)):
-                since = before - OVERLAP
-            await sync_states.ask(db, partner_id, [module], since=since)
+            await ask_for(db, partner_id, module, present.get(module), body)
         what = "everything" if body["full"] else "changes"
         await audit.record(
             db,
@@ -165,6 +163,20 @@ async def ask_for_sync(request: web.Request) -> Any:
         )
     await request.config_dict[PULLER].look(request[ACTOR].tenant_id)
     return await status(request, partner_id)
+
+
+async def ask_for(
+    db: AsyncSession, partner_id: UUID, module: str, state: SyncState | None, body: dict[str, Any]
+) -> None:
+    """Everything, or what changed since; a pull that is under way will bring what is new."""
+    since = body.get("since")
+    if since is None and not body["full"] and state is not None:
+        if state.started_at is not None:
+            await sync_states.hurry(db, state.id)
+            return
+        last = state.delta_at or state.full_at
+        since = last and last - OVERLAP
+    await sync_states.ask(db, partner_id, [module], since=since)
 
 
 @routes.post(

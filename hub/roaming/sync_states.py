@@ -271,6 +271,11 @@ async def ask(
     await db.execute(update(SyncState).where(*wanted).values(**change, next_attempt_at=None))
 
 
+async def hurry(db: AsyncSession, state_id: UUID) -> None:
+    """A run that broke off need not wait any longer."""
+    await db.execute(update(SyncState).where(SyncState.id == state_id).values(next_attempt_at=None))
+
+
 async def cancel(db: AsyncSession, partner_id: UUID, modules: Collection[str]) -> None:
     """Whoever is at these modules stops after its page; nothing that was asked for remains."""
     wanted = (SyncState.partner_id == partner_id, SyncState.module.in_(modules))
