@@ -45,6 +45,7 @@ from hub.ocpi.puller import Puller
 from hub.ocpi.sender import Sender
 from hub.ocpi.sync import Parts
 from hub.ocpi.versions import same_since
+from hub.ocpp import files
 from hub.ocpp import service as ocpp
 from hub.probing import Prober
 from hub.roaming.arrivals import Arrivals
@@ -105,6 +106,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app.add_routes(health.routes)
     app.add_routes(logo.routes)
     app.add_routes(scrape.routes)
+    app.add_routes(files.routes)
     return app
 
 

@@ -40,6 +40,7 @@ ERROR = {
         }
     },
 }
+BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 TENANT = {
     "name": "Hub-Tenant",
     "in": "header",
@@ -111,6 +112,8 @@ def describe(tag: str, operation: Operation) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": operation.body}},
         }
+    if operation.takes_bytes:
+        described["requestBody"] = {"required": True, "content": BYTES}
     return described
 
 
@@ -137,6 +140,8 @@ def responses(operation: Operation) -> dict[str, Any]:
         "description": "It was not done; the error says why.",
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
     }
+    if operation.gives_bytes:
+        return {"200": {"description": "The bytes.", "content": BYTES}, "default": error}
     if operation.answer is None:
         return {"204": {"description": "Done."}, "default": error}
     answer: type[Schema] = operation.answer

@@ -143,6 +143,10 @@ UNIQUE = {
         "There is an agreement for these parties and this module already: change that one.",
     ),
     "uq_auth_tokens_value": ("uid", "There is a token of this uid and type already."),
+    "uq_charging_profile_templates_tenant_id_name": (
+        "name",
+        "A charging profile of this name exists already.",
+    ),
     "uq_charging_stations_tenant_id_station_id": (
         "station_id",
         "A station of this identity exists already.",

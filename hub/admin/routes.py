@@ -47,8 +47,11 @@ class Operation:
     query: type[Schema] | None = None
     answer: type[Schema] | None = None
     status: int = 200
+    # Bytes come in, or go out, instead of JSON; the handler sees to them.
+    takes_bytes: bool = False
+    gives_bytes: bool = False
 
-    async def serve(self, request: web.Request) -> web.Response:
+    async def serve(self, request: web.Request) -> web.StreamResponse:
         await check_permission(request, self.permission)
         if self.query:
             request[QUERY] = load(self.query, dict(request.query))
@@ -56,7 +59,8 @@ class Operation:
             raise BadInput(f"{next(iter(request.query))} is not a parameter here.")
         if self.body:
             request[BODY] = load(self.body, await read_json(request))
-        return self.respond(await self.handler(request))
+        result = await self.handler(request)
+        return result if self.gives_bytes else self.respond(result)
 
     def respond(self, result: Any) -> web.Response:
         if isinstance(result, web.Response):
@@ -96,10 +100,12 @@ class Routes:
         path: str,
         *,
         permission: str,
-        answer: type[Schema],
+        answer: type[Schema] | None,
         query: type[Schema] | None = None,
+        gives_bytes: bool = False,
     ) -> Callable[[Handler], Handler]:
-        return self.add("GET", path, permission, {"answer": answer, "query": query})
+        options = {"answer": answer, "query": query, "gives_bytes": gives_bytes}
+        return self.add("GET", path, permission, options)
 
     def post(
         self,
@@ -110,8 +116,10 @@ class Routes:
         body: type[Schema] | None = None,
         query: type[Schema] | None = None,
         status: int = 200,
+        takes_bytes: bool = False,
     ) -> Callable[[Handler], Handler]:
         options = {"answer": answer, "body": body, "query": query, "status": status}
+        options["takes_bytes"] = takes_bytes
         return self.add("POST", path, permission, options)
 
     def put(

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import requests
 
@@ -13,6 +13,7 @@ from hub.cli.failures import Failure, NotFound, Refused, Unavailable, Usage
 KEY_FILE = "admin.key"
 # Joining a partner takes several requests to its server.
 TIMEOUT = (5, 120)
+BYTES = {"Content-Type": "application/octet-stream"}
 FAILURES: Mapping[int, type[Failure]] = {
     400: Usage,
     401: Refused,
@@ -78,6 +79,19 @@ class Hub:
     def delete(self, path: str) -> Any:
         return self.ask("DELETE", path)
 
+    def upload(self, path: str, content: IO[bytes], **query: Any) -> Any:
+        """Send a file as it is."""
+        answer = self.request("POST", path, params=query, data=content, headers=BYTES)
+        if answer.ok:
+            return answer.json()
+        raise failure(answer)
+
+    def download(self, path: str) -> bytes:
+        answer = self.request("GET", path)
+        if answer.ok:
+            return answer.content
+        raise failure(answer)
+
     def all(self, path: str, *, limit: int | None = None, **query: Any) -> list[Any]:
         """The items of a list, page after page, at most ``limit``."""
         items: list[Any] = []
@@ -129,15 +143,22 @@ class Hub:
         patience: float = TIMEOUT[1],
     ) -> requests.Response:
         params = {name: spell(value) for name, value in (query or {}).items() if value is not None}
+        return self.exchange(method, path, patience, params=params, json=body)
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        return self.exchange(method, f"/admin/v1{path}", TIMEOUT[1], **options)
+
+    def exchange(
+        self, method: str, path: str, patience: float, **options: Any
+    ) -> requests.Response:
         try:
             return self.session.request(
                 method,
                 f"{self.url}{path}",
-                params=params,
-                json=body,
                 timeout=(TIMEOUT[0], patience),
                 # The key is for this server and no other.
                 allow_redirects=False,
+                **options,
             )
         except requests.ConnectionError:
             raise Unavailable(

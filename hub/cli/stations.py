@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from hub.cli import evses, options, simulate, station_calls, transactions
+from hub.cli import evses, options, simulate, station_calls, station_jobs, transactions
 from hub.cli.naming_stations import named, path
 from hub.cli.options import Arguments, Commands, given, hub, positive, read_secret
 from hub.cli.output import facts, note, table, when, write_json
@@ -78,6 +78,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     evses.add(stations)
     station_calls.add(stations)
+    station_jobs.add(stations)
     simulate.add(stations)
 
     parser = options.command(

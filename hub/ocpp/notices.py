@@ -12,11 +12,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
+from hub.models.values import FileKind
 from hub.ocpp import certificates, timestamps
 from hub.ocpp.frames import Payload
 from hub.ocpp.redaction import redact
 from hub.ocpp.station import Answering, Station
-from hub.roaming import station_reports, station_settings
+from hub.roaming import station_jobs, station_reports, station_settings
 from hub.roaming.objects import Stored
 
 log = structlog.get_logger()
@@ -28,6 +29,13 @@ PROGRESS = {
     "PublishFirmwareStatusNotification": "published_firmware",
     "DiagnosticsStatusNotification": "diagnostics",
     "LogStatusNotification": "log",
+}
+# What kind of job each is about.
+KINDS = {
+    "firmware": FileKind.FIRMWARE,
+    "published_firmware": FileKind.FIRMWARE,
+    "diagnostics": FileKind.LOG,
+    "log": FileKind.LOG,
 }
 
 
@@ -53,6 +61,10 @@ class Notices(Station):
 
         async def write(db: AsyncSession) -> list[Stored]:
             await station_settings.diagnosed(db, self.ref, {PROGRESS[action]: told})
+            await station_jobs.progressed(
+                db, self.ref, KINDS[PROGRESS[action]], payload["status"], at=now,
+                request_id=payload.get("requestId"),
+            )  # fmt: skip
             if told["status"] == "Uploaded":
                 await station_settings.uploaded(db, self.ref, now)
             return await self.keep_report(db, action, payload)

@@ -114,6 +114,21 @@ def limit_power(station: "SimulatedStation", asked: Payload) -> Payload:
     return ACCEPTED
 
 
+def update_firmware(station: "SimulatedStation", asked: Payload) -> Payload:
+    firmware = asked.get("firmware") or asked
+    station.run(station.fetch_firmware(firmware["location"], asked.get("request_id")))
+    return {} if station.version == "1.6" else ACCEPTED
+
+
+def bring_log(station: "SimulatedStation", asked: Payload) -> Payload:
+    """GetDiagnostics of 1.6 has words of its own for what 2.x calls GetLog."""
+    old = "location" in asked
+    where = asked["location"] if old else asked["log"]["remote_location"]
+    station.run(station.bring_log(where, asked.get("request_id"), old=old))
+    name = f"{station.identity}.log"
+    return {"file_name": name} if old else {"status": "Accepted", "filename": name}
+
+
 def clear_limit(station: "SimulatedStation", asked: Payload) -> Payload:
     known, station.limit = station.limit, None
     return ACCEPTED if known is not None else {"status": "Unknown"}
@@ -130,6 +145,8 @@ class Dialect:
         "ChangeAvailability": change_availability,
         "ClearCache": accept,
         "ClearChargingProfile": clear_limit,
+        "GetLog": bring_log,
+        "UpdateFirmware": update_firmware,
         "DataTransfer": lambda station, asked: {"status": "UnknownVendorId"},
         "ReserveNow": reserve,
         "Reset": reset,
@@ -249,6 +266,7 @@ class Dialect16(Dialect):
         **Dialect.answers,
         "ChangeConfiguration": lambda station, asked: station.dialect.configure(asked),
         "ExtendedTriggerMessage": trigger,
+        "GetDiagnostics": bring_log,
         "GetConfiguration": lambda station, asked: station.dialect.configuration(asked),
         "GetLocalListVersion": lambda station, asked: {"list_version": station.list_version},
         "RemoteStartTransaction": remote_start,

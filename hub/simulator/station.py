@@ -30,6 +30,7 @@ from hub.simulator.vehicle import Vehicle
 logging.getLogger("ocpp").setLevel(logging.CRITICAL)
 
 ANSWER_WITHIN = 30.0
+OK = 200
 CONNECT_WITHIN = 30.0
 SAMPLE_SECONDS = 60.0
 VOLTS, PHASES = 230, 3
@@ -132,6 +133,7 @@ class SimulatedStation:
         self.speaker: Any = None
         self.socket: aiohttp.ClientWebSocketResponse | None = None
         self.booted = False
+        self.firmware = b""
         self.refusal: Refused | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
@@ -360,6 +362,30 @@ class SimulatedStation:
         task.add_done_callback(self.tasks.discard)
         # A task that is cancelled before it began never awaits what it was given.
         task.add_done_callback(lambda _: work.close())
+
+    async def fetch_firmware(self, url: str, request_id: int | None) -> None:
+        """As a station does it, word by word; what it fetched is only counted."""
+        words = ["Downloading"]
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            self.firmware = await response.read() if response.status == OK else b""
+        words += ["Downloaded", "Installing", "Installed"] if self.firmware else ["DownloadFailed"]
+        for word in words:
+            await self.progress("FirmwareStatusNotification", word, request_id)
+
+    async def bring_log(self, url: str, request_id: int | None, *, old: bool) -> None:
+        told = f"{self.now()} {self.identity}: {self.sessions} sessions\n".encode()
+        async with aiohttp.ClientSession() as session, session.put(url, data=told) as response:
+            done = response.status < OK + 100
+        failed = "UploadFailed" if old else "UploadFailure"
+        action = "DiagnosticsStatusNotification" if old else "LogStatusNotification"
+        await self.progress(action, "Uploaded" if done else failed, request_id)
+
+    async def progress(self, action: str, word: str, request_id: int | None) -> None:
+        numbered = request_id is not None and not (
+            self.version == "1.6" and action == "FirmwareStatusNotification"
+        )
+        more = {"request_id": request_id} if numbered else {}
+        await self.say(self.dialect.request(action, status=word, **more))
 
     def reboot_soon(self) -> None:
         self.booted = False

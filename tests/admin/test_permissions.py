@@ -11,6 +11,7 @@ from hub.admin.routes import ANY_KEY, Operation, Routes
 from hub.models.commands import Command
 from hub.models.feed import QuarantinedObject, Setback
 from hub.models.ocpp import Reservation, StationTransaction
+from hub.models.operating import ChargingProfileTemplate, StationFile
 from hub.models.partners import HandshakeTrace
 from tests.helpers.operator import Operator, every_permission
 from tests.helpers.rows import add_row
@@ -123,8 +124,18 @@ async def things(hub, cpo, operator, tenant):
             expires_at=datetime.now(UTC),
         )
         asked = await add_row(db, Command.__table__)
-        db.add_all([running, reservation])
+        firmware = StationFile(kind="FIRMWARE", name="v2.bin", size=1, sha256="00")
+        profile = ChargingProfileTemplate(
+            name="night",
+            purpose="TX_DEFAULT",
+            kind="RELATIVE",
+            charging_rate_unit="W",
+            periods=[{"start_period": 0, "limit": 1}],
+        )
+        db.add_all([running, reservation, firmware, profile])
     return {
+        "firmware": str(firmware.id),
+        "charging-profiles": str(profile.id),
         "stations": station["id"],
         "tokens": token.body["id"],
         "transactions": str(running.id),
@@ -164,6 +175,10 @@ def valid_body(operation):
         "/partners/{id}/join": {"versions_url": "http://127.0.0.1:1/versions", "token": "a"},
         "/stations/{id}/calls": {"action": "ClearCache"},
         "/stations/{id}/start": {"uid": "TAG1"},
+        "/stations/{id}/firmware": {"firmware_id": str(uuid4())},
+        "/stations/{id}/certificates": {"csr": "none"},
+        "/charging-profiles/{id}/apply": {"station_id": str(uuid4())},
+        "/charging-profiles/{id}/clear": {"station_id": str(uuid4())},
     }
     return bodies.get(operation.path, {}) if operation.body else None
 

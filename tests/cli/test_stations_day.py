@@ -1,5 +1,6 @@
 """A day at the command line with charging stations of one's own."""
 
+import asyncio
 import json
 from datetime import UTC, datetime
 
@@ -7,8 +8,11 @@ import pytest
 from ocpp.exceptions import NotSupportedError
 from ocpp.v16 import call as call16
 
+from hub.simulator.scenarios import SCENARIOS
+from hub.simulator.station import SimulatedStation
 from tests.helpers.documents import ABSENT, location, tariff
 from tests.helpers.stations import OWN, connected
+from tests.ocpp.test_certificates import request
 
 PLUG = ("--standard", "IEC_62196_T2", "--voltage", "230", "--amperage", "32", "--phases", "3")
 
@@ -206,3 +210,59 @@ async def test_a_driver_charges_and_the_station_falls_silent(command, hub, files
     assert again.code == removed.code == 4
     assert edited.json["restrictions"] == {}
     assert "TAG1" in listed.out
+
+
+async def test_profiles_lists_firmware_and_logs(command, hub, tmp_path):
+    """With a station that knows them all: the simulated one."""
+    made = await station_of(command)
+    url = f"{hub.url.replace('http', 'ws', 1)}/ocpp"
+    station = SimulatedStation(url, "CP-1", made["password"], "2.0.1")
+    running = asyncio.ensure_future(SCENARIOS["idle"](station))
+    (tmp_path / "v2.bin").write_bytes(b"new software")
+    async with asyncio.timeout(120):
+        await station.up.wait()
+        await command("profile", "add", "night", "--limit", "0=7400", "--limit", "3600=0")
+        given = await command("profile", "apply", "night", "CP-1", "--evse", "1")
+        held = station.limit
+        profiles = await command("profile", "list")
+        cleared = await command("profile", "clear", "night", "CP-1")
+        removed = await command("profile", "remove", "night", "--yes")
+        await command("token", "add", "TAG1")
+        synced = await command("station", "local-list", "CP-1", "--sync", "--json")
+        await command("firmware", "add", str(tmp_path / "v2.bin"))
+        installed = await command("firmware", "install", "CP-1", "v2.bin")
+        log = await command("station", "diagnostics", "CP-1", "-o", str(tmp_path / "log"))
+        jobs = await command("station", "jobs", "CP-1")
+        unable = await command("certificate", "installed", "CP-1")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    listed = await command("firmware", "list")
+    gone = await command("firmware", "remove", "v2.bin", "--yes")
+    reports = await command("station", "reports", "CP-1")
+
+    assert (given.code, held, station.limit) == (0, 7400, None)
+    assert "CP-1/1" in profiles.out
+    assert cleared.code == removed.code == installed.code == log.code == gone.code == 0
+    assert (synced.json["entries"], station.local_list) == (1, {"TAG1": "Accepted"})
+    assert b"CP-1" in (tmp_path / "log").read_bytes()
+    assert "v2.bin" in listed.out
+    assert "FIRMWARE" in jobs.out
+    assert "LOG" in jobs.out
+    assert unable.code == 1
+    assert "FirmwareStatusNotification" in reports.out
+
+
+async def test_certificates(command, tmp_path):
+    await station_of(command)
+    (tmp_path / "csr").write_text(request("CP-1"))
+
+    authority = await command("certificate", "ca")
+    signed = await command("certificate", "sign", "CP-1", str(tmp_path / "csr"))
+    listed = await command("certificate", "list", "CP-1")
+    revoked = await command("certificate", "revoke", "CP-1", "--yes")
+    away = await command("certificate", "install", "CP-1", str(tmp_path / "csr"))
+
+    assert authority.out.startswith("-----BEGIN CERTIFICATE-----")
+    assert signed.out.count("BEGIN CERTIFICATE") == 2
+    assert len(listed.out.splitlines()) == 2
+    assert (revoked.code, away.code) == (0, 4)

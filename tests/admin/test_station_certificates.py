@@ -1,0 +1,57 @@
+"""Certificates of stations at the operator's desk: signed, looked at, taken back (T-49)."""
+
+import asyncio
+
+import pytest
+from cryptography import x509
+
+from tests.helpers.stations import add, connected
+from tests.ocpp.test_certificates import request
+
+
+@pytest.fixture
+async def station(operator):
+    return await add(operator)
+
+
+async def sign(operator, station, csr):
+    return await operator.post(f"/stations/{station['id']}/certificates", csr=csr)
+
+
+async def test_a_request_that_was_brought_by_hand_is_signed(operator, station):
+    authority = (await operator.get("/certificate-authority")).body
+    signed = await sign(operator, station, request("CP-1"))
+    [kept] = (await operator.get(f"/stations/{station['id']}/certificates")).body["items"]
+    shown = (await operator.get(f"/stations/{station['id']}")).body
+
+    leaf, issuer = x509.load_pem_x509_certificates(signed.body["chain"].encode())
+    leaf.verify_directly_issued_by(issuer)
+    assert signed.body["chain"].endswith(authority["pem"])
+    assert shown["certificate_fingerprint"] == kept["fingerprint"]
+    assert "PRIVATE KEY" not in str(authority) + str(signed.body) + str(kept)
+
+
+@pytest.mark.parametrize("csr", ["nothing of the kind", request("CP-2")])
+async def test_what_is_not_its_own_is_not_signed(operator, station, csr):
+    said = await sign(operator, station, csr)
+
+    assert (said.status, said.error["field"]) == (400, "csr")
+    assert (await operator.get(f"/stations/{station['id']}/certificates")).body["items"] == []
+
+
+async def test_what_was_taken_back_opens_nothing(hub, operator, station):
+    path = f"/stations/{station['id']}/certificates/revoke"
+    none = await operator.post(path)
+    await sign(operator, station, request("CP-1"))
+    async with connected(hub, station) as client:
+        await client.boot()
+        revoked = await operator.post(path)
+        async with asyncio.timeout(10):
+            while not client.socket.closed:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+    [kept] = (await operator.get(f"/stations/{station['id']}/certificates")).body["items"]
+    assert (none.status, revoked.body) == (409, {"revoked": 1})
+    assert kept["revoked_at"] is not None
+    security = (await operator.get("/audit", action="SECURITY_EVENT")).body["items"]
+    assert len(security) == 1
