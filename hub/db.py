@@ -23,6 +23,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from hub import codec
 from hub.errors import Unavailable
@@ -62,12 +63,16 @@ class Database:
     """A pool of connections as the plain role, and the doors ``transaction`` and ``platform``."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        connect_args = {"timeout": CONNECT_TIMEOUT, "server_settings": SERVER_SETTINGS}
+        # Whoever holds a lock needs connections for what it is about: were they of the same pool,
+        # a handful of jobs that begin in the same second could take them all, and wait for more.
+        self.locking = create_async_engine(url, poolclass=NullPool, connect_args=connect_args)
         self.engine: AsyncEngine = create_async_engine(
             url,
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT,
-            connect_args={"timeout": CONNECT_TIMEOUT, "server_settings": SERVER_SETTINGS},
+            connect_args=connect_args,
             # What a statement is about may be a driver or a secret, and an error is logged.
             hide_parameters=True,
             json_serializer=codec.write_text,
@@ -106,10 +111,10 @@ class Database:
     async def alone(self, name: str) -> AsyncIterator[bool]:
         """True for the one caller of all processes that is at ``name`` now; the others get False.
 
-        Held by a connection, not by a transaction: whoever has it may take its time.
+        Held by a connection of its own, not by a transaction: whoever has it may take its time.
         """
         key = {"key": zlib.crc32(name.encode())}
-        async with self.engine.connect() as plain:
+        async with self.locking.connect() as plain:
             connection = await plain.execution_options(isolation_level="AUTOCOMMIT")
             got = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key)
             try:
@@ -119,6 +124,7 @@ class Database:
                     await connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
     async def close(self) -> None:
+        await self.locking.dispose()
         await self.engine.dispose()
 
     @asynccontextmanager

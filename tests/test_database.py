@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
@@ -195,3 +196,20 @@ async def test_a_server_that_does_not_wait_for_its_disk_is_warned_about(
 
     assert "synchronous_commit is off" in capsys.readouterr().out
     await database.close()
+
+
+async def test_any_number_of_jobs_at_once_leave_connections_for_their_work(postgres):
+    """All that begin in the same second hold a lock, and then need the database."""
+    database = Database(postgres.url, pool_size=1)
+    try:
+        async with AsyncExitStack() as held:
+            for number in range(12):
+                assert await held.enter_async_context(database.alone(f"job {number}"))
+            async with database.platform() as db:
+                assert await db.scalar(text("SELECT 1")) == 1
+            async with database.alone("job 3") as mine:
+                assert mine is False
+        async with database.alone("job 3") as mine:
+            assert mine is True
+    finally:
+        await database.close()

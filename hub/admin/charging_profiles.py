@@ -141,7 +141,7 @@ ProfilePage: type[Schema] = page_of(ProfileShown)
 
 
 @routes.get("/charging-profiles", permission="stations.read", query=PageQuery, answer=ProfilePage)
-async def list_profiles(request: web.Request) -> Any:
+async def list_charging_profiles(request: web.Request) -> Any:
     """The charging profiles of the tenant, newest first, and who has them."""
     async with transaction(request) as db:
         answer = await page(
@@ -157,7 +157,7 @@ async def list_profiles(request: web.Request) -> Any:
     answer=ProfileShown,
     status=201,
 )
-async def add_profile(request: web.Request) -> Any:
+async def add_charging_profile(request: web.Request) -> Any:
     """A charging profile to be given to stations."""
     body = request[BODY]
     if body["recurrency"]:
@@ -178,7 +178,7 @@ async def add_profile(request: web.Request) -> Any:
 
 
 @routes.get("/charging-profiles/{id}", permission="stations.read", answer=ProfileShown)
-async def show_profile(request: web.Request) -> Any:
+async def show_charging_profile(request: web.Request) -> Any:
     """One charging profile, and who has it."""
     async with transaction(request) as db:
         [answer] = await shown(db, [await template_of(db, request)])
@@ -191,7 +191,7 @@ async def show_profile(request: web.Request) -> Any:
     body=ProfileChange,
     answer=ProfileShown,
 )
-async def change_profile(request: web.Request) -> Any:
+async def change_charging_profile(request: web.Request) -> Any:
     """Change what is given. Stations that have it keep the old one until it is given again."""
     async with transaction(request) as db:
         template = await template_of(db, request)
@@ -207,7 +207,7 @@ async def change_profile(request: web.Request) -> Any:
 
 
 @routes.delete("/charging-profiles/{id}", permission="stations.update")
-async def remove_profile(request: web.Request) -> Any:
+async def remove_charging_profile(request: web.Request) -> Any:
     """Remove a charging profile that no station has."""
     async with transaction(request) as db:
         template = await template_of(db, request)
@@ -228,7 +228,7 @@ async def remove_profile(request: web.Request) -> Any:
     body=ProfilePlace,
     answer=ProfileShown,
 )
-async def apply_profile(request: web.Request) -> Any:
+async def apply_charging_profile(request: web.Request) -> Any:
     """Give a charging profile to a station or one of its EVSEs; again replaces it there."""
     body, able = request[BODY], request.config_dict[STATIONS]
     template, ref = await order(request, "Charging profile")
@@ -253,7 +253,7 @@ async def apply_profile(request: web.Request) -> Any:
     body=ProfilePlace,
     answer=ProfileShown,
 )
-async def clear_profile(request: web.Request) -> Any:
+async def clear_charging_profile(request: web.Request) -> Any:
     """Take a charging profile back from a station, with all its EVSEs."""
     template, ref = await order(request, "Clearing of charging profile")
     outcome = await request.config_dict[STATIONS].clear_charging_profile(
