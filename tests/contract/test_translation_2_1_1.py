@@ -439,6 +439,7 @@ def test_credentials_of_one_party():
 
 
 def test_moments_are_sent_in_whole_seconds_of_utc():
+    """BRIDGE-09."""
     for text in ("2025-06-01T08:00:00.123Z", "2025-06-01T08:00:00", "2025-06-01T08:00:00.9"):
         assert down("Token", own.token(last_updated=text))["last_updated"] == (
             "2025-06-01T08:00:00Z"
@@ -446,6 +447,7 @@ def test_moments_are_sent_in_whole_seconds_of_utc():
 
 
 def test_letters_beyond_ascii_get_their_likeness():
+    """BRIDGE-09."""
     token = own.token(issuer="Ærø Strøm & Søn \u2013 ŁĄKA ß 漢")
 
     assert down("Token", token)["issuer"] == "Aero Strom & Son - LAKA ss ?"
