@@ -33,8 +33,7 @@ from hub.keys import (
 )
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
-from hub.models.values import ConnectionStatus
-from hub.ocpi import presence, renewals
+from hub.ocpi import renewals
 from hub.ocpi.handshake import Parts
 from hub.ocpi.versions import is_peer_to_peer
 from hub.partitions import ensure_partitions
@@ -77,117 +76,112 @@ async def probe(app: web.Application) -> None:
     await app[PROBER].look()
 
 
-async def watch_freshness(app: web.Application) -> None:
-    for tenant_id in await presence.tenants(app[DATABASE], *ConnectionStatus):
-        try:
-            connections = await app[DIRECTORY].connections(tenant_id)
-            async with app[DATABASE].transaction(tenant_id) as db:
-                await freshness.watch(db, connections)
-        except Unavailable:
-            raise
-        except Exception:
-            # One tenant that cannot be looked at does not hide the others.
-            log.exception("freshness could not be judged", tenant=str(tenant_id))
+# Of each tenant.
 
 
-async def settle_quarantine(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
+def of_each_tenant(
+    work: Callable[[web.Application, UUID], Awaitable[None]],
+) -> Callable[[web.Application], Awaitable[None]]:
+    """A job that works through the tenants: where it fails in one, the others get theirs."""
+
+    async def run(app: web.Application) -> None:
+        async with app[DATABASE].platform() as db:
+            tenant_ids = list(await db.scalars(select(Tenant.id)))
+        failures: list[Exception] = []
+        for tenant_id in tenant_ids:
+            try:
+                await work(app, tenant_id)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - told when all tenants had their turn
+                error.add_note(f"tenant {tenant_id}")
+                failures.append(error)
+        if failures:
+            raise ExceptionGroup("failed in some tenants", failures)
+
+    return run
+
+
+async def watch_freshness(app: web.Application, tenant_id: UUID) -> None:
+    connections = await app[DIRECTORY].connections(tenant_id)
+    if connections:
         async with app[DATABASE].transaction(tenant_id) as db:
-            await quarantine.settle(db)
+            await freshness.watch(db, connections)
 
 
-async def check_cdrs(app: web.Application) -> None:
+async def settle_quarantine(app: web.Application, tenant_id: UUID) -> None:
+    async with app[DATABASE].transaction(tenant_id) as db:
+        await quarantine.settle(db)
+
+
+async def check_cdrs(app: web.Application, tenant_id: UUID) -> None:
     """What nobody woke the checker for: after a crash, or when a location has come."""
-    for tenant_id in await tenants(app):
-        try:
-            await app[CHECKER].drain(tenant_id)
-        except Unavailable:
-            raise
-        except Exception:
-            log.exception("CDRs could not be checked", tenant=str(tenant_id))
+    await app[CHECKER].drain(tenant_id)
 
 
-async def forget_routes(app: web.Application) -> None:
+async def forget_routes(app: web.Application, tenant_id: UUID) -> None:
     """Links and hints that have expired lead nowhere any more."""
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            for table in (ResponseRoute, RouteHint):
-                await db.execute(delete(table).where(table.expires_at < func.now()))
+    async with app[DATABASE].transaction(tenant_id) as db:
+        for table in (ResponseRoute, RouteHint):
+            await db.execute(delete(table).where(table.expires_at < func.now()))
 
 
-async def forget_station_reports(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            await station_reports.forget(db)
+async def forget_station_reports(app: web.Application, tenant_id: UUID) -> None:
+    async with app[DATABASE].transaction(tenant_id) as db:
+        await station_reports.forget(db)
 
 
-async def expire_commands(app: web.Application) -> None:
+async def expire_commands(app: web.Application, tenant_id: UUID) -> None:
     """Whose result did not come in time is told so."""
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            told = await commands.expire(db)
-        if told:
-            app[SENDER].wake(tenant_id, RESULTS)
+    async with app[DATABASE].transaction(tenant_id) as db:
+        told = await commands.expire(db)
+    if told:
+        app[SENDER].wake(tenant_id, RESULTS)
 
 
-async def forget_commands(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            await commands.forget(db)
+async def forget_commands(app: web.Application, tenant_id: UUID) -> None:
+    async with app[DATABASE].transaction(tenant_id) as db:
+        await commands.forget(db)
 
 
-async def end_reservations(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            stored = await reservations.expire(db, tenant_id)
-        if stored:
-            app[INTAKE].on_change(tenant_id, stored)
+async def end_reservations(app: web.Application, tenant_id: UUID) -> None:
+    async with app[DATABASE].transaction(tenant_id) as db:
+        stored = await reservations.expire(db, tenant_id)
+    if stored:
+        app[INTAKE].on_change(tenant_id, stored)
 
 
-async def turn_tariffs(app: web.Application) -> None:
+async def turn_tariffs(app: web.Application, tenant_id: UUID) -> None:
     """For partners whose version cannot say when a tariff holds."""
-    for tenant_id in await tenants(app):
-        connections = await app[DIRECTORY].connections(tenant_id)
-        if not any(is_peer_to_peer(connection.version) for connection in connections):
-            continue
-        async with app[DATABASE].transaction(tenant_id) as db:
-            turned = await tariff_turns.turn(db)
-        if turned:
-            app[SENDER].wake(tenant_id)
+    connections = await app[DIRECTORY].connections(tenant_id)
+    if not any(is_peer_to_peer(connection.version) for connection in connections):
+        return
+    async with app[DATABASE].transaction(tenant_id) as db:
+        turned = await tariff_turns.turn(db)
+    if turned:
+        app[SENDER].wake(tenant_id)
 
 
-async def clear_caches(app: web.Application) -> None:
+async def clear_caches(app: web.Application, tenant_id: UUID) -> None:
     """Stations that were away while a token was blocked, or did not answer."""
-    for tenant_id in await tenants(app):
-        await app[CACHES].clear(tenant_id)
+    await app[CACHES].clear(tenant_id)
 
 
-async def encrypt_anew(app: web.Application) -> None:
+async def encrypt_anew(app: web.Application, tenant_id: UUID) -> None:
     """After a change of keys: nothing of value stays encrypted with the old one."""
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            count = await rekeying.rekey(db, app[KEYRING])
-        if count:
-            log.info("tokens encrypted with the new key", count=count, tenant=str(tenant_id))
+    async with app[DATABASE].transaction(tenant_id) as db:
+        count = await rekeying.rekey(db, app[KEYRING])
+    if count:
+        log.info("tokens encrypted with the new key", count=count, tenant=str(tenant_id))
 
 
-async def tell_of_changes(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        try:
-            await renewals.introduce_again(Parts.of(app), tenant_id)
-        except Exception:
-            log.exception("partners not told of changed roles", tenant=str(tenant_id))
+async def tell_of_changes(app: web.Application, tenant_id: UUID) -> None:
+    await renewals.introduce_again(Parts.of(app), tenant_id)
 
 
-async def remind_of_renewals(app: web.Application) -> None:
-    for tenant_id in await tenants(app):
-        async with app[DATABASE].transaction(tenant_id) as db:
-            await renewals.remind(db)
-
-
-async def tenants(app: web.Application) -> list[UUID]:
-    async with app[DATABASE].platform() as db:
-        return list(await db.scalars(select(Tenant.id)))
+async def remind_of_renewals(app: web.Application, tenant_id: UUID) -> None:
+    async with app[DATABASE].transaction(tenant_id) as db:
+        await renewals.remind(db)
 
 
 JOBS = (
@@ -195,19 +189,19 @@ JOBS = (
     Job("still alive", 30, check_still_alive),
     Job("pull", 30, pull),
     Job("probe", 60, probe),
-    Job("watch freshness", 60, watch_freshness),
-    Job("settle quarantine", 60, settle_quarantine),
-    Job("check cdrs", 30, check_cdrs),
-    Job("forget routes", 600, forget_routes),
-    Job("forget station reports", 3600, forget_station_reports),
-    Job("expire commands", 15, expire_commands),
-    Job("forget commands", 6 * 3600, forget_commands),
-    Job("end reservations", 60, end_reservations),
-    Job("turn tariffs", 60, turn_tariffs),
-    Job("clear caches", 60, clear_caches),
-    Job("encrypt anew", 3600, encrypt_anew),
-    Job("tell of changes", 300, tell_of_changes),
-    Job("remind of renewals", 24 * 3600, remind_of_renewals),
+    Job("watch freshness", 60, of_each_tenant(watch_freshness)),
+    Job("settle quarantine", 60, of_each_tenant(settle_quarantine)),
+    Job("check cdrs", 30, of_each_tenant(check_cdrs)),
+    Job("forget routes", 600, of_each_tenant(forget_routes)),
+    Job("forget station reports", 3600, of_each_tenant(forget_station_reports)),
+    Job("expire commands", 15, of_each_tenant(expire_commands)),
+    Job("forget commands", 6 * 3600, of_each_tenant(forget_commands)),
+    Job("end reservations", 60, of_each_tenant(end_reservations)),
+    Job("turn tariffs", 60, of_each_tenant(turn_tariffs)),
+    Job("clear caches", 60, of_each_tenant(clear_caches)),
+    Job("encrypt anew", 3600, of_each_tenant(encrypt_anew)),
+    Job("tell of changes", 300, of_each_tenant(tell_of_changes)),
+    Job("remind of renewals", 24 * 3600, of_each_tenant(remind_of_renewals)),
 )
 
 

@@ -6,7 +6,7 @@ from aiohttp import web
 from sqlalchemy import text
 
 from hub import jobs
-from hub.jobs import Job
+from hub.jobs import Job, of_each_tenant
 from hub.keys import DATABASE, METRICS
 from hub.metrics import Metrics
 
@@ -35,3 +35,22 @@ async def test_a_job_that_is_stopped_has_given_back_its_connection(database):
 
     assert ended.is_set()
     assert database.engine.pool.checkedout() == 0
+
+
+async def test_a_job_that_fails_in_one_tenant_is_done_in_the_others(database, make_tenant):
+    good, bad = await make_tenant(), await make_tenant()
+    done = []
+
+    async def work(app, tenant_id):
+        if tenant_id == bad.id:
+            raise ValueError("not here")
+        done.append(tenant_id)
+
+    app = web.Application()
+    app[DATABASE], app[METRICS] = database, Metrics()
+
+    assert not await jobs.run(app, Job("test in tenants", 60, of_each_tenant(work)))
+
+    assert good.id in done
+    failures = app[METRICS].registry.get_sample_value
+    assert failures("ocpi_hub_job_failures_total", {"job": "test in tenants"}) == 1
