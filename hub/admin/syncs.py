@@ -275,12 +275,12 @@ def waits(state: SyncState, now: datetime) -> bool:
 
 
 def state_of(state: SyncState, terms: Terms, now: datetime, *, stale: bool, offered: bool) -> str:
-    if state.started_at is not None and not waits(state, now):
+    if state.leased_until is not None and state.leased_until > now:
         return "RUNNING"
     if stale:
         return "STALE"
     if state.started_at is not None:
-        return "BACKING_OFF"
+        return "BACKING_OFF" if waits(state, now) else "WAITING"
     if state.pushed_at is not None or state.full_at is not None:
         return "FRESH"
     if not offered:

@@ -55,6 +55,8 @@ first steps:
                                      let a platform register; prints its token once
   hub partner list                   who is there
   hub partner trace ID               every step of the handshakes with a partner
+  hub partner probe ID               what a platform supports, and where it deviates
+  hub partner sync ID                pull its lists now
   hub feed status                    are the deliveries going out?
   hub station add CP-1               let a charging station of your own connect
   hub demo                           watch a CPO and an eMSP roam, on a hub of its own

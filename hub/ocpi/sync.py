@@ -287,7 +287,8 @@ def items_of(answer: Answer) -> list[Any]:
     if data is None:
         return []
     if isinstance(data, list):
-        return data
+        wrapped = len(data) == 1 and isinstance(data[0], list)
+        return data[0] if wrapped else data
     if isinstance(data, dict):
         return [data]
     raise Broken("The answer holds no list.")

@@ -20,6 +20,7 @@ from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerTo
 from hub.models.tenants import Tenant
 from hub.models.values import SHUT_OUT, ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
 from hub.roaming import feed
+from hub.roaming.configuration import Configuration
 from hub.roaming.quirks import Quirks
 
 # How old "last seen" may be before a request writes it anew, so that not every request writes.
@@ -35,56 +36,6 @@ class Endpoint:
     identifier: str
     role: InterfaceRole
     url: str
-
-
-@dataclass(frozen=True)
-class Configuration:
-    """What the operator set for one partner (``ocpi_partners.configuration``).
-
-    ``supported_modules``: the modules agreed on (None: all). ``required_modules``: without these
-    the registration is refused (3003), as ``locations`` or ``locations:SENDER``. ``delivery``: what
-    a partner gets that was away or is new, ``catch_up`` or ``live_only``. ``allowed_origins``:
-    where its endpoints may be besides its versions URL. ``token_form``: ``auto``, ``base64`` or
-    ``raw``. ``beside``: the partner of which this is one more registration.
-    ``time_zone``: of locations that do not name theirs, which OCPI 2.1.1 allows.
-    ``auto_sync_enabled`` False: nothing is pulled unless somebody asks; ``sync`` says more by
-    module: ``mode``, ``interval_minutes``, ``full_days``, ``fresh_hours``, ``absent``
-    (``sync_terms``). ``quirks`` override what was found; ``probe`` False: nobody looks for them.
-    ``late_objects``: a date_from finds what reached the hub since, too (AMB-24). ``x_limit``: what
-    X-Limit says, the size of the ``page`` or the most the ``server`` would give (AMB-06).
-    ``credentials_update_minutes``: at least so long apart the hub PUTs its credentials to a partner
-    that must know of other parties than before (CRED-06); 0: never. ``module_names``: what modules
-    are called in its version details, such as ``bookings`` for Booking (BOOK-14).
-    """
-
-    auto_sync_enabled: bool = True
-    sync: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    quirks: Mapping[str, Any] = field(default_factory=dict)
-    probe: bool = True
-    late_objects: bool = False
-    x_limit: str = "page"
-    supported_modules: frozenset[str] | None = None
-    required_modules: frozenset[str] = frozenset()
-    delivery: str = "catch_up"
-    allowed_origins: frozenset[str] = frozenset()
-    token_form: str = "auto"  # noqa: S105 - the form, not the token
-    beside: str | None = None
-    time_zone: str | None = None
-    credentials_update_minutes: int = 60
-    module_names: Mapping[str, str] = field(default_factory=dict)
-    rate_limits: Mapping[str, Any] = field(default_factory=dict)
-    custom_settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "Configuration":
-        """Read what is stored; members that are missing or unknown do no harm."""
-        known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
-        for name in ("supported_modules", "required_modules"):
-            if known.get(name) is not None:
-                known[name] = frozenset(known[name])
-        origins = known.get("allowed_origins") or ()
-        known["allowed_origins"] = frozenset(place.rstrip("/").lower() for place in origins)
-        return cls(**known)
 
 
 @dataclass(frozen=True)

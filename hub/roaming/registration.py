@@ -20,8 +20,9 @@ from hub.errors import Forbidden, InvalidRequest, NotFound
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming import feed
+from hub.roaming.configuration import Configuration
 from hub.roaming.modules import MODULES
-from hub.roaming.partners import Configuration, Endpoint, touch
+from hub.roaming.partners import Endpoint, touch
 from hub.security import Keyring, new_token
 
 Grant = tuple[Party, Role]

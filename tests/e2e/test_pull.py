@@ -13,7 +13,7 @@ from hub.ocpi.versions import VERSIONS
 from hub.roaming import sync_states
 from tests.helpers.documents import cdr, location, tariff, token
 from tests.helpers.documents_2_1_1 import own_document
-from tests.helpers.faults import hold, http, too_many, where
+from tests.helpers.faults import answer, hold, http, too_many, where
 from tests.helpers.partner import FakePartner
 from tests.helpers.pulls import due_again, ids, lists, state
 
@@ -201,6 +201,22 @@ async def test_a_run_that_broke_off_goes_on_where_it_was(hub, cpo):
     assert (row.failures, row.last_error, row.started_at) == (0, None, None)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        [[tariff(version="2.2.1")]],
+        tariff(version="2.2.1"),
+    ],
+    ids=["a list in a list", "one object"],
+)
+async def test_objects_in_other_wrappings_are_taken(hub, cpo, data):
+    cpo.fail(answer(data), on="tariffs")
+
+    await hub.pull()
+
+    assert await ids(hub, "tariffs") == ["T1"]
+
+
 # What is noted of pushes.
 
 
@@ -213,8 +229,8 @@ async def test_a_patch_of_something_unknown_has_it_pulled(hub, cpo):
     await hub.sql("update sync_states set full_at = delta_at, pushed_at = now()")
 
     patch = {"status": "CHARGING", "last_updated": "2026-11-25T08:30:00Z"}
-    answer = await cpo.patch("locations/NL/ONE/L1/E1", patch)
-    assert (answer.http_status, answer.status_code) == (404, 2003)
+    refused = await cpo.patch("locations/NL/ONE/L1/E1", patch)
+    assert (refused.http_status, refused.status_code) == (404, 2003)
     known["last_updated"] = "2026-11-25T08:30:00Z"
     await hub.pull()
 
