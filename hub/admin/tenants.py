@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.admin.auth import ACTOR
-from hub.admin.errors import BadInput
+from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input, PartyField
 from hub.admin.output import (
     PageQuery,
@@ -25,8 +25,10 @@ from hub.admin.output import (
 from hub.admin.roles import seed_roles
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import DATABASE, DIRECTORY
+from hub.models.objects import CDR, Location, Session, Tariff
+from hub.models.partners import PartnerRole
 from hub.models.tenants import Tenant
-from hub.models.values import AuditAction, TenantStatus, TenantType
+from hub.models.values import AuditAction, Party, TenantStatus, TenantType
 
 routes = Routes("Tenants")
 NAMED = ("tenant", "hub tenant list")
@@ -144,13 +146,16 @@ async def change_tenant(request: web.Request) -> Any:
         refuse_same_party(vars(tenant))
         await db.flush()
         await db.refresh(tenant)
+        after = TenantShown().dump(tenant)
+        if before["cpo_party"] != after["cpo_party"]:
+            await refuse_to_rename(db, tenant, before["cpo_party"])
         await audit.record(
             db,
             AuditAction.UPDATE,
             "tenant",
             tenant_id,
             before=before,
-            after=TenantShown().dump(tenant),
+            after=after,
             severity="HIGH",
         )
     request.config_dict[DIRECTORY].forget(tenant_id)
@@ -173,6 +178,28 @@ def refuse_same_party(tenant: dict[str, Any]) -> None:
     own = (tenant.get("country_code"), tenant.get("party_id"))
     if own == (tenant.get("cpo_country_code"), tenant.get("cpo_party_id")) != (None, None):
         raise BadInput("cpo_party: Must differ from party: the hub is no CPO.", field="cpo_party")
+
+
+async def refuse_to_rename(db: AsyncSession, tenant: Tenant, before: str | None) -> None:
+    """A party is its objects' owner, and a partner's alone: neither can be changed under them."""
+    if before is not None:
+        owner = Party.parse(before)
+        for table in (Location, Tariff, Session, CDR):
+            rows: Any = table
+            owned = select(rows.id).where(
+                rows.country_code == owner.country_code, rows.party_id == owner.party_id
+            )
+            if await db.scalar(owned.limit(1)) is not None:
+                raise Conflict(
+                    f"cpo_party: {before} owns {table.__tablename__} here: it stays.",
+                    field="cpo_party",
+                )
+    theirs = select(PartnerRole.partner_id).where(
+        PartnerRole.country_code == tenant.cpo_country_code,
+        PartnerRole.party_id == tenant.cpo_party_id,
+    )
+    if await db.scalar(theirs.limit(1)) is not None:
+        raise Conflict("cpo_party: A partner has this party.", field="cpo_party")
 
 
 def refuse_own_end(request: web.Request, tenant_id: UUID) -> None:

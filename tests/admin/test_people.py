@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.helpers.documents import tariff
 from tests.helpers.operator import every_permission
 
 
@@ -61,6 +62,27 @@ async def test_a_bad_tenant_names_the_field(owner, body, field):
     said = await owner.post("/tenants", **body)
 
     assert (said.status, said.error["field"]) == (400, field)
+
+
+async def test_the_party_of_the_stations_stays_while_it_owns_something(owner, cpo, tenant):
+    """HUB-07: nor can it be a partner's, or the hub's."""
+    path = f"/tenants/{tenant.id}"
+    free = await owner.patch(path, cpo_party="NL*NEW")
+    await owner.ask("PUT", "/objects/tariffs/NL/NEW/T1", json=tariff(party_id="NEW", id="T1"))
+
+    owned = await owner.patch(path, cpo_party="NL*OWN")
+    none = await owner.patch(path, cpo_party=None)
+    same = await owner.patch(path, cpo_party="NL*NEW", name="Another name")
+
+    assert (free.status, free.body["cpo_party"]) == (200, "NL*NEW")
+    assert (owned.status, owned.error["field"]) == (409, "cpo_party")
+    assert (none.status, same.status) == (409, 200)
+
+
+async def test_the_party_of_a_partner_is_not_for_stations(owner, cpo, tenant):
+    said = await owner.patch(f"/tenants/{tenant.id}", cpo_party="NL*ONE")
+
+    assert (said.status, said.error["field"]) == (409, "cpo_party")
 
 
 async def test_two_tenants_cannot_have_one_domain(owner):
