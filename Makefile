@@ -4,10 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The peer that is measured beside the hub needs old libraries: it gets an environment of its own.
 BENCH := $(VENV)-bench
+# So does the platform that tests meet through the hub, which speaks OCPI by a library not ours.
+PEER := $(VENV)-peer
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format openapi conformance bench lock clean
+.PHONY: help run demo test peer lint format openapi conformance bench lock clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +21,11 @@ demo: $(VENV)/.run ## Show a CPO, an eMSP and charging stations roam through a h
 	$(BIN)/hub demo --once --stations 3
 
 test: $(VENV)/.dev ## Run all tests
+	@$(MAKE) --no-print-directory peer || \
+	  echo "The independent platform cannot be installed; tests that need it are skipped." >&2
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+peer: $(PEER)/.peer ## Install the independent platform that tests meet through the hub
 
 lint: $(VENV)/.dev ## Check style, types and the generated files
 	$(BIN)/ruff check .
@@ -41,15 +47,16 @@ bench: $(BENCH)/.bench ## Measure the hub beside a bare aiohttp server
 	$(BENCH)/bin/python -m benchmarks
 
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links setup.cfg
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 lock: $(VENV)/.dev ## Pin the newest versions that setup.cfg allows
-	$(LOCK) --upgrade --extra tests --extra lint --output-file requirements-dev.lock
-	$(LOCK) --constraint requirements-dev.lock --output-file requirements.lock
-	$(LOCK) --constraint requirements.lock --extra bench --output-file requirements-bench.lock
+	$(LOCK) setup.cfg --upgrade --extra tests --extra lint --output-file requirements-dev.lock
+	$(LOCK) setup.cfg --constraint requirements-dev.lock --output-file requirements.lock
+	$(LOCK) setup.cfg --constraint requirements.lock --extra bench --output-file requirements-bench.lock
+	$(LOCK) requirements-peer.in --upgrade --output-file requirements-peer.lock
 
 clean: ## Remove what was built; hub-data stays
-	rm -rf $(VENV) $(BENCH) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PEER) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A stamp for each set of packages, renewed when its lock file changes.
 $(VENV)/.run: requirements.lock setup.cfg setup.py pyproject.toml | $(BIN)/python
@@ -67,7 +74,11 @@ $(BENCH)/.bench: requirements-bench.lock setup.cfg setup.py pyproject.toml | $(B
 	$(BENCH)/bin/pip install --quiet --no-deps --editable .
 	@touch $@
 
-$(VENV)/bin/python $(BENCH)/bin/python:
+$(PEER)/.peer: requirements-peer.lock | $(PEER)/bin/python
+	$(PEER)/bin/pip install --quiet --require-hashes -r requirements-peer.lock
+	@touch $@
+
+$(VENV)/bin/python $(BENCH)/bin/python $(PEER)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "The hub needs Python 3.11 or newer; $(PYTHON) is older or missing. Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \

@@ -17,6 +17,7 @@ from hub.errors import InvalidRequest, RoutingError
 from hub.keys import DATABASE
 from hub.models.values import Party
 from hub.ocpi import translation
+from hub.ocpi.envelope import unwrapped
 from hub.ocpi.operations import owner_named
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import OPERATION, OWNER, PARTNER, VERSION
@@ -96,6 +97,7 @@ async def answered(request: web.Request, way: Way, data: Any) -> Any:
     out, and logged. RoutingError for one object that is not valid or cannot be said.
     """
     operation = request[OPERATION]
+    data = data if operation.many else unwrapped(data)
     if not operation.many and not isinstance(data, dict):
         return data
     found = []

@@ -24,7 +24,7 @@ from hub.models.values import Party
 from hub.ocpi import bodies
 from hub.ocpi.client import Answer, origins_of
 from hub.ocpi.egress import Refused, origin
-from hub.ocpi.envelope import read_object
+from hub.ocpi.envelope import read_object, unwrapped
 from hub.ocpi.operation import Operation
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID
@@ -245,9 +245,8 @@ def understood(
 
 
 def completed(operation: Operation, data: Any) -> Any:
-    """An immediate answer without what some platforms forget, or wrapped in a list."""
+    """An immediate answer with what some platforms forget."""
     if operation.calls_back is None:
         return data
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
+    data = unwrapped(data)
     return {"timeout": commands.DUE} | data if isinstance(data, dict) else data

@@ -16,6 +16,7 @@ from hub import codec
 from hub.errors import InvalidRequest, MissingEndpoints, UnsupportedVersion, UnusableClient
 from hub.models.values import InterfaceRole, Role
 from hub.ocpi.client import Answer, Client, Refused, Unreachable
+from hub.ocpi.envelope import unwrapped
 from hub.ocpi.outbound import origin
 from hub.ocpi.trace import Trace
 from hub.ocpi.versions import VERSIONS
@@ -184,8 +185,7 @@ def read_endpoints(
 
 def endpoint_entries(data: Any, version: Version, role: Role | None) -> list[Any] | None:
     """What version details list, whatever it is, with the interfaces that follow from the role."""
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
+    data = unwrapped(data)
     if not isinstance(data, dict) or not isinstance(data.get("endpoints"), list):
         return None
     entries: list[Any] = version.upgrade("VersionDetails", data, known=Known(role=role))[

@@ -74,9 +74,13 @@ async def read_bytes(request: web.Request) -> bytes:
         raise TooLarge(f"The body is larger than {limit} bytes.") from None
 
 
+def unwrapped(value: Any) -> Any:
+    """A single object that came wrapped in a list, as some platforms send it (tolerance 5)."""
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 async def read_object(request: web.Request, *, optional: bool = False) -> dict[str, Any] | None:
-    """The JSON object in the body. A single object wrapped in a list is taken as well (tolerance
-    5).
+    """The JSON object in the body.
 
     ``optional``: nothing, null and {} all come back as None (TOK-15).
     """
@@ -87,8 +91,7 @@ async def read_object(request: web.Request, *, optional: bool = False) -> dict[s
         value = codec.read(body)
     except codec.BadJSON as error:
         raise MalformedRequest(f"The body is not valid JSON: {error}") from None
-    if isinstance(value, list) and len(value) == 1:
-        value = value[0]
+    value = unwrapped(value)
     if optional and not value:
         return None
     if not isinstance(value, dict):

@@ -6,6 +6,7 @@ from hub.errors import InvalidRequest, UnusableClient
 from hub.ocpi.claims import Theirs, read_credentials
 from hub.ocpi.client import Answer, Client, Refused, Unreachable, origins_of
 from hub.ocpi.discovery import Visit, token_forms
+from hub.ocpi.envelope import unwrapped
 from hub.ocpi.trace import Trace
 from hub.ocpi.versions.base import Document, Version
 from hub.roaming.partners import Connection, token_place
@@ -67,12 +68,11 @@ def read_answer(
     answer: Answer,
     approved: frozenset[Grant],
 ) -> Theirs:
-    """The credentials in an answer, also when they are wrapped in a list (tolerance 5)."""
-    data = answer.data
-    if isinstance(data, list) and len(data) == 1:
-        data = data[0]
+    """The credentials in an answer."""
     try:
-        theirs = read_credentials(version, data, own=partner.hub, approved=approved)
+        theirs = read_credentials(
+            version, unwrapped(answer.data), own=partner.hub, approved=approved
+        )
     except InvalidRequest as error:
         raise UnusableClient(
             f"They answered with credentials that are not valid: {error}"
