@@ -1,7 +1,8 @@
 """What must be done for stations now and then, whichever process does it.
 
 Writes down who was heard of, shows stations as UNKNOWN whose socket has been gone for longer than
-the grace period, and bills transactions whose end was never reported.
+the grace period, bills transactions whose end was never reported, and stops those whose token may
+take no more.
 """
 
 import asyncio
@@ -15,8 +16,11 @@ from sqlalchemy import select
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
+from hub.ocpp.frames import CallRefused, Payload
+from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
-from hub.roaming import billing, meter_intake, stations
+from hub.roaming import allowances, billing, meter_intake, stations
 
 log = structlog.get_logger()
 
@@ -53,6 +57,7 @@ class Upkeep:
         await self.show_absent()
         await self.settle()
         await self.look_into_doubts()
+        await self.stop_what_is_spent()
 
     async def write_heard(self) -> None:
         """Every station with a socket here counts as heard of: its socket answers our pings."""
@@ -63,6 +68,15 @@ class Upkeep:
     async def look_into_doubts(self) -> None:
         for tenant_id, here in self.wire.registry.by_tenant().items():
             await doubts.look_into(self.wire, tenant_id, here)
+
+    async def stop_what_is_spent(self) -> None:
+        """By the process that holds the socket, so that it is asked once."""
+        for tenant_id, here in self.wire.registry.by_tenant().items():
+            async with self.wire.database.transaction(tenant_id) as db:
+                found = await allowances.spent(db, list(here))
+            await asyncio.gather(
+                *(stop(here[station_id], transaction_id) for station_id, transaction_id in found)
+            )
 
     async def show_absent(self) -> None:
         grace = timedelta(seconds=self.wire.grace)
@@ -83,3 +97,15 @@ class Upkeep:
                 moved = await billing.settle_overdue(db, self.wire.policy)
                 moved += await meter_intake.show_due(db)
             self.wire.told(tenant_id, moved)
+
+
+async def stop(conversation: Conversation, transaction_id: str) -> None:
+    try:
+        if conversation.link.version.is_2x:
+            asked: Payload = {"transactionId": transaction_id}
+            await conversation.call("RequestStopTransaction", asked)
+        else:
+            asked = {"transactionId": int(transaction_id)}
+            await conversation.call("RemoteStopTransaction", asked)
+    except (CallRefused, NoAnswer, BrokenAnswer, Disconnected) as error:
+        log.warning("session not stopped", station=conversation.identity, reason=str(error))
