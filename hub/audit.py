@@ -1,8 +1,8 @@
 """The audit log: who did what, in the same transaction as the deed.
 
 An entry stands or falls with the change it tells of. What was there before and after is masked by
-the class of each field (``hub.masking``): an entry is never changed or deleted, so neither a secret
-nor what identifies a driver may get into it.
+the class of each field (``hub.masking``): an entry cannot be changed afterwards, so no secret and
+nothing that identifies a driver may get into it.
 """
 
 from collections.abc import Mapping

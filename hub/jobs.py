@@ -18,6 +18,7 @@ from apscheduler.schedulers.asyncio import (  # type: ignore[import-untyped]
 )
 from sqlalchemy import delete, func, select
 
+from hub import audit_chain, retention
 from hub.errors import Unavailable
 from hub.keys import (
     CACHES,
@@ -30,6 +31,7 @@ from hub.keys import (
     PROBER,
     PULLER,
     SENDER,
+    SETTINGS,
 )
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
@@ -74,6 +76,13 @@ async def pull(app: web.Application) -> None:
 
 async def probe(app: web.Application) -> None:
     await app[PROBER].look()
+
+
+async def retire_meter_values(app: web.Application) -> None:
+    months = app[SETTINGS].meter_value_months
+    count = await retention.drop_partitions(app[DATABASE], months)
+    if count:
+        log.info("days of meter values dropped", count=count, months=months)
 
 
 # Of each tenant.
@@ -184,6 +193,17 @@ async def remind_of_renewals(app: web.Application, tenant_id: UUID) -> None:
         await renewals.remind(db)
 
 
+async def seal_audit(app: web.Application, tenant_id: UUID) -> None:
+    await audit_chain.seal_all(app[DATABASE], tenant_id, app[KEYRING])
+
+
+async def retire_audit(app: web.Application, tenant_id: UUID) -> None:
+    months = app[SETTINGS].audit_months
+    count = await retention.purge_audit(app[DATABASE], tenant_id, months)
+    if count:
+        log.info("audit entries removed", count=count, months=months, tenant=str(tenant_id))
+
+
 JOBS = (
     Job("partitions", 6 * 3600, make_partitions),
     Job("still alive", 30, check_still_alive),
@@ -202,6 +222,9 @@ JOBS = (
     Job("encrypt anew", 3600, of_each_tenant(encrypt_anew)),
     Job("tell of changes", 300, of_each_tenant(tell_of_changes)),
     Job("remind of renewals", 24 * 3600, of_each_tenant(remind_of_renewals)),
+    Job("seal audit", 60, of_each_tenant(seal_audit)),
+    Job("retire audit", 6 * 3600, of_each_tenant(retire_audit)),
+    Job("retire meter values", 6 * 3600, retire_meter_values),
 )
 
 

@@ -22,8 +22,18 @@ STATEMENT_TIMEOUT = "15min"
 
 # What the hub's role may do where it is not everything: entries of the audit log are never touched
 # again (T-56), and the catalogue of permissions is the migrations' own.
-GRANTS = {"audit_logs": "SELECT, INSERT", "permissions": "SELECT", "alembic_version": "SELECT"}
-FUNCTIONS = ("hub_create_partitions(integer, integer)", "hub_stray_rows()")
+GRANTS = {
+    "audit_logs": "SELECT, INSERT",
+    "audit_segments": "SELECT, INSERT",
+    "permissions": "SELECT",
+    "alembic_version": "SELECT",
+}
+FUNCTIONS = (
+    "hub_create_partitions(integer, integer)",
+    "hub_stray_rows()",
+    "hub_purge_audit(integer)",
+    "hub_drop_partitions(integer)",
+)
 
 
 class MigrationRefused(Exception):

@@ -91,6 +91,7 @@ class Keyring:
             key_id: AESGCM(derive(key, b"hub encrypt")) for key_id, key in keys.items()
         }
         self._digest_keys = [derive(key, b"hub digest") for key in keys.values()]
+        self._seal_keys = {key_id: derive(key, b"hub seal") for key_id, key in keys.items()}
 
     @classmethod
     def from_text(cls, text: str, *, source: str = "HUB_SECRET_KEYS") -> "Keyring":
@@ -151,6 +152,15 @@ class Keyring:
     def digests(self, token: str) -> list[bytes]:
         """With every key, the primary first: for look-ups while keys are being rotated."""
         return [hmac.digest(key, token.encode(), "sha256") for key in self._digest_keys]
+
+    def seal(self, data: bytes) -> bytes:
+        """32 bytes that only who has the primary key can make of this."""
+        return hmac.digest(self._seal_keys[self.key_id], data, "sha256")
+
+    def is_sealed(self, data: bytes, key_id: str, seal: bytes) -> bool | None:
+        """Whether the seal was made of this with that key; None: the key is not here."""
+        key = self._seal_keys.get(key_id)
+        return None if key is None else hmac.compare_digest(hmac.digest(key, data, "sha256"), seal)
 
 
 def derive(key: bytes, purpose: bytes) -> bytes:

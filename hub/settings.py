@@ -48,6 +48,9 @@ class Settings:
     feed_per_partner: int = 8
     renewal_overlap: float = 300.0
     still_alive_after: float = 300.0
+    # Months for which entries of the audit log and values of our own stations' meters are kept.
+    audit_months: int = 24
+    meter_value_months: int = 13
     # Stations may come without TLS from anywhere; without it, only to a hub that listens locally.
     ocpp_trusted_network: bool = False
     # Proxies whose word on TLS and client certificates of stations is believed.
@@ -192,4 +195,6 @@ READERS: Mapping[str, Callable[[str, str], Any]] = {
     "feed_per_partner": number(int, 1, 100),
     "renewal_overlap": number(float, 1, 86_400),
     "still_alive_after": number(float, 1, 86_400),
+    "audit_months": number(int, 6, 1200),
+    "meter_value_months": number(int, 3, 1200),
 }

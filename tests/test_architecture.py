@@ -12,6 +12,7 @@ HUB = ROOT / "hub"
 
 GROUND = {
     "audit",
+    "audit_chain",
     "background",
     "codec",
     "db",

@@ -4,9 +4,11 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
-from hub import partitions
+from hub import partitions, retention
 from hub.models.charging import ChargingSession, MeterValue
 from tests.helpers.rows import add_row
 
@@ -73,6 +75,31 @@ async def test_a_late_partition_takes_over_what_the_default_had_caught(
         async with database.transaction(owner_id) as db:
             landed = await partition_of(db, "meter_values", row_id)
             assert landed == f"{day:meter_values_%Y_%m_%d}"
+
+
+async def test_days_of_meter_values_that_were_kept_long_enough_go(database, tenant, postgres):
+    """And nothing that is younger than 3 months, whatever the hub's role asks for."""
+    async with database.transaction(tenant.id) as db:
+        young = await add_row(db, MeterValue.__table__, timestamp=datetime.now(UTC))
+    engine = create_async_engine(postgres.url_of("postgres", "hub"), poolclass=NullPool)
+    async with engine.begin() as owner:
+        for day in ("2001-02-03", "2001-02-04"):
+            name = f"meter_values_{day.replace('-', '_')}"
+            span = f"FROM ('{day} 00:00+00') TO ('{day} 24:00+00')"
+            await owner.execute(
+                text(f"CREATE TABLE {name} PARTITION OF meter_values FOR VALUES {span}")
+            )
+    await engine.dispose()
+
+    with pytest.raises(Exception, match="kept for 3 months at least"):
+        await retention.drop_partitions(database, 2)
+    assert await retention.drop_partitions(database, 13) == 2
+    assert await retention.drop_partitions(database, 13) == 0
+
+    async with database.transaction(tenant.id) as db:
+        assert await db.get(
+            MeterValue, tuple(young[c.name] for c in inspect(MeterValue).primary_key)
+        )
 
 
 async def test_partitions_may_be_asked_for_by_many_at_once_but_not_without_end(database):

@@ -7,9 +7,12 @@ from aiohttp import web
 from marshmallow import Schema, fields, validate
 from sqlalchemy import select
 
+from hub import audit_chain
 from hub.admin.auth import transaction
+from hub.admin.input import Input
 from hub.admin.output import PageQuery, page, page_of
 from hub.admin.routes import QUERY, Routes
+from hub.keys import KEYRING
 from hub.models.audit import AuditLog
 from hub.models.values import AuditAction, AuditSeverity
 
@@ -42,6 +45,73 @@ class AuditEntry(Schema):
 
 AuditPage: type[Schema] = page_of(AuditEntry)
 EQUAL = ("action", "severity", "entity_type", "entity_id", "user_id")
+
+
+class VerifyQuery(Input):
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(min=0),
+        metadata={"description": "`next` of the part before; 0 begins at the beginning."},
+    )
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+
+
+class FaultShown(Schema):
+    segment = fields.Integer(metadata={"description": "The link of the chain."})
+    entry = fields.UUID(allow_none=True)
+    what = fields.String()
+
+
+class Verification(Schema):
+    """What came of a part of the chain."""
+
+    segments = fields.Integer(metadata={"description": "Links that are as they were sealed."})
+    entries = fields.Integer(metadata={"description": "Entries in them, compared one by one."})
+    purged = fields.Integer(
+        metadata={"description": "Entries in links whose entries were kept long enough and went."}
+    )
+    fault = fields.Nested(FaultShown, allow_none=True, metadata={"description": "The first one."})
+    next = fields.Integer(
+        allow_none=True, metadata={"description": "Give it as `after`; null at the end."}
+    )
+    head = fields.String(
+        metadata={"description": "The digest of the last link that was looked at, in hex."}
+    )
+    unsealed = fields.Integer(
+        metadata={"description": "Entries behind the end of the chain, of the last minutes."}
+    )
+    sealed = fields.Boolean(
+        metadata={"description": "Whether a seal held. It proves every link before it, too."}
+    )
+    unknown_keys = fields.List(
+        fields.String(),
+        metadata={"description": "Keys of the seals behind that one, which the hub has not."},
+    )
+
+
+@routes.get("/audit/verification", permission="audit.read", query=VerifyQuery, answer=Verification)
+async def verify_audit(request: web.Request) -> Any:
+    """Whether entries of the audit log were changed, removed or added afterwards.
+
+    Entries are chained a few minutes after they were written. That the newest links of the chain
+    were removed shows when `head` of an earlier time is not among them any more.
+    """
+    query = request[QUERY]
+    async with transaction(request) as db:
+        found = await audit_chain.examine(
+            db, request.config_dict[KEYRING], after=query["after"], limit=query["limit"]
+        )
+    return {
+        "segments": found.segments,
+        "entries": found.entries,
+        "purged": found.purged,
+        "fault": found.fault,
+        "next": found.after,
+        "head": found.digest.hex(),
+        "unsealed": found.unsealed,
+        "sealed": found.proof.sealed,
+        "unknown_keys": sorted(found.proof.unknown),
+    }
 
 
 @routes.get("/audit", permission="audit.read", query=AuditQuery, answer=AuditPage)

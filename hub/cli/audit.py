@@ -1,8 +1,15 @@
 """``hub audit``: who did what."""
 
+from argparse import ArgumentTypeError
+from typing import Any, NoReturn
+
 from hub.cli import options
+from hub.cli.failures import Failure
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import table, write_json
+from hub.cli.output import facts, note, table, write_json
+
+# Links that are compared in one request.
+LINKS = 20
 
 
 def add(commands: Commands) -> None:
@@ -17,6 +24,77 @@ def add(commands: Commands) -> None:
     parser.add_argument("--since", metavar="TIME", help="such as 2025-01-31T12:00:00Z")
     parser.add_argument("--until", metavar="TIME")
     options.limited(parser)
+
+    parser = options.command(
+        audit,
+        "verify",
+        verify,
+        "Whether entries were changed, removed or added afterwards.",
+        more="Prints how far the chain goes. Write that down elsewhere, and give it the next time:"
+        "\nonly so it shows when the newest links were cut off.",
+    )
+    parser.add_argument(
+        "--head", metavar="N:DIGEST", type=head, help="how far it went at an earlier time"
+    )
+
+
+def head(text: str) -> tuple[int, str]:
+    number, _, digest = text.partition(":")
+    if not number.isdecimal() or not digest:
+        raise ArgumentTypeError("must be what `hub audit verify` printed as Head: N:DIGEST")
+    return int(number), digest.lower()
+
+
+def verify(arguments: Arguments) -> None:
+    """Walk along the chain; exit code 1 at the first fault."""
+    total = {"segments": 0, "entries": 0, "purged": 0}
+    keys: set[str] = set()
+    known: tuple[int, str] | None = arguments.head
+    after = 0
+    part: dict[str, Any] = {"next": 0}
+    while part["next"] is not None:
+        wanted = known[0] - after if known and after < known[0] else LINKS
+        part = hub(arguments).get("/audit/verification", after=after, limit=min(wanted, LINKS))
+        for name in total:
+            total[name] += part[name]
+        keys = set() if part["sealed"] else keys
+        keys.update(part["unknown_keys"])
+        after += part["segments"]
+        if part["fault"] is not None:
+            fail(part["fault"])
+        if known and after == known[0] and part["head"] != known[1]:
+            fail({"segment": after, "entry": None, "what": "the link is not the one it was"})
+    if known and after < known[0]:
+        fail({"segment": after + 1, "entry": None, "what": "the link is missing"})
+    if keys:
+        raise Failure(
+            "The newest links are sealed by keys that the hub does not have, and prove nothing: "
+            f"{', '.join(sorted(keys))}.",
+            next_step="Put them back into HUB_SECRET_KEYS, or wait until a link has the new key.",
+            code="audit_unproven",
+        )
+    told = total | {"head": f"{after}:{part['head']}", "unsealed": part["unsealed"]}
+    if arguments.json:
+        write_json(told)
+        return
+    facts(
+        [
+            ("Links", str(total["segments"])),
+            ("Entries", str(total["entries"])),
+            ("Removed by age", str(total["purged"])),
+            ("Not chained yet", str(part["unsealed"])),
+            ("Head", told["head"]),
+        ]
+    )
+    note("Nothing was changed.")
+
+
+def fail(fault: dict[str, Any]) -> NoReturn:
+    entry = f", entry {fault['entry']}" if fault["entry"] else ""
+    raise Failure(
+        f"The audit log was tampered with. Link {fault['segment']}{entry}: {fault['what']}.",
+        code="audit_broken",
+    )
 
 
 def search(arguments: Arguments) -> None:

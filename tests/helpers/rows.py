@@ -43,6 +43,7 @@ KNOWN: dict[str, Any] = {
     "ocpi_version": "2.2.1",
     "same_since": "2.2.1",
     "kind": "A",
+    "xid": 1,
 }
 # Columns that may be null, but not with what else is in the row.
 ALSO: dict[str, Row] = {"meter_values": {"value": Decimal(1)}}
