@@ -118,6 +118,7 @@ async def check_cdr(request: web.Request) -> Any:
     async with transaction(request) as db:
         row = await read_row(db, CDRS, key_of(request))
         done = await checking.check_these(db, [row.id])
+        await note_down(db, row, "Checked again")
         found = await shown(db, key_of(request))
     pass_on(request, done.released)
     return found
@@ -168,8 +169,8 @@ async def write_note(request: web.Request) -> Any:
             await disputes.write(db, check, body["note"], state)
         except disputes.NotPossible as error:
             raise Conflict(str(error), field="dispute") from None
-        if state is not None:
-            await note_down(db, row, f"Dispute {state}: {body['note']}")
+        about = "Note" if state is None else f"Dispute {state}"
+        await note_down(db, row, f"{about}: {body['note']}")
         released = await holding.let_go(db)
         found = await shown(db, key_of(request))
     pass_on(request, released)

@@ -160,6 +160,7 @@ async def join_again(request: web.Request) -> Any:
                 f"{partner.name} is registered.",
                 next_step=f"hub partner renew {partner_id}",
             )
+        await order(db, partner_id, "Registration tried again")
     return await register(request, partner_id)
 
 
@@ -294,6 +295,7 @@ async def renew(request: web.Request) -> Any:
     partner_id = path_id(request)
     async with transaction(request) as db:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
+        await order(db, partner_id, "Renewal")
     await handshake.renew(
         parts(request),
         request[ACTOR].tenant_id,
@@ -309,8 +311,16 @@ async def leave(request: web.Request) -> Any:
     partner_id = path_id(request)
     async with transaction(request) as db:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
+        await order(db, partner_id, "Unregistering")
     told = await handshake.leave(parts(request), request[ACTOR].tenant_id, partner_id)
     return {"partner": await one(request, partner_id), "told": told}
+
+
+async def order(db: AsyncSession, partner_id: UUID, what: str) -> None:
+    """Who wanted a handshake; what came of it is told by the handshake, and is nobody's deed."""
+    await audit.record(
+        db, AuditAction.COMMAND_SENT, "ocpi_partner", partner_id, description=f"Asked for: {what}"
+    )
 
 
 def refuse_unregistered(partner: Partner) -> None:

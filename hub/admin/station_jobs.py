@@ -125,10 +125,6 @@ async def add_firmware(request: web.Request) -> Any:
     async with transaction(request) as db:
         file = StationFile(kind=FileKind.FIRMWARE, name=request[QUERY]["name"])
         db.add(file)
-        await db.flush()
-        await audit.record(
-            db, AuditAction.CREATE, "station_file", file.id, after={"name": file.name}
-        )
     whole = False
     try:
         content = files.body_of(request)
@@ -142,6 +138,8 @@ async def add_firmware(request: web.Request) -> Any:
     async with transaction(request) as db:
         kept = await find(db, StationFile, file.id, *NAMED)
         if kept.size:
+            told = {"name": kept.name, "size": kept.size, "sha256": kept.sha256}
+            await audit.record(db, AuditAction.CREATE, "station_file", kept.id, after=told)
             return kept
     await forget(request, file.id)
     raise BadInput("There is nothing in the file.")

@@ -1,6 +1,7 @@
 """The one door: what a write does to the store and to the feed, on a real database."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import select, text
@@ -14,9 +15,10 @@ from hub.roaming import listing
 from hub.roaming.intake import Intake
 from hub.roaming.listing import Filter
 from hub.roaming.merging import instant
-from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS, TARIFFS, TOKENS
+from hub.roaming.modules import CDRS, LOCATIONS, MODULES, SESSIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Outcome, Write, object_key
 from hub.roaming.rows import newest_only
+from tests.helpers import documents
 from tests.helpers.documents import cdr, connector, evse, location, session, tariff, token
 
 CPO = Party("NL", "ONE")
@@ -320,6 +322,41 @@ async def test_every_change_is_audited_with_what_changed_and_no_driver(door):
     shown = "".join(str(vars(entry)) for entry in entries)
     assert "04AB33C2D91E80" not in shown
     assert token()["contract_id"] not in shown
+
+
+DOCUMENTS = {
+    "locations": location(),
+    "tariffs": tariff(),
+    "sessions": session(),
+    "cdrs": cdr(),
+    "tokens": token(),
+    "invoicereconciliation": documents.invoice_reconciliation(),
+    "terminals": documents.terminal(),
+    "financial-advice-confirmations": documents.financial_advice_confirmation(),
+    "booking-locations": documents.booking_location(),
+    "bookings": documents.booking(),
+}
+
+
+@pytest.mark.parametrize("module", MODULES.values(), ids=lambda module: module.name)
+async def test_changes_of_every_kind_are_audited(door, module):
+    """Whatever a partner's request is: it ends in a write of one of these."""
+    document = DOCUMENTS[module.name]
+    owner = Party.of(document.get("country_code", "NL"), document.get("party_id", "ONE"))
+    write = Write(module, "PUT", owner, document[module.id_field], document)
+    if module.record:
+        write = replace(write, method="POST")
+    if module.private:
+        write = replace(write, receiver=EMSP)
+
+    await door.intake.keep(door.tenant_id, write)
+
+    async with door.database.transaction(door.tenant_id) as db:
+        [entry, *parts] = await db.scalars(select(AuditLog).order_by(AuditLog.changed_seq))
+    assert (entry.action, entry.entity_type) == ("CREATE", module.kind)
+    assert entry.new_values
+    # EVSEs are rows of their own.
+    assert {part.entity_type for part in parts} <= {"EVSE"}
 
 
 async def test_a_list_is_paged_by_creation_at_any_depth_TRANSPORT_61(door):
