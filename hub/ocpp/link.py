@@ -46,6 +46,13 @@ STRAY_ANSWERS = 100
 
 # Answered without waiting for anything: the reader may do it itself.
 AT_ONCE = frozenset({"Heartbeat"})
+# A station that gets errors drops these; one that is offline keeps them, or is asked afterwards.
+MUST_ARRIVE = frozenset(
+    {
+        *("StartTransaction", "MeterValues", "StopTransaction", "TransactionEvent"),
+        *("StatusNotification", "NotifyEvent"),
+    }
+)
 
 Answer = Callable[[str, Payload], Awaitable[Payload]]
 Trace = Callable[[str, str], None]
@@ -183,15 +190,16 @@ class Link:
 
     async def receive_call(self, call: frames.Call) -> None:
         if call.action in AT_ONCE and self.worker is None and not self.closing:
-            await self.write(await self.answer_call(call))
+            if answer := await self.answer_call(call):
+                await self.write(answer)
             return
         digest = fingerprint(call)
         if call.id in self.answered and call.action not in AT_ONCE:
-            known, answer = self.answered[call.id]
+            known, given = self.answered[call.id]
             if known != digest:
                 await self.write_error(call, ErrorCode.RPC, "The message id was used before.")
-            elif answer is not None:
-                await self.write(answer)
+            elif given is not None:
+                await self.write(given)
             return
         if len(self.queue) >= QUEUE:
             await self.write_error(call, ErrorCode.GENERIC, "Too many calls at once.")
@@ -209,14 +217,17 @@ class Link:
             while self.queue and not self.closed:
                 call = self.queue.popleft()
                 answer = await self.answer_call(call)
+                if answer is None:
+                    await self.finish(WSCloseCode.TRY_AGAIN_LATER)
+                    return
                 self.remember(call, answer)
                 await self.write(answer)
                 await self.run_afterwards()
         finally:
             self.worker = None
 
-    async def answer_call(self, call: frames.Call) -> str:
-        """The frame that answers a CALL. Whatever goes wrong, there is one."""
+    async def answer_call(self, call: frames.Call) -> str | None:
+        """The frame that answers a CALL; None when the station should send it again later."""
         try:
             if call.action in AT_ONCE:
                 return frames.write_result(call.id, await self.payload_for(call))
@@ -230,6 +241,8 @@ class Link:
             return frames.write_error(call.id, code, self.version, refusal.description)
         except (Unavailable, TimeoutError):
             log.warning("call not answered in time", action=call.action)
+            if call.action in MUST_ARRIVE:
+                return None
         except Exception:
             log.exception("call failed", action=call.action)
         return frames.write_error(call.id, ErrorCode.INTERNAL, self.version)

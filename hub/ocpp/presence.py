@@ -49,7 +49,11 @@ class Presence:
         return found
 
     def commanded(self, key: str) -> None:
-        """The station took a command that leads to a message with this token or id."""
+        """The station took a command that leads to a message with this token or id.
+
+        What was said about the token before is not what the transaction follows from any more.
+        """
+        self.authorized.pop(key.upper(), None)
         self.commands[key.upper()] = time.monotonic()
         while len(self.commands) > REMEMBERED:
             self.commands.popitem(last=False)

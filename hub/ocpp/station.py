@@ -51,8 +51,8 @@ UNANSWERED = (CallRefused, NoAnswer, BrokenAnswer, Disconnected)
 
 # Statuses that come and go within this many seconds are shown once.
 SETTLING = 2.0
-# While the database is away, messages about transactions wait for it rather than be refused: a
-# station gives up after a few refusals and then drops them.
+# While the database is away, messages wait for it rather than be refused: a station gives up after
+# a few refusals of a transaction and then drops it, and never repeats a status.
 PATIENCE = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
@@ -181,17 +181,15 @@ class Station:
             # One failure must not end the conversation.
             log.exception("work beside the conversation failed", station=self.identity)
 
-    async def within(
-        self, work: Callable[[AsyncSession], Awaitable[list[Stored]]], *, patient: bool = False
-    ) -> None:
-        """Run one transaction and wake whoever delivers what it moved."""
+    async def within(self, work: Callable[[AsyncSession], Awaitable[list[Stored]]]) -> None:
+        """Run one transaction, patiently, and wake whoever delivers what it moved."""
 
         async def once() -> None:
             async with self.wire.database.transaction(self.ref.tenant_id) as db:
                 moved = await work(db)
             self.wire.told(self.ref.tenant_id, moved)
 
-        await (patiently(once) if patient else once())
+        await patiently(once)
 
     async def take_readings(self, metered: Metered) -> bool:
         """Keep readings of a running transaction, together with those of other stations.
@@ -252,7 +250,8 @@ class Station:
 
         True when a transaction may have something to do with it.
         """
-        kept = await self.wire.statuses.do(self.ref.tenant_id, Reported(self.ref.id, report))
+        reported = Reported(self.ref.id, report)
+        kept = await patiently(lambda: self.wire.statuses.do(self.ref.tenant_id, reported))
         if kept.changed:
             self.show_soon()
         return kept.kept and (kept.running or kept.freed)

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import codec
 from hub.ocpp import samples, timestamps
 from hub.ocpp.frames import Payload
-from hub.ocpp.station import Answering, Station
+from hub.ocpp.station import Answering, Station, patiently
 from hub.roaming import (
     authorization,
     charging,
@@ -62,7 +62,7 @@ class Transactions16(Station):
     async def start(self, payload: Payload) -> Payload:
         tag = payload["idTag"]
         moment = self.reckon(timestamps.read(payload["timestamp"]), live=self.presence.live(tag))
-        decision, authorized_at = await self.decide(Shown(tag), late=moment.late)
+        decision, authorized_at = await patiently(lambda: self.decide(Shown(tag), late=moment.late))
         begun = Start(
             moment=moment,
             evse_number=payload["connectorId"],
@@ -88,7 +88,7 @@ class Transactions16(Station):
                 await self.keep_raw(db, told.transaction, "START", moment.at, payload)
             return told.moved
 
-        await self.within(write, patient=True)
+        await self.within(write)
         info = {"status": "ConcurrentTx"} if concurrent else id_tag_info(decision)
         return {"transactionId": number, "idTagInfo": info}
 
@@ -120,7 +120,7 @@ class Transactions16(Station):
                 return []
             return await charging.meter(db, self.ref, transaction, readings, policy)
 
-        await self.within(write, patient=True)
+        await self.within(write)
         return {}
 
     async def transaction_of(self, db: AsyncSession, number: int | None, evse: int) -> Any:
@@ -157,10 +157,11 @@ class Transactions16(Station):
                 return []
             return await charging.stop(db, self.ref, transaction, ended, self.wire.policy)
 
-        await self.within(write, patient=True)
+        await self.within(write)
         if ended.id_tag is None:
             return {}
-        decision = await self.authorize(Shown(ended.id_tag), offline=True)
+        shown = Shown(ended.id_tag)
+        decision = await patiently(lambda: self.authorize(shown, offline=True))
         return {"idTagInfo": id_tag_info(decision)}
 
     answers: ClassVar[Mapping[str, Answering]] = {

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import codec
 from hub.ocpp import samples, timestamps
 from hub.ocpp.frames import Payload
-from hub.ocpp.station import Answering, Station
+from hub.ocpp.station import Answering, Station, patiently
 from hub.roaming import authorization, charging, session_records, transactions
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.billing import Policy
@@ -54,12 +54,12 @@ class Transactions2x(Station):
             return {}
         decision, authorized_at = None, None
         if event.id_token is not None or event.remote_start_id is not None:
-            decision, authorized_at = await self.decide_event(event, moment)
+            decision, authorized_at = await patiently(lambda: self.decide_event(event, moment))
 
         async def write(db: AsyncSession) -> list[Stored]:
             return await self.take_event(db, event, moment, decision, authorized_at)
 
-        await self.within(write, patient=True)
+        await self.within(write)
         answer: Payload = {}
         if decision is not None and event.id_token is not None:
             answer["idTokenInfo"] = id_token_info(decision)

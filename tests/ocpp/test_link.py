@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from hub.errors import Unavailable
 from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion
 from hub.ocpp.link import BrokenAnswer, Disconnected, Link, NoAnswer
 from hub.ocpp.rates import Bucket
@@ -45,6 +46,8 @@ class Side:
                 raise ZeroDivisionError
             case "StopTransaction":
                 return [1]
+            case "StartTransaction" | "Authorize":
+                raise Unavailable("The database is away.")
         raise CallRefused(ErrorCode.NOT_SUPPORTED)
 
     @asynccontextmanager
@@ -113,6 +116,17 @@ async def test_a_rule_that_fails_is_an_internal_error_and_the_connection_lives(s
 
         assert answer == [4, "1", "InternalError", "", {}]
         await heartbeat(socket)
+
+
+async def test_what_must_not_be_lost_is_not_refused_when_it_cannot_be_kept(side):
+    """A station drops a transaction after a few errors; while it is offline it keeps it."""
+    begun = {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "2026-01-01T00:00:00Z"}
+    async with side.connect() as socket:
+        answer = await ask(socket, [2, "1", "Authorize", {"idTag": "T"}])
+        assert answer[:3] == [4, "1", "InternalError"]
+        await socket.send_str(json.dumps([2, "2", "StartTransaction", begun]))
+        assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == aiohttp.WSCloseCode.TRY_AGAIN_LATER
 
 
 async def test_the_same_call_again_gets_the_same_answer_without_being_worked_on_again(side):
