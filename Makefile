@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # The peer that is measured beside the hub needs old libraries: it gets an environment of its own.
 BENCH := $(VENV)-bench
-# So does the platform that tests meet through the hub, which speaks OCPI by a library not ours.
+# So do those whom tests meet through the hub, which speak OCPI and OCPP by libraries not ours.
 PEER := $(VENV)-peer
+STATION := tests/helpers/independent_station
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
@@ -21,11 +22,11 @@ demo: $(VENV)/.run ## Show a CPO, an eMSP and charging stations roam through a h
 	$(BIN)/hub demo --once --stations 3
 
 test: $(VENV)/.dev ## Run all tests
-	@$(MAKE) --no-print-directory peer || \
-	  echo "The independent platform cannot be installed; tests that need it are skipped." >&2
+	@$(MAKE) --no-print-directory --keep-going peer || \
+	  echo "The independent platform or station cannot be installed; their tests are skipped." >&2
 	$(BIN)/pytest $(PYTEST_ARGS)
 
-peer: $(PEER)/.peer ## Install the independent platform that tests meet through the hub
+peer: $(PEER)/.peer $(PEER)/.station ## Install the platform and the station that are not ours, for tests
 
 lint: $(VENV)/.dev ## Check style, types and the generated files
 	$(BIN)/ruff check .
@@ -76,6 +77,13 @@ $(BENCH)/.bench: requirements-bench.lock setup.cfg setup.py pyproject.toml | $(B
 
 $(PEER)/.peer: requirements-peer.lock | $(PEER)/bin/python
 	$(PEER)/bin/pip install --quiet --require-hashes -r requirements-peer.lock
+	@touch $@
+
+$(PEER)/.station: $(STATION)/package-lock.json
+	@command -v npm >/dev/null || { echo "The independent station needs Node and npm." >&2; exit 1; }
+	@mkdir -p $(PEER)
+	cp $(STATION)/package.json $(STATION)/package-lock.json $(PEER)/
+	npm ci --prefix $(PEER) --no-audit --no-fund --ignore-scripts --loglevel=error
 	@touch $@
 
 $(VENV)/bin/python $(BENCH)/bin/python $(PEER)/bin/python:

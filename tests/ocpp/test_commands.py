@@ -93,6 +93,21 @@ async def test_an_app_user_starts_and_stops_a_session_on_1_6(csms, able):
         )
 
 
+async def test_a_command_counts_more_than_the_card_that_was_shown_before_it_CDR_11(csms, able):
+    made = await csms.add_station()
+    await csms.add_token("CARD1", whitelist="ALWAYS")
+    card = APP_USER | {"uid": "CARD1", "type": "RFID", "contract_id": "C-CARD1"}
+    async with csms.connect(made) as station:
+        await station.ask(call.Authorize("CARD1"))
+        order = await start(csms, able, made, token=card)
+        assert (await order.work()).result == "ACCEPTED"
+        await station.ask(call.StartTransaction(1, "CARD1", 1000, iso(-1)))
+
+    [session] = await csms.sessions()
+    assert session["auth_method"] == "COMMAND"
+    assert session["authorization_reference"] == "AR-1"
+
+
 @pytest.mark.parametrize("version", ["2.0.1", "2.1"])
 async def test_the_remote_start_number_names_the_command_in_2_x(csms, able, version):
     made = await csms.add_station(RECORDS[version])
