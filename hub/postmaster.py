@@ -95,10 +95,16 @@ class Postmaster:
         pid_file = self.cluster / "postmaster.pid"
         lines = pid_file.read_text().splitlines() if pid_file.exists() else []
         told = dict(zip(("pid", "cluster", "started", "port", "socket_dir"), lines, strict=False))
-        if answers(Path(told.get("socket_dir", "")) / f".s.PGSQL.{told.get('port')}"):
+        door = Path(told.get("socket_dir", "")) / f".s.PGSQL.{told.get('port')}"
+        if answers(door):
             limit = f"--timeout={STOP_TIMEOUT:.0f}"
             place = f"--pgdata={self.cluster}"
-            self._programs.run("pg_ctl", "stop", "-w", "--mode=fast", limit, place)
+            try:
+                self._programs.run("pg_ctl", "stop", "-w", "--mode=fast", limit, place)
+            except EmbeddedError:
+                # Its watchdog may have been faster, and there is nothing left to stop.
+                if answers(door):
+                    raise
         for left in (pid_file, *self.cluster.glob(".s.PGSQL.*")):
             left.unlink(missing_ok=True)
 

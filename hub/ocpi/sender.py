@@ -99,13 +99,18 @@ class Sender:
         tasks = [task for task in (sweeping, *self._rounds.values()) if task]
         for task in tasks:
             task.cancel()
+        self._cut_short()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # Those which a round began while it was cancelled.
+        self._cut_short()
         await self._bell.stop()
-        for run, _ in self._serving.values():
-            run.deadline = 0
         serving = [task for _, task in self._serving.values()]
         if serving:
             await asyncio.wait(serving, timeout=self._timeout + SLACK)
+
+    def _cut_short(self) -> None:
+        for run, _ in self._serving.values():
+            run.deadline = 0
 
     def wake(self, tenant_id: UUID | None = None, module: str | None = None) -> None:
         """Something changed: a module of a tenant, any module of it, or anything at all."""

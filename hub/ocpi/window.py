@@ -72,12 +72,14 @@ class Message:
             return None
         if self.change.same_since <= number:
             return text.encode()
-        losses = self.losses[number] = []
+        losses: list[Loss] = []
         try:
-            body = VERSIONS[number].downgrade(self.change.kind, codec.read_stored(text), losses)
+            document = VERSIONS[number].downgrade(self.change.kind, codec.read_stored(text), losses)
+            body: bytes | NotExpressible = codec.write(document)
         except NotExpressible as error:
-            return error
-        return codec.write(body)
+            body = error
+        self.losses[number] = losses
+        return body
 
 
 def messages(changes: Iterable[Change], until: Place) -> list[Message]:

@@ -28,13 +28,17 @@ NONE = Limits()
 
 def limits_of(tariffs: Iterable[Mapping[str, Any]]) -> Limits:
     """The limits at which one of the tariffs changes its price."""
+    elements = [element for tariff in tariffs for element in tariff.get("elements") or ()]
+    return limits_within(element.get("restrictions") for element in elements)
+
+
+def limits_within(restrictions: Iterable[Mapping[str, Any] | None]) -> Limits:
+    """The limits that are among the restrictions of elements, which may have none."""
     found: dict[str, set[Decimal]] = {name: set() for name in LIMITED}
-    for tariff in tariffs:
-        for element in tariff.get("elements") or ():
-            restrictions = element.get("restrictions") or {}
-            for name, members in LIMITED.items():
-                values = (restrictions.get(member) for member in members)
-                found[name] |= {Decimal(str(value)) for value in values if value is not None}
+    for one in restrictions:
+        for name, members in LIMITED.items():
+            values = (one.get(member) for member in members) if one else ()
+            found[name] |= {Decimal(str(value)) for value in values if value is not None}
     return Limits(*(tuple(sorted(found[name])) for name in LIMITED))
 
 

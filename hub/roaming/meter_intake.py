@@ -21,6 +21,7 @@ from hub import codec
 from hub.models.ocpp import StationTransaction
 from hub.roaming import billing, meter_values, metering, session_records
 from hub.roaming.billing import Policy
+from hub.roaming.crossings import Limits, limits_within
 from hub.roaming.metering import Progress
 from hub.roaming.objects import Stored
 from hub.roaming.readings import Reading, figures
@@ -28,8 +29,10 @@ from hub.roaming.readings import Reading, figures
 # Locked in the order of their ids: two groups that meet never wait for each other in a circle.
 LOCK = text(
     "SELECT t.id, t.charging_station_id, t.transaction_id, t.charging_session_id,"
-    " t.session_created_at, t.charging_state, t.progress, t.notes, t.doubted_at, t.shown_at"
-    " FROM station_transactions t"
+    " t.session_created_at, t.charging_state, t.progress, t.notes, t.doubted_at, t.shown_at,"
+    # Of the tariff no more than what a reading may cross: it can be long.
+    " jsonb_path_query_array(t.circumstances, '$.tariffs[*].elements[*].restrictions')"
+    " AS restrictions FROM station_transactions t"
     " JOIN json_to_recordset(CAST(:rows AS json)) AS asked(station uuid, id text)"
     " ON t.charging_station_id = asked.station AND t.transaction_id = asked.id"
     " WHERE t.state = 'OPEN' AND NOT t.stub AND t.progress IS NOT NULL"
@@ -83,6 +86,7 @@ class Counted:
     notes: list[str]
     doubted_at: datetime | None
     shown_at: datetime | None
+    limits: Limits
     trusted: bool = False
     policy: Policy | None = None
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -91,7 +95,7 @@ class Counted:
         for reading in sorted(metered.readings, key=lambda reading: reading.at):
             if self.progress.started_at <= reading.at < self.progress.read_at:
                 self.note("out of order")
-            metering.read(self.progress, figures(reading))
+            metering.read(self.progress, figures(reading), self.limits)
         self.samples += meter_values.rows(self.session_id, metered.readings)
         self.policy = metered.policy
         if self.doubted_at is not None and metered.at >= self.doubted_at:
@@ -158,6 +162,7 @@ async def lock(db: AsyncSession, group: Sequence[Metered]) -> dict[tuple[UUID, s
             row.notes,
             row.doubted_at,
             row.shown_at,
+            limits_within(row.restrictions or ()),
         )
         for row in rows
     }

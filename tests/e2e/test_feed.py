@@ -335,13 +335,14 @@ async def test_nothing_is_written_for_a_delivery_that_went_well(network, emsp):
     written = []
 
     def note(connection, cursor, statement, parameters, *_):
-        if statement.lstrip().lower().startswith(("insert", "update", "delete")):
+        writes = statement.lstrip().lower().startswith(("insert", "update", "delete"))
+        if writes and cursor.rowcount:
             written.append(statement.split("set")[0].strip())
 
     engine = network.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(engine, "after_cursor_execute", note)
     await network.deliver()
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(engine, "after_cursor_execute", note)
 
     assert len(emsp.received) == 60
     # One lease, one move.

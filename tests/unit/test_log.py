@@ -19,7 +19,7 @@ from hub.settings import Settings
 def lines():
     """Configure and return a function that reads what was logged: dicts, or text for console."""
     root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
     stream = io.StringIO()
 
     def read(**settings):
@@ -34,7 +34,7 @@ def lines():
         return logged
 
     yield read
-    structlog.reset_defaults()
+    structlog.configure(**configured)
     structlog.contextvars.clear_contextvars()
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
