@@ -1,6 +1,7 @@
 """Changes told to many partners: how fast, and what a change costs the database meanwhile."""
 
 import asyncio
+import json
 import time
 from collections.abc import Mapping
 
@@ -73,7 +74,8 @@ def change(bench: Bench, cpo: Platform, partners: int) -> float:
         raise LoadFailed(f"{result.refused} changes were refused")
     while counted(bench) < expected:
         if time.perf_counter() - began > PATIENCE:
-            raise LoadFailed(f"{expected - counted(bench)} pushes are missing")
+            missing = expected - counted(bench)
+            raise LoadFailed(f"{missing} pushes are missing. {standings(bench)}")
         time.sleep(PAUSE)
     return time.perf_counter() - began
 
@@ -81,6 +83,15 @@ def change(bench: Bench, cpo: Platform, partners: int) -> float:
 def counted(bench: Bench) -> int:
     answer = requests.get(f"http://127.0.0.1:{bench.servers.platforms}/counted", timeout=30)
     return int(answer.json()["data"])
+
+
+def standings(bench: Bench) -> str:
+    """How the hub sees the partners that are to be told."""
+    rows = bench.servers.operator.get("/feed")["items"]
+    shown = ("partner", "state", "behind", "delivered", "setbacks", "failures", "reason")
+    told = [{name: row[name] for name in shown} for row in rows if row["module"] == "locations"]
+    partners = bench.servers.operator.get("/partners")["items"]
+    return json.dumps([told, [(one["name"], one["connection_status"]) for one in partners]])
 
 
 def fan_out(bench: Bench, cpo: Platform, partners: int) -> Row:
