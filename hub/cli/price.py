@@ -74,17 +74,11 @@ def run(arguments: Arguments) -> None:
 def answer_lines() -> None:
     """Every line is answered and flushed by itself: whoever feeds us may wait for each.
 
-    The answer to a line has the number of the line. Only empty lines at the end are none.
+    The answer to a line has the number of the line, so an empty one is answered too.
     """
-    empty = 0
     for line in sys.stdin.buffer:
-        if not line.strip():
-            empty += 1
-            continue
-        sys.stdout.write('{"error": "This line is empty."}\n' * empty)
         sys.stdout.write(as_text(answer_line(line)) + "\n")
         sys.stdout.flush()
-        empty = 0
 
 
 def answer_line(line: bytes) -> dict[str, Any]:
@@ -112,6 +106,8 @@ class BadInput(Exception):
 
 def parse(text: bytes) -> Any:
     """JSON with its numbers as they are written, to the last digit."""
+    if not text.strip():
+        raise BadInput("This line is empty.")
     try:
         return json.loads(text, parse_float=Decimal, parse_constant=refuse)
     except (ValueError, RecursionError) as error:

@@ -273,7 +273,7 @@ MUTANTS = [
     ),
     Mutant(
         "vat is a fraction",
-        "tariffs.py",
+        "components.py",
         "share = Fraction(self.percentage) / HUNDRED",
         "share = Fraction(self.percentage)",
     ),

@@ -256,6 +256,87 @@ def test_a_tariff_with_too_many_cases_is_not_walked_through():
     assert codes(*mixed, element(CHEAP, min_kwh=5, max_kwh=4)) == [("never_matches", 15)]
 
 
+def english(*elements, **fields):
+    """What is said beside the heading."""
+    return explain(tariff(*elements, **fields)).splitlines()[1:]
+
+
+def test_an_element_that_never_applies_is_not_worth_a_drivers_time():
+    never = element(CHEAP, start_date="2025-06-02", end_date="2025-06-02")
+
+    assert english(never, element(ENERGY)) == english(element(ENERGY))
+    assert english(never)[-1] == "Energy: free."
+
+
+def test_prices_that_are_the_same_at_all_times_are_said_once():
+    day = element(ENERGY, part("FLAT", 0), start_time="08:00", end_time="22:00")
+    same = element(ENERGY, part("FLAT", 0))
+
+    assert english(day, same)[1:] == [
+        "Start fee: free.",
+        "Energy: 0.30 EUR per kWh plus 21% VAT = 0.363.",
+    ]
+    # Two fees are not one, even if they are the same: a session may pay both.
+    fees = english(element(part("FLAT", 1), start_time="08:00"), element(part("FLAT", 1)))
+    assert fees[1:] == [
+        "Fees, each charged once, when it first comes to apply:",
+        "  - from 08:00: 1.00 EUR",
+        "  - otherwise: 1.00 EUR",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elements", "fields", "said"),
+    [
+        ([element(part("ENERGY", 0.3))], {}, "Prices do not include taxes. Which ones apply"),
+        ([element(ENERGY)], {}, "Prices do not include taxes."),
+        ([element(ENERGY)], {"tax_included": "YES"}, "Prices include taxes."),
+        ([element(part("ENERGY", 0.3))], {"tax_included": "N/A"}, "No taxes apply."),
+        # Of nothing there is nothing to say.
+        ([element(part("FLAT", 0, 0))], {}, "Start fee: free."),
+    ],
+)
+def test_what_is_said_about_taxes(elements, fields, said):
+    assert english(*elements, **fields)[0].startswith(said)
+
+
+def test_a_price_without_vat_among_others_is_said_to_be_so():
+    assert english(element(ENERGY), element(part("TIME", 1)))[1:] == [
+        "Energy: 0.30 EUR per kWh plus 21% VAT = 0.363.",
+        "Charging time: 1.00 EUR per hour without VAT.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("restrictions", "said"),
+    [
+        # The night of a Friday is two nights: no driver may be left to guess which.
+        (
+            {"start_time": "22:00", "end_time": "06:00", "day_of_week": ["FRIDAY"]},
+            "on Fridays, before 06:00 and from 22:00",
+        ),
+        ({"start_time": "22:00", "end_time": "06:00"}, "from 22:00 to 06:00"),
+        ({"start_date": "2025-06-02", "end_date": "2025-06-03"}, "on 2 June 2025"),
+        ({"start_date": "2025-06-02", "end_date": "2025-06-04"}, "from 2 June 2025 to 3 June 2025"),
+        ({"min_power": 0, "max_power": 22}, "below 22 kW"),
+        (
+            {"day_of_week": ["SUNDAY"], "start_date": "2025-06-02", "start_time": "12:00"},
+            "from 2 June 2025, on Sundays, from 12:00",
+        ),
+    ],
+)
+def test_when_an_element_applies(restrictions, said):
+    [line] = [text for text in english(element(CHEAP, **restrictions)) if "0.10" in text]
+
+    assert line.startswith(f"  - {said}: ")
+
+
+def test_the_validity_is_told_to_the_minute():
+    assert english(element(ENERGY), start_date_time="2026-05-28T22:00:00Z")[1] == (
+        "Valid from 28 May 2026 22:00 UTC."
+    )
+
+
 @needs_data
 def test_all_real_tariffs_can_be_read_linted_and_explained():
     documents = json.loads(REAL.read_text())

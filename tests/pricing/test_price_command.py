@@ -189,10 +189,12 @@ def test_a_bad_line_gets_an_error_and_the_run_goes_on():
     assert found[11]["expected"]["total_cost"] == {"excl_vat": "5.0000", "incl_vat": None}
 
 
-def test_empty_lines_at_the_end_are_no_lines():
+def test_an_empty_line_is_a_line_too():
+    """Whoever feeds us one by one waits for its answer, also for the last."""
     good = json.dumps({"cdr": cdr("2025-06-02T08:00", [(60, {"ENERGY": 20})])})
+    empty = {"error": "This line is empty."}
 
-    assert answers(good, "", "  ", "") == [{"error": "There is no tariff."}]
+    assert answers(good, "", "  ") == [{"error": "There is no tariff."}, empty, empty]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from decimal import Decimal
 import pytest
 
 from hub.roaming.pricing import tariffs
+from hub.roaming.pricing.components import Tax
 from hub.roaming.pricing.engine import price
 from hub.roaming.pricing.quantities import CannotPrice, Unreadable
-from hub.roaming.pricing.tariffs import Tax
 from hub.roaming.pricing.wire import expected, totals
 from tests.pricing.documents import cdr, element, part, session, tariff
 
@@ -121,6 +121,9 @@ def test_the_average_power_is_taken_only_when_allowed():
 
     assert total([document], record) == "1.2000"
     assert total([document], record, average_power=True) == "12.0000"
+    # A CDR of 2.1.1 has no way to state it.
+    assert total([document], record, ocpi_version="2.1.1") == "12.0000"
+    assert total([document], record, ocpi_version="2.1.1", average_power=False) == "1.2000"
 
 
 @pytest.mark.parametrize(
@@ -209,6 +212,27 @@ def test_of_two_versions_of_a_tariff_the_one_in_force_at_the_start_counts():
     record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}, "T1")])
 
     assert total([old, new], record) == total([new, old], record) == "4.0000"
+
+
+@pytest.mark.parametrize("tariff_id", [None, "T1"])
+def test_of_two_versions_in_force_the_one_updated_last_before_the_start_counts(tariff_id):
+    """CDR-08: tariffs as they were at the start, whatever order they come in."""
+    versions = [
+        tariff(element(part("ENERGY", price)), last_updated=updated)
+        for price, updated in (
+            (0.5, None),
+            (0.3, "2024-01-01T00:00:00Z"),
+            (0.2, "2025-06-02T08:00:00Z"),
+            (0.9, "2025-06-02T08:00:01Z"),
+            (0.8, "soon"),
+        )
+    ]
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10}, tariff_id)])
+
+    assert total(versions, record) == total(versions[::-1], record) == "2.0000"
+    assert not price(versions, record).notes
+    # Where nobody says which one is the later, the first given is taken.
+    assert total([versions[0], versions[4]], record) == "5.0000"
 
 
 @pytest.mark.parametrize(
@@ -393,6 +417,8 @@ def test_a_volume_that_is_no_number_is_refused(volume):
         ({"elements": [element({"type": "MOON", "price": 1, "step_size": 1})]}, "unknown type"),
         ({"elements": [element(part("ENERGY", 1, -1))]}, "step_size"),
         ({"elements": [element(part("ENERGY", 1, 0.5))]}, "step_size"),
+        ({"elements": [element(part("ENERGY", 1, 10**20))]}, "step_size is out of range"),
+        ({"elements": [element(part("ENERGY", 10**40))]}, "price is out of range"),
         ({"elements": [element(part("ENERGY", 1, 1, -100))]}, "vat"),
         ({"elements": [element(part("ENERGY", 1), start_time="25:00")]}, "start_time"),
         ({"elements": [element(part("ENERGY", 1), end_time=["06:00"])]}, "end_time"),

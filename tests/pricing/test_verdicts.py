@@ -140,6 +140,37 @@ def test_what_the_cdr_does_not_say_is_no_proof():
     assert outcome(claim(total_cost={"excl_vat": 3}), [document]) is Outcome.OK
 
 
+@pytest.mark.parametrize(
+    ("energy", "cost", "expected"),
+    [
+        # 60 kWh in an hour are 60 kW, if the period was split as it should be,
+        (60, 30, Outcome.OK),
+        # and 40 kWh are 40 kW,
+        (40, 12, Outcome.OK),
+        # which is why this is none of both, though the CPO may know better.
+        (40, 20, Outcome.CANNOT_TELL),
+    ],
+)
+def test_a_sum_that_agrees_with_the_average_power_is_right(energy, cost, expected):
+    """PRICE-15: the price is that of an unknown power, but nobody is suspected for knowing it."""
+    document = tariff(element(part("ENERGY", 0.5), min_power=50), element(part("ENERGY", 0.3)))
+    rows = [(60, {"ENERGY": energy, "TIME": 1})]
+
+    verdict = check(claim(rows, total_energy=energy, total_cost={"excl_vat": cost}), [document])
+
+    assert verdict.outcome is expected
+    assert [note.doubtful for note in verdict.notes] == [True]
+
+
+def test_a_total_time_by_the_clock_is_right_though_a_gap_was_left():
+    """The duration of the session is an hour, even if only half of it was accounted for."""
+    record = claim([(60, {"TIME": 0.5, "ENERGY": 10})], total_time=1)
+
+    assert (outcome(record), flags(record)) == (Outcome.OK, ["gap"])
+    assert outcome(record | {"total_time": 0.5}) is Outcome.OK
+    assert outcome(record | {"total_time": 0.75}) is Outcome.DIFFERS
+
+
 def test_time_that_is_not_stated_may_have_been_billed():
     document = tariff(element(part("ENERGY", 0.3), part("TIME", 1)))
     record = claim([(60, {"ENERGY": 10})], total_cost={"excl_vat": 4})

@@ -12,11 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from hub.roaming.pricing import engine, faults
 from hub.roaming.pricing.choosing import Note
+from hub.roaming.pricing.components import Tax
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.faults import Context, Fault
 from hub.roaming.pricing.money import NOTHING, Amount, Part, Ratio
@@ -32,7 +33,7 @@ from hub.roaming.pricing.quantities import (
     seconds,
 )
 from hub.roaming.pricing.records import Record
-from hub.roaming.pricing.tariffs import Document, Tariff, Tax
+from hub.roaming.pricing.tariffs import Document, Tariff
 from hub.roaming.pricing.wire import TOTAL, decimals, due, negative
 
 CENT = Fraction(1, 100)
@@ -87,6 +88,10 @@ class Verdict:
         """The totals that differ, each once."""
         return list(dict.fromkeys(mismatch.name for mismatch in self.mismatches))
 
+    def lacks(self, code: str) -> bool:
+        """Is there a note of that kind?"""
+        return any(note.code == code for note in self.notes)
+
     @property
     def flags(self) -> list[str]:
         """The kinds of fault, each once."""
@@ -110,19 +115,26 @@ def check(
     ``tolerance`` is for money, by default 0.01 or the smallest unit of the currency if that is
     larger. ``context`` is what else the hub knows: connector, token, the session, other CDRs.
     """
+    price = partial(
+        engine.price,
+        tariffs,
+        cdr,
+        time_zone=time_zone,
+        ocpi_version=ocpi_version,
+        taxes=taxes,
+        readings=readings,
+        reservation=reservation,
+    )
     try:
-        priced = engine.price(
-            tariffs,
-            cdr,
-            time_zone=time_zone,
-            ocpi_version=ocpi_version,
-            taxes=taxes,
-            readings=readings,
-            reservation=reservation,
-        )
-        return judge(priced, tolerance=tolerance, context=context)
+        found = judge(price(), tolerance=tolerance, context=context)
+        if found.outcome is not Outcome.CANNOT_TELL or not found.lacks("power_unknown"):
+            return found
+        # Where periods are split as they should be, their average is on the same side of every
+        # limit as the power was all along. So a sum that agrees with it is right.
+        estimated = judge(price(average_power=True), tolerance=tolerance, context=context)
     except CannotPrice as error:
         return unpriced(error, cdr)
+    return estimated if estimated.outcome is Outcome.OK else found
 
 
 def unpriced(error: CannotPrice, cdr: Any) -> Verdict:
@@ -304,12 +316,18 @@ def states_time(priced: Priced) -> bool:
 def total_times(priced: Priced) -> list[Exact]:
     """What may rightly be called the total time, in seconds.
 
-    Charging and parking; a period that states no time counts with its length. Whether time reserved
-    before belongs to it the text does not say.
+    Charging and parking; a period that states no time counts with its length. Where what is stated
+    leaves a gap, also how long it took by the clock. Whether time reserved before belongs to it the
+    text does not say.
     """
     total = sum(
         piece.length if piece.seconds is None else piece.seconds
         for piece in priced.pieces
         if piece.in_session
     )
-    return [total, total + priced.reserved] if priced.reserved else [total]
+    reserved = priced.reserved
+    possible = [total, total + reserved] if reserved else [total]
+    if priced.record.start is not None and priced.record.end is not None:
+        lasted = priced.record.end - priced.record.start
+        possible += [lasted, lasted - reserved] if reserved else [lasted]
+    return possible

@@ -47,7 +47,24 @@ class Shelf:
         if not matching and tariff_id in self.broken:
             raise self.broken[tariff_id]
         in_force = [tariff for tariff in matching if tariff.in_force(start)]
-        return next(iter(in_force or matching), None)
+        return next(iter(as_at(start, in_force or matching)), None)
+
+
+def as_at(start: Exact, tariffs: Sequence[Tariff]) -> list[Tariff]:
+    """One tariff per id: the version updated last before the start (CDR-08), else the first."""
+    found: dict[str, Tariff] = {}
+    for tariff in tariffs:
+        name = tariff.id.upper()
+        known = found.get(name)
+        if known is None or age(known, start) < age(tariff, start):
+            found[name] = tariff
+    return list(found.values())
+
+
+def age(tariff: Tariff, start: Exact) -> Exact:
+    """When a tariff became what it was at the start; 0 for one that was not so yet."""
+    updated = tariff.last_updated
+    return 0 if updated is None or updated > start else updated
 
 
 def shelve(documents: Sequence[Document | Tariff]) -> Shelf:
@@ -123,7 +140,7 @@ def default(record: Record, shelf: Shelf, start: Exact, tariff_type: str) -> lis
         return list(tariffs)
     if record.tariff_id and (tariff := shelf.named(record.tariff_id, start)):
         return [tariff]
-    in_force = [tariff for tariff in tariffs if tariff.in_force(start)]
+    in_force = as_at(start, [tariff for tariff in tariffs if tariff.in_force(start)])
     if not in_force:
         raise CannotPrice(f"No tariff is in force at {date_time(start)}.")
     for kind in (tariff_type, None, REGULAR):

@@ -13,9 +13,10 @@ from decimal import Decimal
 from math import prod
 from typing import Any
 
+from hub.roaming.pricing.components import Component
 from hub.roaming.pricing.quantities import DAY, KILOWATT_HOUR
 from hub.roaming.pricing.restrictions import EPOCH_DAY, UNKNOWN, Moment, Span, hh_mm
-from hub.roaming.pricing.tariffs import Candidate, Component
+from hub.roaming.pricing.tariffs import Candidate
 from hub.roaming.pricing.timeline import all_hold
 
 MOST_SAMPLES = 60_000

@@ -13,26 +13,20 @@ from fractions import Fraction
 
 from hub.roaming.pricing import money, quantities, records
 from hub.roaming.pricing.choosing import Note, choose, same_currency
+from hub.roaming.pricing.components import Component, Dimension, Tax
 from hub.roaming.pricing.money import Amount, Charge, Part, Rules
 from hub.roaming.pricing.pieces import (
     Piece,
     assume_average,
     follow,
     lay_out,
+    span,
     spread_energy,
 )
 from hub.roaming.pricing.quantities import CannotPrice, Exact
 from hub.roaming.pricing.records import V2_1_1, Record
 from hub.roaming.pricing.stepping import step_up
-from hub.roaming.pricing.tariffs import (
-    SESSION_PHASES,
-    Component,
-    Dimension,
-    Document,
-    Phase,
-    Tariff,
-    Tax,
-)
+from hub.roaming.pricing.tariffs import SESSION_PHASES, Document, Phase, Tariff
 from hub.roaming.pricing.timeline import walk
 
 PARTS = {
@@ -88,7 +82,7 @@ def price(
     tariff_type: str | None = None,
     taxes: Sequence[Tax] = (),
     readings: Sequence[tuple[datetime, Decimal | int]] = (),
-    average_power: bool = False,
+    average_power: bool | None = None,
     reservation: str | None = None,
     until: datetime | None = None,
 ) -> Priced:
@@ -99,7 +93,8 @@ def price(
     of the CDR's location may tell. ``tariff_type`` helps
     to choose among tariffs when the periods do not name theirs. ``taxes`` are those of the location
     where tariffs do not name any. ``readings`` are meter readings in Wh for spreading energy inside
-    periods; ``average_power`` takes energy over time for power that was not measured.
+    periods; ``average_power`` takes energy over time for power that was not stated, as is done by
+    default where no CDR can state it, in 2.1.1.
     ``reservation`` says whether one that no charging followed EXPIRED (the default for what has
     ended), was CANCELLED or is RUNNING. ``until`` prices a session as if it stopped then.
 
@@ -116,6 +111,8 @@ def price(
         zone = records.zone_of_country(record.document)
     laid_out = lay_out(record, outcome(record, reservation))
     was_spread = spread_energy(record, laid_out)
+    if average_power is None:
+        average_power = record.version == V2_1_1
     laid_out = refined(laid_out, readings, average_power=average_power)
     pieces = walk(record, laid_out, choice.tariffs, zone)
     step_up(pieces)
@@ -130,7 +127,7 @@ def price(
         charges=tuple(charges),
         pieces=tuple(pieces),
         record=record,
-        notes=choice.notes + remarks(pieces, was_spread=was_spread),
+        notes=choice.notes + remarks(pieces, record, was_spread=was_spread),
         rules=rules,
         **spent(pieces),
     )
@@ -260,7 +257,7 @@ def spent(pieces: Sequence[Piece]) -> dict[str, Exact]:
     return {"energy": energy, "charging": charging, "parking": parking, "reserved": reserved}
 
 
-def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
+def remarks(pieces: Sequence[Piece], record: Record, *, was_spread: bool) -> tuple[Note, ...]:
     """What the record did not say although the price depends on it."""
     notes = {}
     if was_spread:
@@ -279,6 +276,13 @@ def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
                 doubtful=True,
                 period=piece.period + 1,
             )
+        if piece.tariff.needs_power and is_estimated(piece, record):
+            notes["power_estimated"] = Note(
+                "power_estimated",
+                "The tariff depends on the power, which is not stated: energy over time was taken.",
+                doubtful=True,
+                period=piece.period + 1,
+            )
         if piece.seconds is None and piece.tariff.candidates[Phase.CHARGING][Dimension.TIME]:
             notes["time"] = Note(
                 "time_not_stated",
@@ -287,6 +291,12 @@ def remarks(pieces: Sequence[Piece], *, was_spread: bool) -> tuple[Note, ...]:
                 period=piece.period + 1,
             )
     return tuple(notes.values())
+
+
+def is_estimated(piece: Piece, record: Record) -> bool:
+    """Does the piece know a power that its period does not state?"""
+    stated = span(record.periods[piece.period].bounds, "POWER")
+    return stated.is_unknown and not piece.power.is_unknown
 
 
 def unmeasured(piece: Piece, tariff: Tariff) -> list[str]:

@@ -1,7 +1,8 @@
 """What a driver pays, in plain English: ``explain``.
 
-Per dimension the elements are told in their order, the first that applies counts. What a tariff
-leaves unsaid (VAT, a price at other times) is said to be so.
+Per dimension the elements are told in their order, the first that applies counts; those that never
+can are for ``lint`` to tell. What a tariff leaves unsaid (VAT, a price at other times) is said to
+be so.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,21 +10,13 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hub.roaming.pricing.quantities import HOUR, Exact, date_time, to_places
+from hub.roaming.pricing.components import Component, Dimension
+from hub.roaming.pricing.quantities import DAY, HOUR, Exact, rounded, to_places
 from hub.roaming.pricing.restrictions import EPOCH_DAY, WEEKDAYS, Restrictions, hh_mm
-from hub.roaming.pricing.tariffs import (
-    Candidate,
-    Component,
-    Dimension,
-    Document,
-    Limit,
-    Phase,
-    Tariff,
-    TaxIncluded,
-    read,
-)
+from hub.roaming.pricing.tariffs import Candidate, Document, Limit, Phase, Tariff, TaxIncluded, read
 
 MINUTE = 60
+FREE = "free"
 WORKING_WEEK, WEEKEND = frozenset(range(5)), frozenset({5, 6})
 
 TITLES = {
@@ -47,7 +40,7 @@ AUDIENCES = {
 }
 TAXES = {
     TaxIncluded.YES: "Prices include taxes.",
-    TaxIncluded.NO: "Taxes are added to these prices.",
+    TaxIncluded.NO: "Prices do not include taxes.",
     TaxIncluded.NOT_APPLICABLE: "No taxes apply.",
 }
 RESERVATIONS = {
@@ -61,7 +54,9 @@ RESERVATIONS = {
 def explain(tariff: Document | Tariff) -> str:
     """The tariff in English, one fact a line. Raises Unreadable."""
     tariff = read(tariff)
-    texts = [heading(tariff), TAXES[tariff.tax_included]]
+    texts = [heading(tariff)]
+    if tariff.min_price or any(part.price for part in tariff.components):
+        texts.append(taxes(tariff))
     if tariff.start is not None or tariff.end is not None:
         texts.append(validity(tariff))
     for dimension in Dimension:
@@ -75,7 +70,7 @@ def explain(tariff: Document | Tariff) -> str:
         )
         if text
     ]
-    if any(part.step > 1 for element in tariff.elements for part in element.components):
+    if any(steps(part) for part in tariff.components if part.price):
         texts.append(
             "Rounding up to full steps happens once per session, at its end: for energy, and for"
             " charging or parking time, whichever came last."
@@ -90,10 +85,27 @@ def heading(tariff: Tariff) -> str:
     return f"{name}, in {tariff.currency}, {audience}."
 
 
+def taxes(tariff: Tariff) -> str:
+    text = TAXES[tariff.tax_included]
+    if tariff.tax_included is TaxIncluded.NO and not tells_vat(tariff):
+        return f"{text} Which ones apply is not stated."
+    return text
+
+
+def tells_vat(tariff: Tariff) -> bool:
+    return any(part.price and part.vat is not None for part in tariff.components)
+
+
 def validity(tariff: Tariff) -> str:
-    start = f" from {date_time(tariff.start)}" if tariff.start is not None else ""
-    end = f" until {date_time(tariff.end)}" if tariff.end is not None else ""
+    start = f" from {clock(tariff.start)}" if tariff.start is not None else ""
+    end = f" until {clock(tariff.end)}" if tariff.end is not None else ""
     return f"Valid{start}{end}."
+
+
+def clock(moment: Exact) -> str:
+    """An instant for people. The zone is that of the location, which a tariff does not tell."""
+    number, seconds = divmod(rounded(moment), DAY)
+    return f"{day(number)} {hh_mm(seconds)} UTC"
 
 
 def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) -> list[str]:
@@ -101,21 +113,34 @@ def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) 
     if not candidates:
         return []
     title = TITLES[dimension]
-    part, element, tests = candidates[0]
-    if not tests:
-        return [f"{title}: {amount(tariff, part)}."]
-    is_fee = dimension is Dimension.FLAT
-    texts = ["Fees, each charged once, when it first comes to apply:" if is_fee else f"{title}:"]
-    for number, (part, element, tests) in enumerate(candidates):
-        when = conditions(element.restrictions) if tests else ""
-        start = "otherwise" if number else ""
-        when = ", ".join(text for text in (start, when) if text)
-        texts.append(f"  - {when}: {amount(tariff, part)}")
-        if not tests:
-            return texts
-    if not is_fee:
+    prices = possible(tariff, candidates)
+    amounts = {what for _, what in prices}
+    always = bool(prices) and not prices[-1][0]
+    if not prices or (always and (len(prices) == 1 or amounts == {FREE})):
+        return [f"{title}: {prices[0][1] if prices else FREE}."]
+    if dimension is Dimension.FLAT:
+        texts = ["Fees, each charged once, when it first comes to apply:"]
+    elif always and len(amounts) == 1:
+        return [f"{title}: {prices[0][1]}."]
+    else:
+        is_long = len(prices) - always > 1
+        texts = [f"{title}, the first of these that applies:" if is_long else f"{title}:"]
+    texts += [f"  - {when or 'otherwise'}: {what}" for when, what in prices]
+    if not always and dimension is not Dimension.FLAT:
         texts.append("  - otherwise: nothing")
     return texts
+
+
+def possible(tariff: Tariff, candidates: Sequence[Candidate]) -> list[tuple[str, str]]:
+    """When which price applies, up to the first that always does: its condition is empty."""
+    found = []
+    for part, element, tests in candidates:
+        if element.restrictions.contradictions:
+            continue
+        found.append((conditions(element.restrictions) if tests else "", amount(tariff, part)))
+        if not found[-1][0]:
+            break
+    return found
 
 
 def reservations(tariff: Tariff) -> list[str]:
@@ -136,18 +161,15 @@ def reservations(tariff: Tariff) -> list[str]:
 
 def reserved(tariff: Tariff, phase: Phase, dimension: Dimension) -> list[str]:
     texts = []
-    for part, element, tests in tariff.candidates[phase][dimension]:
-        kind = "fee" if dimension is Dimension.FLAT else "time"
-        when = f", {conditions(element.restrictions)}" if tests else ""
-        texts.append(f"{kind}{when}: {amount(tariff, part)}")
-        if not tests:
-            break
+    kind = "fee" if dimension is Dimension.FLAT else "time"
+    for when, what in possible(tariff, tariff.candidates[phase][dimension]):
+        texts.append(f"{kind}, {when}: {what}" if when else f"{kind}: {what}")
     return texts
 
 
 def amount(tariff: Tariff, part: Component) -> str:
     if part.price == 0:
-        return "free"
+        return FREE
     text = f"{money(part.price)} {tariff.currency}{UNITS[part.dimension]}"
     return text + tax(tariff, part) + steps(part)
 
@@ -164,7 +186,7 @@ def tax(tariff: Tariff, part: Component) -> str:
         return ""
     is_gross = tariff.tax_included is TaxIncluded.YES
     if part.vat is None:
-        return "" if is_gross else " (VAT not stated)"
+        return " without VAT" if not is_gross and tells_vat(tariff) else ""
     rate = f"{percent(part.vat)}% VAT"
     if is_gross:
         return f" including {rate}"
@@ -203,9 +225,9 @@ def limit(words: str, bound: Limit | None, currency: str) -> str:
 def conditions(rules: Restrictions) -> str:
     """When an element applies."""
     texts = [
-        window(rules),
-        weekdays(rules.day_of_week),
         dates(rules),
+        weekdays(rules.day_of_week),
+        window(rules),
         between(rules.min_kwh, rules.max_kwh, kwh, "kWh of the session"),
         between(rules.min_duration, rules.max_duration, duration, "of the session"),
         measured(rules.min_power, rules.max_power, "kW"),
@@ -223,6 +245,8 @@ def window(rules: Restrictions) -> str:
         return f"from {hh_mm(start)}"
     if rules.start_time is None:
         return f"until {hh_mm(end)}"
+    if start > end and rules.has_days:  # which night of a day is meant must not be left to guess
+        return f"before {hh_mm(end)} and from {hh_mm(start)}"
     return f"from {hh_mm(start)} to {hh_mm(end)}"
 
 
@@ -239,6 +263,8 @@ def weekdays(days: frozenset[int]) -> str:
 
 def dates(rules: Restrictions) -> str:
     """The end date is exclusive; people mean the last day."""
+    if rules.start_date is not None and rules.end_date == rules.start_date + 1:
+        return f"on {day(rules.start_date)}"
     texts = []
     if rules.start_date is not None:
         texts.append(f"from {day(rules.start_date)}")
@@ -269,6 +295,6 @@ def measured(low: Decimal | None, high: Decimal | None, unit: str) -> str:
         return ""
     if high is None:
         return f"at {low} {unit} and more"
-    if low is None:
+    if not low:
         return f"below {high} {unit}"
     return f"from {low} to below {high} {unit}"

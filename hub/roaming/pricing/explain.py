@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from hub.roaming.pricing import money
+from hub.roaming.pricing.components import Component, Dimension
 from hub.roaming.pricing.engine import Priced, part_of
 from hub.roaming.pricing.money import Amount, Charge
 from hub.roaming.pricing.pieces import Piece
@@ -23,7 +24,7 @@ from hub.roaming.pricing.quantities import (
     fixed,
     to_places,
 )
-from hub.roaming.pricing.tariffs import Component, Dimension, Element, Phase
+from hub.roaming.pricing.tariffs import Element, Phase
 from hub.roaming.pricing.timeline import Walk
 from hub.roaming.pricing.wire import PLACES, digits, expected, number
 

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from hub.roaming.pricing import records
+from hub.roaming.pricing.components import Component
 from hub.roaming.pricing.connectors import power_limit
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.pieces import Piece
 from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact, instant
 from hub.roaming.pricing.records import Period, Record, mapping, upper
-from hub.roaming.pricing.tariffs import Component, Document, Phase
+from hub.roaming.pricing.tariffs import Document, Phase
 
 # Seconds of difference that are not worth a question.
 SLACK = 60

@@ -11,13 +11,12 @@ from enum import StrEnum
 from typing import Any
 
 from hub.roaming.pricing import coverage
+from hub.roaming.pricing.components import Component, Dimension
 from hub.roaming.pricing.quantities import HOUR, Unreadable, fraction
 from hub.roaming.pricing.records import V2_3_0
 from hub.roaming.pricing.restrictions import Restrictions, hh_mm
 from hub.roaming.pricing.tariffs import (
     RESERVABLE,
-    Component,
-    Dimension,
     Document,
     Element,
     Phase,
@@ -32,13 +31,6 @@ NUMBER = re.compile(r"\b[0-9]{1,6}[.,][0-9]{1,6}\b")
 MOST_TEXT = 2000
 # A step beyond this is felt: a quarter of an hour, or half a kWh.
 LONG_STEP = {Dimension.TIME: 900, Dimension.PARKING_TIME: 900, Dimension.ENERGY: 500}
-BOUNDS = (
-    ("min_kwh", "max_kwh"),
-    ("min_duration", "max_duration"),
-    ("min_current", "max_current"),
-    ("min_power", "max_power"),
-    ("start_date", "end_date"),
-)
 # Phases whose elements compete with each other.
 KINDS: Sequence[Sequence[Phase]] = (
     (Phase.CHARGING,),
@@ -111,7 +103,7 @@ def taxes_said(document: Document, ocpi_version: str | None) -> Iterator[Finding
 
 def texts(tariff: Tariff, document: Document) -> Iterator[Finding]:
     """The alternative text is for what the elements do not say (TAR-04)."""
-    known = {part.price for element in tariff.elements for part in element.components if part.price}
+    known = {part.price for part in tariff.components if part.price}
     for item in document.get("tariff_alt_text") or ():
         said = item.get("text") if isinstance(item, Mapping) else None
         found = NUMBER.findall(said[:MOST_TEXT]) if isinstance(said, str) else []
@@ -146,7 +138,7 @@ def limits(tariff: Tariff) -> Iterator[Finding]:
 
 
 def rates(tariff: Tariff) -> Iterator[Finding]:
-    priced = [part for element in tariff.elements for part in element.components if part.price != 0]
+    priced = [part for part in tariff.components if part.price != 0]
     silent = [part for part in priced if part.vat is None]
     is_mixed = 0 < len(silent) < len(priced)
     if tariff.tax_included is TaxIncluded.NOT_APPLICABLE and len(silent) < len(priced):
@@ -194,10 +186,7 @@ def own_faults(element: Element) -> Iterator[Finding]:
 
 
 def empty_ranges(rules: Restrictions, number: int) -> Iterator[Finding]:
-    for low_name, high_name in BOUNDS:
-        low, high = getattr(rules, low_name), getattr(rules, high_name)
-        if low is None or high is None or low < high:
-            continue
+    for low_name, high_name in rules.contradictions:
         hint = (
             ": end_date is the first day on which the element no longer applies"
             if low_name == "start_date"
@@ -341,8 +330,7 @@ def firsts(
 
 def possible(element: Element) -> bool:
     """Could the element match at all, were it the only one?"""
-    impossible: Sequence[Finding] = [*empty_ranges(element.restrictions, element.number)]
-    return not impossible and not element.restrictions.unknown
+    return not element.restrictions.contradictions and not element.restrictions.unknown
 
 
 def as_json(finding: Finding) -> Mapping[str, Any]:

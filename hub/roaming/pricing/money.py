@@ -14,8 +14,9 @@ from fractions import Fraction
 from math import lcm
 from typing import NamedTuple
 
+from hub.roaming.pricing.components import VAT, Component, Tax
 from hub.roaming.pricing.quantities import Exact
-from hub.roaming.pricing.tariffs import VAT, Component, Limit, Tariff, Tax, TaxIncluded
+from hub.roaming.pricing.tariffs import Limit, Tariff, TaxIncluded
 
 ZERO, ONE = Fraction(0), Fraction(1)
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from hub.roaming.pricing.components import Component
 from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, Exact, coarse, decimal, tidy
 from hub.roaming.pricing.records import Bounds, Period, Record
 from hub.roaming.pricing.restrictions import UNKNOWN, Span
-from hub.roaming.pricing.tariffs import Component, Phase, Tariff
+from hub.roaming.pricing.tariffs import Phase, Tariff
 
 # A difference in seconds that hours with three decimals cannot express.
 SNAP = 2

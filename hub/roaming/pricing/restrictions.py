@@ -33,6 +33,14 @@ FIRST_WEEKDAY = 3
 RESERVATION_KINDS = ("RESERVATION", "RESERVATION_EXPIRES")
 BOOKING_KINDS = ("BOOKING", "BOOKING_EXPIRES", "BOOKING_CANCELLATION_FEES", "BOOKING_OVERTIME")
 
+RANGES = (
+    ("min_kwh", "max_kwh"),
+    ("min_duration", "max_duration"),
+    ("min_current", "max_current"),
+    ("min_power", "max_power"),
+    ("start_date", "end_date"),
+)
+
 KNOWN = frozenset(
     {
         *("start_time", "end_time", "start_date", "end_date", "day_of_week"),
@@ -142,6 +150,16 @@ class Restrictions:
         """Does the answer depend on the local date?"""
         dates = self.start_date, self.end_date
         return bool(self.day_of_week) or dates != (None, None)
+
+    @property
+    def contradictions(self) -> list[tuple[str, str]]:
+        """Pairs of limits that leave nothing between them, by their names: it never applies."""
+        found = []
+        for low_name, high_name in RANGES:
+            low, high = getattr(self, low_name), getattr(self, high_name)
+            if low is not None and high is not None and low >= high:
+                found.append((low_name, high_name))
+        return found
 
     @property
     def is_local(self) -> bool:

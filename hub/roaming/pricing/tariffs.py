@@ -8,8 +8,8 @@ A tariff is read once: CDRs carry their tariffs along, and the same one comes ag
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -19,30 +19,17 @@ from typing import Any, NamedTuple
 import orjson
 
 from hub.roaming.pricing import restrictions
+from hub.roaming.pricing.components import Component, Dimension, component
 from hub.roaming.pricing.quantities import (
     DAY,
-    HOUR,
-    KILOWATT_HOUR,
     Exact,
     Unreadable,
     fraction,
     instant,
-    whole,
 )
 from hub.roaming.pricing.restrictions import Restrictions, Test
 
 Document = Mapping[str, Any]
-
-
-class Dimension(StrEnum):
-    """TariffDimensionType."""
-
-    FLAT = "FLAT"
-    ENERGY = "ENERGY"
-    TIME = "TIME"
-    PARKING_TIME = "PARKING_TIME"
-
-    __hash__ = str.__hash__  # Enum's own is a call into Python
 
 
 class Phase(StrEnum):
@@ -68,14 +55,6 @@ class TaxIncluded(StrEnum):
 
 SESSION_PHASES = frozenset({Phase.CHARGING, Phase.PARKING})
 
-# What a price is per: a kWh, an hour, a session.
-UNITS: Mapping[Dimension, int] = {
-    Dimension.FLAT: 1,
-    Dimension.ENERGY: KILOWATT_HOUR,
-    Dimension.TIME: HOUR,
-    Dimension.PARKING_TIME: HOUR,
-}
-
 CANCELLATION = "BOOKING_CANCELLATION_FEES"
 
 # Which reservation elements price which phase.
@@ -87,44 +66,8 @@ PURPOSES: Mapping[Phase, frozenset[str | None]] = {
     Phase.CANCELLED: frozenset({"RESERVATION", "BOOKING", CANCELLATION}),
     Phase.OVERTIME: frozenset({"BOOKING_OVERTIME"}),
 }
-HUNDRED = 100
-VAT = "VAT"
 EXPIRES = frozenset({"RESERVATION_EXPIRES", "BOOKING_EXPIRES"})
 RESERVABLE = frozenset({Dimension.FLAT, Dimension.TIME})
-
-
-@dataclass(frozen=True, slots=True)
-class Tax:
-    """A tax and its rate in percent, as configured for a location where tariffs do not tell."""
-
-    name: str
-    percentage: Fraction
-    account_number: str | None = None
-    share: Fraction = field(init=False, compare=False)
-    factor: Fraction = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        share = Fraction(self.percentage) / HUNDRED
-        object.__setattr__(self, "percentage", share * HUNDRED)
-        object.__setattr__(self, "share", share)
-        object.__setattr__(self, "factor", 1 + share)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Component:
-    """A price component; ``element`` is the place of its element in the tariff, from 1.
-
-    ``price`` is per kWh, hour or session, ``vat`` a percentage, ``step`` in Wh or seconds;
-    ``unit`` is how many of the quantities counted here make a kWh or an hour.
-    """
-
-    element: int
-    dimension: Dimension
-    price: Fraction
-    vat: Fraction | None
-    step: int
-    unit: int
-    taxes: tuple[Tax, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,6 +122,7 @@ class Tariff:
     tax_included: TaxIncluded
     start: Exact | None
     end: Exact | None
+    last_updated: Exact | None
     min_price: Limit | None
     max_price: Limit | None
     elements: tuple[Element, ...]
@@ -197,7 +141,11 @@ class Tariff:
     @property
     def rates(self) -> frozenset[Fraction | None]:
         """The VAT rates its components name; None stands for those that name none."""
-        return frozenset(part.vat for element in self.elements for part in element.components)
+        return frozenset(part.vat for part in self.components)
+
+    @property
+    def components(self) -> Iterator[Component]:
+        return (part for element in self.elements for part in element.components)
 
     def plan(self, phase: Phase) -> Plan:
         """The candidates of a phase; the two that matter are not looked up by hash."""
@@ -217,11 +165,19 @@ def read(document: Document | Tariff) -> Tariff:
         return document
     if not isinstance(document, dict):
         raise Unreadable("A tariff is not an object.")
+    return read_text(spelled(document))
+
+
+def spelled(document: Document) -> bytes:
+    """A tariff as JSON, under which it is remembered."""
     try:
-        text = orjson.dumps(document, default=str)
+        return orjson.dumps(document, default=str)
     except (TypeError, orjson.JSONEncodeError):
+        pass
+    try:  # orjson writes no integers beyond 64 bits, though JSON has them
+        return json.dumps(document, default=str, ensure_ascii=False).encode()
+    except (TypeError, ValueError):
         raise Unreadable("A tariff holds something that is not JSON.") from None
-    return read_text(text)
 
 
 @lru_cache(maxsize=2048)
@@ -246,6 +202,7 @@ def read_text(text: bytes) -> Tariff:
         tax_included=tax_included(body.get("tax_included"), where),
         start=instant(body.get("start_date_time"), f"{where} start_date_time"),
         end=instant(body.get("end_date_time"), f"{where} end_date_time"),
+        last_updated=instant_or_none(body.get("last_updated")),
         min_price=limit(body.get("min_price"), f"{where} min_price"),
         max_price=limit(body.get("max_price"), f"{where} max_price"),
         elements=parts,
@@ -261,6 +218,14 @@ def read_text(text: bytes) -> Tariff:
         needs_current=bool(thresholds(restricted, "min_current", "max_current")),
         needs_power=bool(thresholds(restricted, "min_power", "max_power")),
     )
+
+
+def instant_or_none(value: Any) -> Exact | None:
+    """``last_updated`` only tells versions of a tariff apart: an odd one must not void a price."""
+    try:
+        return instant(value, "last_updated")
+    except Unreadable:
+        return None
 
 
 def elements(body: Document, where: str) -> Sequence[Any]:
@@ -311,33 +276,6 @@ def element(number: int, body: Any, where: str) -> Element:
         tuple(component(number, part, where) for part in parts),
         read_restrictions,
         read_restrictions.tests(),
-    )
-
-
-def component(number: int, body: Any, where: str) -> Component:
-    if not isinstance(body, Mapping):
-        raise Unreadable(f"{where} has a price component that is not an object.")
-    try:
-        dimension = Dimension(str(body.get("type")))
-    except ValueError:
-        raise Unreadable(f"{where} has a price component of unknown type.") from None
-    where = f"{where} {dimension}"
-    step = body.get("step_size")
-    vat = None if body.get("vat") is None else fraction(body["vat"], f"{where} vat")
-    if vat is not None and vat <= -HUNDRED:
-        raise Unreadable(f"{where} vat is out of range.")
-    size = 1 if step is None else whole(step, f"{where} step_size")
-    if size < 0:
-        raise Unreadable(f"{where} step_size is negative.")
-    return Component(
-        number,
-        dimension,
-        fraction(body.get("price"), f"{where} price"),
-        vat,
-        # 0 is what free tariffs say; it means no rounding beyond the unit (PRICE-30).
-        size or 1,
-        UNITS[dimension],
-        () if vat is None else (Tax(VAT, vat),),
     )
 
 

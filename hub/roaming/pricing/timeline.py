@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 from hub.roaming.pricing import zones
+from hub.roaming.pricing.components import Component
 from hub.roaming.pricing.pieces import Piece, part
 from hub.roaming.pricing.quantities import DAY, CannotPrice, Exact, tidy
 from hub.roaming.pricing.records import Record
 from hub.roaming.pricing.restrictions import Moment
-from hub.roaming.pricing.tariffs import Candidate, Component, Phase, Tariff
+from hub.roaming.pricing.tariffs import Candidate, Phase, Tariff
 
 # Local time is looked up day by day; nobody charges for longer than this.
 LONGEST = 400 * DAY
