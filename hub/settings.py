@@ -55,6 +55,22 @@ class Settings:
     ocpp_trusted_network: bool = False
     # Proxies whose word on TLS and client certificates of stations is believed.
     ocpp_proxy_cidrs: tuple[Network, ...] = ()
+    # A listener for stations alone, with TLS; None: there is none. No host: all addresses.
+    ocpp_tls_port: int | None = None
+    ocpp_tls_host: str | None = None
+    # PEM files. None: a certificate of the hub's own CA.
+    ocpp_tls_certificate: Path | None = None
+    ocpp_tls_key: Path | None = None
+    # CAs of stations besides the hub's own.
+    ocpp_tls_client_ca: Path | None = None
+
+    @property
+    def ocpp_tls_url(self) -> str | None:
+        """Where stations find the listener with TLS, if there is one."""
+        if self.ocpp_tls_port is None:
+            return None
+        host = urlsplit(self.public_url).hostname or ""
+        return f"wss://{f'[{host}]' if ':' in host else host}:{self.ocpp_tls_port}/ocpp"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -182,6 +198,10 @@ READERS: Mapping[str, Callable[[str, str], Any]] = {
     "egress_allow_cidrs": read_networks,
     "ocpp_proxy_cidrs": read_networks,
     "ocpp_trusted_network": read_flag,
+    "ocpp_tls_port": number(int, 1, 65535),
+    "ocpp_tls_certificate": read_path,
+    "ocpp_tls_key": read_path,
+    "ocpp_tls_client_ca": read_path,
     "egress_allow_http": read_flag,
     "egress_allow_ports": read_ports,
     "max_body_bytes": number(int, 1024, 64 * 1024 * 1024),

@@ -19,6 +19,7 @@ from hub.admin.stations import one, ref_of
 from hub.keys import KEYRING
 from hub.models.ocpp import StationCertificate
 from hub.ocpp import certificates, identity, relay
+from hub.ocpp.authority import authority_of
 
 routes = Routes("Certificates")
 
@@ -63,11 +64,11 @@ CertificatePage: type[Schema] = page_of(CertificateShown)
 async def show_authority(request: web.Request) -> Any:
     """The CA that signs the stations' certificates; made when it is first asked for."""
     async with transaction(request) as db:
-        row, certificate, _ = await certificates.authority_of(db, request.config_dict[KEYRING])
+        authority = await authority_of(db, request.config_dict[KEYRING])
         return {
-            "pem": row.pem,
-            "fingerprint": certificates.fingerprint(certificate),
-            "not_after": row.not_after,
+            "pem": authority.row.pem,
+            "fingerprint": authority.row.fingerprint,
+            "not_after": authority.row.not_after,
         }
 
 
@@ -95,7 +96,7 @@ async def list_certificates(request: web.Request) -> Any:
     status=201,
 )
 async def sign_certificate(request: web.Request) -> Any:
-    """Sign a station's request. It is known by the new certificate from now on."""
+    """Sign a station's request. Its old certificate is good until it has used the new one."""
     async with transaction(request) as db:
         station = await one(db, path_id(request), lock=True)
         record = identity.record_of(station)

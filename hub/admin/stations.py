@@ -41,6 +41,7 @@ from hub.ocpp.frames import OCPPVersion
 from hub.roaming import own_evses, placement
 from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.settings import Settings
 
 routes = Routes("Stations")
 
@@ -169,16 +170,20 @@ async def add_station(request: web.Request) -> Any:
         await record(db, AuditAction.CREATE, station.id, after=kept(answer))
     return {
         "station": answer,
-        "url": url_of(request.config_dict[SETTINGS].public_url, tenant, answer["station_id"]),
+        "url": url_of(request.config_dict[SETTINGS], tenant, answer),
         "password": None if given else password,
     }
 
 
-def url_of(public_url: str, tenant: Tenant, station_id: str) -> str:
+def url_of(settings: Settings, tenant: Tenant, station: dict[str, Any]) -> str:
     """Where a station connects. The domain tells tenants apart that use the same identity."""
-    scheme, _, rest = public_url.partition("://")
+    encrypted = station["security_profile"] >= identity.ENCRYPTED
+    # http becomes ws, https becomes wss.
+    base = f"ws{settings.public_url.removeprefix('http')}/ocpp"
+    if encrypted and settings.ocpp_tls_url is not None:
+        base = settings.ocpp_tls_url
     domain = f"{tenant.domain}/" if tenant.domain else ""
-    return f"{'wss' if scheme == 'https' else 'ws'}://{rest}/ocpp/{domain}{station_id}"
+    return f"{base}/{domain}{station['station_id']}"
 
 
 @routes.get("/stations/{id}", permission="stations.read", answer=StationShown)
@@ -266,6 +271,10 @@ def change(station: ChargingStation, body: dict[str, Any]) -> None:
         if name in body:
             setattr(station, name, body[name])
     security, network = parts(station)
+    if "certificate_fingerprint" in body:
+        # The operator's word, instead of whatever was on its way.
+        security.pop(identity.NEXT_CERTIFICATES, None)
+        station.certificate_expires_at = None
     if "tolerance" in body:
         security["strict"] = body["tolerance"] == "strict"
     for name in ("answers_pings", "groups"):

@@ -83,7 +83,7 @@ def sign(arguments: Arguments) -> None:
         write_json(made)
         return
     lines(made["chain"].rstrip("\n"))
-    note("The station is known by it from now on.")
+    note("The station may use it from now on; its old one is good until it does.")
 
 
 def read(file: Path) -> str:

@@ -134,6 +134,7 @@ def greet(arguments: Arguments, settings: Settings, secret: str | None) -> None:
         "ocpi_versions": f"{url}/ocpi/versions",
         "admin_api": f"{url}/admin/v1",
         "docs": f"{url}/docs",
+        **({"stations": settings.ocpp_tls_url} if settings.ocpp_tls_url else {}),
         "key_file": str(key_file),
     }
     if arguments.json:
@@ -146,6 +147,8 @@ def greet(arguments: Arguments, settings: Settings, secret: str | None) -> None:
         f"  OCPI versions   {places['ocpi_versions']}",
         f"  Admin API       {places['admin_api']}   (docs: {places['docs']})",
     )
+    if "stations" in places:
+        lines(f"  Stations, TLS   {places['stations']}")
     if secret:
         lines(
             f"  Log in          Authorization: Bearer {secret}",

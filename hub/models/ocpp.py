@@ -360,3 +360,8 @@ class StationCertificate(TenantOwned, Base):
     private_key: Mapped[bytes | None] = mapped_column(LargeBinary)
     not_after: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+def key_place(row_id: UUID) -> str:
+    """What the encryption of a ``private_key`` is bound to."""
+    return f"station_certificates.private_key.{row_id}"

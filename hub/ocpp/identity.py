@@ -44,6 +44,9 @@ VERSIONS = {
     "OCPP_2_1": OCPPVersion.V21,
 }
 
+# Where a record keeps the fingerprints of certificates that are on their way to the station.
+NEXT_CERTIFICATES = "next_certificates"
+
 # The other way round: how the tables name a version.
 NAMES = {version: name for name, version in VERSIONS.items()}
 
@@ -62,6 +65,7 @@ class Record:
     password_digest: bytes | None = field(default=None, repr=False)
     next_password_digest: bytes | None = field(default=None, repr=False)
     certificate_fingerprint: str | None = None
+    next_certificates: tuple[str, ...] = ()
     # How far its clock was ahead of ours when that was last known.
     clock_offset: timedelta | None = None
 
@@ -126,8 +130,17 @@ def matches(shown: Sequence[bytes], digest: bytes | None) -> bool:
     return good and digest is not None
 
 
-def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> tuple[Record, bool] | None:
-    """The record whose secret the caller knows, and whether it used the new password.
+@dataclass(frozen=True)
+class Found:
+    """Whose record it is, and what of that which was on its way has arrived."""
+
+    record: Record
+    new_password: bool = False
+    new_certificate: bool = False
+
+
+def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> Found | None:
+    """The record whose secret the caller knows.
 
     The same identity may exist in several tenants (T-51): the password says which one is meant, and
     when two would match, neither is.
@@ -137,12 +150,14 @@ def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> tuple[R
     for record in records or [UNKNOWN]:
         current = matches(shown, record.password_digest)
         newer = matches(shown, record.next_password_digest)
-        certified = caller.fingerprint is not None and hmac.compare_digest(
+        known = caller.fingerprint is not None and hmac.compare_digest(
             caller.fingerprint, record.certificate_fingerprint or ""
         )
+        arrived = caller.fingerprint in record.next_certificates
+        certified = known or arrived
         good = certified if record.security_profile == CERTIFICATE else current or newer
         if good and (caller.encrypted or record.security_profile < ENCRYPTED):
-            found.append((record, newer and not current))
+            found.append(Found(record, newer and not current, arrived))
     return found[0] if len(found) == 1 else None
 
 
@@ -153,13 +168,15 @@ async def candidates(db: AsyncSession, caller: Caller, keyring: Keyring) -> list
     Many tenants may have a station of the same name, so the database sorts out whose it is.
     """
     shown = digests(keyring, caller.password or b"")
-    following = ChargingStation.configuration["security"]["next_password_digest"].astext
+    security = ChargingStation.configuration["security"]
+    following = security["next_password_digest"].astext
     query = select(ChargingStation).where(
         ChargingStation.station_id == caller.identity,
         or_(
             ChargingStation.password_digest.in_(shown),
             following.in_([digest.hex() for digest in shown]),
             ChargingStation.certificate_fingerprint == (caller.fingerprint or ""),
+            security[NEXT_CERTIFICATES].contains([caller.fingerprint or ""]),
         ),
     )
     if caller.tenant is not None:
@@ -186,6 +203,7 @@ def record_of(station: ChargingStation) -> Record:
         password_digest=station.password_digest,
         next_password_digest=bytes.fromhex(following) if following else None,
         certificate_fingerprint=station.certificate_fingerprint,
+        next_certificates=tuple(security.get(NEXT_CERTIFICATES) or ()),
         clock_offset=None if offset is None else timedelta(seconds=offset),
     )
 

@@ -100,8 +100,12 @@ class Notices(Station):
         kind = payload.get("certificateType", "ChargingStationCertificate")
         if kind != "ChargingStationCertificate":
             return {"status": "Rejected"}
+        async with self.wire.database.transaction(self.ref.tenant_id) as db:
+            serial_number = await certificates.serial_number_of(db, self.ref)
         try:
-            request = certificates.read_request(payload["csr"], self.record)
+            request = certificates.read_request(
+                payload["csr"], self.record, serial_number=serial_number
+            )
         except certificates.BadRequest as error:
             log.warning("certificate request refused", station=self.identity, reason=str(error))
             return {"status": "Rejected"}
@@ -111,7 +115,14 @@ class Notices(Station):
     async def send_certificate(self, request: certificates.Request) -> None:
         async with self.wire.database.transaction(self.ref.tenant_id) as db:
             chain = await certificates.issue(db, self.wire.keyring, self.ref, request)
-        await self.ask("CertificateSigned", {"certificateChain": chain})
+        answer = await self.ask("CertificateSigned", {"certificateChain": chain})
+        if answer is not None and answer["status"] != "Accepted":
+            log.warning("certificate not taken by station", station=self.identity)
+            self.wire.spawn(self.take_back_certificate(chain))
+
+    async def take_back_certificate(self, chain: str) -> None:
+        async with self.wire.database.transaction(self.ref.tenant_id) as db:
+            await certificates.refused(db, self.ref, chain)
 
     answers: ClassVar[Mapping[str, Answering]] = {
         "DataTransfer": data_transfer,

@@ -4,8 +4,8 @@ The call is a row; a notification tells the process that holds the socket. That 
 row SENT before it sends, so that a call is never sent twice, whatever crashes when. Whoever asked
 waits for the row to be finished; one that nobody has taken up in time was for nobody: OFFLINE.
 
-Another notification tells all processes to close the sockets of a station: what they were opened
-with does not hold any more.
+Other notifications tell all processes to close the sockets of a station, for what they were opened
+with does not hold any more, and that there is one more CA whose certificates are to be trusted.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.ocpp import call_rows, frame_log
+from hub.ocpp.authority import NEW_AUTHORITY
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
@@ -181,6 +182,9 @@ class Relay:
         try:
             await connection.add_listener(CHANNEL, self.hear)
             await connection.add_listener(HANG_UP, self.hear_hang_up)
+            await connection.add_listener(NEW_AUTHORITY, self.hear_new_authority)
+            # It may have been told while nobody listened.
+            self.wire.new_authority.set()
             self.ready.set()
             await lost.wait()
         finally:
@@ -197,6 +201,9 @@ class Relay:
 
     def hear_hang_up(self, connection: Any, pid: int, channel: str, told: Any) -> None:
         self.wire.registry.hang_up(UUID(str(told)))
+
+    def hear_new_authority(self, connection: Any, pid: int, channel: str, told: Any) -> None:
+        self.wire.new_authority.set()
 
     async def take_up(self, tenant_id: UUID, call_id: UUID, asker: str) -> None:
         """Send a call that somebody wants sent. It is marked first: never twice."""

@@ -17,8 +17,9 @@ from aiohttp import WSCloseCode, web
 
 from hub.errors import Unavailable
 from hub.ocpp import certificates, identity
+from hub.ocpp.arrivals import arrived
 from hub.ocpp.frames import MAX_FRAME, OCPPVersion
-from hub.ocpp.identity import Caller, Record
+from hub.ocpp.identity import Caller, Found, Record
 from hub.ocpp.link import Link
 from hub.ocpp.rates import Bucket, Tally
 from hub.ocpp.v16 import Station16
@@ -121,8 +122,9 @@ async def connect(request: web.Request) -> web.StreamResponse:
     version = identity.chosen_version(offered, record.versions)
     if version is None:
         return await refuse_protocol(request, record, offered)
+    arrived(request.transport)
     shrink_buffer(request)
-    return await converse(request, wire, record, version)
+    return await converse(request, wire, record, version, caller)
 
 
 def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
@@ -145,27 +147,54 @@ def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
 async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
     try:
-        async with wire.database.platform() as db:
-            records = await identity.candidates(db, caller, wire.keyring)
+        found = await recognise(wire, caller)
+        if found is not None:
+            await note_what_is_new(wire, found, caller)
+            return found.record
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
+    log.warning("station refused", station=repr(caller.identity), address=address)
+    await gate.punish(address)
+    raise web.HTTPUnauthorized(headers=DENIED)
+
+
+async def recognise(wire: Wire, caller: Caller) -> Found | None:
+    async with wire.database.platform() as db:
+        records = await identity.candidates(db, caller, wire.keyring)
     if not wire.trusted_network and not caller.encrypted:
         records = []
     found = identity.find(caller, records, wire.keyring)
-    if found is None:
-        log.warning("station refused", station=repr(caller.identity), address=address)
-        await gate.punish(address)
-        raise web.HTTPUnauthorized(headers=DENIED)
-    record, with_new_password = found
-    if caller.fingerprint is not None and record.security_profile == identity.CERTIFICATE:
-        async with wire.database.transaction(record.ref.tenant_id) as db:
-            if await certificates.revoked(db, caller.fingerprint):
-                raise web.HTTPUnauthorized(headers=DENIED)
-    if with_new_password:
+    if found is not None and await taken_back(wire, found.record, caller):
+        return None
+    return found
+
+
+async def taken_back(wire: Wire, record: Record, caller: Caller) -> bool:
+    if caller.fingerprint is None or record.security_profile != identity.CERTIFICATE:
+        return False
+    async with wire.database.transaction(record.ref.tenant_id) as db:
+        return await certificates.revoked(db, caller.fingerprint)
+
+
+async def taken_back_meanwhile(wire: Wire, record: Record, caller: Caller) -> bool:
+    """While it came in: whoever hung up then did not see it here yet."""
+    try:
+        return await taken_back(wire, record, caller)
+    except Unavailable:
+        return False
+
+
+async def note_what_is_new(wire: Wire, found: Found, caller: Caller) -> None:
+    """What the station had before is worth nothing any more."""
+    record = found.record
+    if found.new_password:
         async with wire.database.transaction(record.ref.tenant_id) as db:
             await stations.password_changed(db, record.ref)
         log.info("station uses its new password", station=record.identity)
-    return record
+    if found.new_certificate and caller.fingerprint is not None:
+        async with wire.database.transaction(record.ref.tenant_id) as db:
+            await certificates.used(db, record.ref, caller.fingerprint)
+        log.info("station uses its new certificate", station=record.identity)
 
 
 async def refuse_protocol(
@@ -187,7 +216,7 @@ def shrink_buffer(request: web.Request) -> None:
 
 
 async def converse(
-    request: web.Request, wire: Wire, record: Record, version: OCPPVersion
+    request: web.Request, wire: Wire, record: Record, version: OCPPVersion, caller: Caller
 ) -> web.StreamResponse:
     response = web.WebSocketResponse(
         protocols=(version.subprotocol,),
@@ -212,8 +241,11 @@ async def converse(
     log.info("station connected", station=record.identity, version=version.value)
     try:
         station.was_away = await note_arrival(wire, record, version, request.remote or "")
-        station.begin()
-        await link.run()
+        if await taken_back_meanwhile(wire, record, caller):
+            await link.finish(WSCloseCode.POLICY_VIOLATION)
+        else:
+            station.begin()
+            await link.run()
     finally:
         station.end()
         last = wire.registry.leave(station)

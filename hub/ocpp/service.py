@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from hub.keys import DATABASE, KEYRING, SETTINGS
+from hub.ocpp import tls
+from hub.ocpp.listener import listening
 from hub.ocpp.relay import Relay
 from hub.ocpp.server import WIRE, make_ocpp
 from hub.ocpp.stations import Stations
@@ -20,8 +22,11 @@ UPKEEP: web.AppKey[Upkeep] = web.AppKey("ocpp upkeep", Upkeep)
 
 
 def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
-    """Serve stations at /ocpp and put ``STATIONS`` in place for whoever has commands for them."""
+    """Serve stations at /ocpp, and with TLS on a port of their own where there is one; and put
+    ``STATIONS`` in place for whoever has commands for them.
+    """
     settings = app[SETTINGS]
+    tls.check(settings)
     wire = Wire(
         app[DATABASE],
         app[KEYRING],
@@ -40,7 +45,8 @@ def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
 async def serving(app: web.Application) -> AsyncIterator[None]:
     await app[STATIONS].relay.start()
     await app[UPKEEP].start()
-    yield
+    async with listening(app[WIRE], app[SETTINGS]):
+        yield
     await app[UPKEEP].stop()
     await app[STATIONS].relay.stop()
     await app[WIRE].close()

@@ -1,5 +1,6 @@
 """What the conversations with stations need of the hub, in one place."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,8 @@ class Wire:
     draining: float = 60.0
     # Who answers DataTransfer, by vendor.
     vendors: Mapping[str, Vendor] = field(default_factory=dict)
+    # Set when a tenant has got a CA: whoever listens with TLS is to trust it.
+    new_authority: asyncio.Event = field(default_factory=asyncio.Event)
     # Work that outlives the connection it came from.
     background: Background = field(default_factory=Background)
 

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models import routing
 from hub.models.commands import Command
+from hub.models.ocpp import StationCertificate, key_place
 from hub.models.partners import Partner
 from hub.roaming import commands
 from hub.roaming.partners import token_place
@@ -25,6 +26,7 @@ SEALED: tuple[tuple[Any, str, Callable[[UUID], str]], ...] = (
     (Partner, "previous_token_to_send", token_place),
     (routing.ResponseRoute, "target_url", routing.url_place),
     (Command, "response_url", commands.url_place),
+    (StationCertificate, "private_key", key_place),
 )
 
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from cryptography import x509
 
+from tests.helpers.certificates import signing_request
 from tests.helpers.stations import add, connected
-from tests.ocpp.test_certificates import request
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ async def sign(operator, station, csr):
 
 async def test_a_request_that_was_brought_by_hand_is_signed(operator, station):
     authority = (await operator.get("/certificate-authority")).body
-    signed = await sign(operator, station, request("CP-1"))
+    signed = await sign(operator, station, signing_request("CP-1"))
     [kept] = (await operator.get(f"/stations/{station['id']}/certificates")).body["items"]
     shown = (await operator.get(f"/stations/{station['id']}")).body
 
@@ -31,7 +31,7 @@ async def test_a_request_that_was_brought_by_hand_is_signed(operator, station):
     assert "PRIVATE KEY" not in str(authority) + str(signed.body) + str(kept)
 
 
-@pytest.mark.parametrize("csr", ["nothing of the kind", request("CP-2")])
+@pytest.mark.parametrize("csr", ["nothing of the kind", signing_request("CP-2")])
 async def test_what_is_not_its_own_is_not_signed(operator, station, csr):
     said = await sign(operator, station, csr)
 
@@ -42,7 +42,7 @@ async def test_what_is_not_its_own_is_not_signed(operator, station, csr):
 async def test_what_was_taken_back_opens_nothing(hub, operator, station):
     path = f"/stations/{station['id']}/certificates/revoke"
     none = await operator.post(path)
-    await sign(operator, station, request("CP-1"))
+    await sign(operator, station, signing_request("CP-1"))
     async with connected(hub, station) as client:
         await client.boot()
         revoked = await operator.post(path)

@@ -10,9 +10,9 @@ from ocpp.v16 import call as call16
 
 from hub.simulator.scenarios import SCENARIOS
 from hub.simulator.station import SimulatedStation
+from tests.helpers.certificates import signing_request
 from tests.helpers.documents import ABSENT, location, tariff
 from tests.helpers.stations import OWN, connected
-from tests.ocpp.test_certificates import request
 
 PLUG = ("--standard", "IEC_62196_T2", "--voltage", "230", "--amperage", "32", "--phases", "3")
 
@@ -254,7 +254,7 @@ async def test_profiles_lists_firmware_and_logs(command, hub, tmp_path):
 
 async def test_certificates(command, tmp_path):
     await station_of(command)
-    (tmp_path / "csr").write_text(request("CP-1"))
+    (tmp_path / "csr").write_text(signing_request("CP-1"))
 
     authority = await command("certificate", "ca")
     signed = await command("certificate", "sign", "CP-1", str(tmp_path / "csr"))

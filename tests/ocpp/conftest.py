@@ -25,8 +25,10 @@ from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Write
 from hub.roaming.ports import StationRef
 from hub.security import Keyring, new_key
+from tests.helpers.certificates import authority
 from tests.helpers.charge_points import CLIENTS, PASSWORD, Socket, basic
 from tests.helpers.hub import RunningHub
+from tests.helpers.tls import Secured
 
 OWNER = Party("NL", "OWN")
 LOCATION = {
@@ -236,3 +238,19 @@ async def own(csms, hub):
     csms.keyring = hub.app[KEYRING]
     csms.url = lambda path: f"{hub.url}/ocpp/{path}"
     return csms
+
+
+@pytest.fixture(scope="session")
+def operators():
+    """The CA of the operator's own PKI."""
+    return authority("Operator's CA")
+
+
+@pytest.fixture
+async def secured(csms, tmp_path, operators):
+    """The TLS listener beside the plain one."""
+    secured = Secured(csms, tmp_path, operators)
+    await secured.listener.start()
+    yield secured
+    await csms.wire.registry.close()
+    await secured.listener.stop()

@@ -7,8 +7,7 @@ from urllib.parse import quote
 import pytest
 from aiohttp import WSServerHandshakeError
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 from ocpp.v16 import call
 from sqlalchemy import select, update
@@ -16,20 +15,14 @@ from sqlalchemy import select, update
 from hub.models.ocpp import StationCertificate
 from hub.ocpp import certificates
 from hub.ocpp.server import GATE
+from tests.helpers.certificates import signing_request
 from tests.helpers.charge_points import basic
-
-
-def request(name, key=None):
-    key = key or ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
-    return csr.public_bytes(serialization.Encoding.PEM).decode()
 
 
 async def certified(csms, made):
     """The chain the station got for its request."""
     async with csms.connect(made) as station:
-        answer = await station.ask(call.SignCertificate(request(made.identity)))
+        answer = await station.ask(call.SignCertificate(signing_request(made.identity)))
         assert answer.status == "Accepted"
         while not station.asked:
             await station.ask(call.Heartbeat())
@@ -57,8 +50,8 @@ async def test_a_station_gets_a_certificate_for_its_own_key(csms):
     "csr",
     [
         "no request at all",
-        request("another-station"),
-        request("CP", rsa.generate_private_key(public_exponent=65537, key_size=1024)),
+        signing_request("another-station"),
+        signing_request("CP", rsa.generate_private_key(public_exponent=65537, key_size=1024)),
     ],
 )
 async def test_requests_that_must_not_be_signed_are_rejected(csms, csr):

@@ -84,6 +84,14 @@ CASES = {
     "HUB_RENEWAL_OVERLAP": ([("60", 60.0)], [("0", "from 1 to 86400")]),
     "HUB_STILL_ALIVE_AFTER": ([("60", 60.0)], [("x", "from 1 to 86400")]),
     "HUB_OCPP_TRUSTED_NETWORK": ([("true", True), ("off", False)], [("maybe", "true or false")]),
+    "HUB_OCPP_TLS_PORT": (
+        [("8443", 8443)],
+        [(text, "a whole number from 1 to 65535") for text in ("0", "65536", "x", "")],
+    ),
+    "HUB_OCPP_TLS_HOST": ([("10.0.0.1", "10.0.0.1")], [("", "empty")]),
+    "HUB_OCPP_TLS_CERTIFICATE": ([("/tmp/x.pem", Path("/tmp/x.pem"))], [(" ", "empty")]),
+    "HUB_OCPP_TLS_KEY": ([("~/x.key", Path.home() / "x.key")], [(" ", "empty")]),
+    "HUB_OCPP_TLS_CLIENT_CA": ([("/tmp/ca.pem", Path("/tmp/ca.pem"))], [(" ", "empty")]),
     "HUB_OCPP_PROXY_CIDRS": (
         [("10.0.0.0/8", (ip_network("10.0.0.0/8"),))],
         [("private", "such as 10.20.0.0/16")],

@@ -1,0 +1,314 @@
+"""The TLS listener: what it shows and offers, and those who do not mean it (T-45)."""
+
+import asyncio
+import socket
+import ssl
+from dataclasses import replace
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from structlog.testing import capture_logs
+
+from hub.ocpp import tls
+from hub.ocpp.listener import Listener
+from hub.settings import Settings, SettingsError
+from tests.helpers.certificates import SERVERS, Issued, authority, client_context, issue
+from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.hub import free_port
+from tests.helpers.tls import Secured
+
+# The listener's own certificate.
+
+
+def served(secured):
+    """The certificate that the next connection is shown."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    address = ("127.0.0.1", secured.settings.ocpp_tls_port)
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        return connection.getpeercert(binary_form=True)
+
+
+async def test_a_renewed_certificate_is_shown_to_the_next_station_and_cuts_nobody_off(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    renewed = issue("localhost", secured.root, usage=SERVERS, names=["localhost"])
+    async with secured.connect(made) as station:
+        before = await asyncio.to_thread(served, secured)
+        renewed.write(secured.folder, "server")
+        await secured.listener.look()
+        after = await asyncio.to_thread(served, secured)
+        assert (await station.boot()).status == "Accepted"
+
+    assert x509.load_der_x509_certificate(before) == secured.server.certificate
+    assert x509.load_der_x509_certificate(after) == renewed.certificate
+    assert await secured.outcome(made) == 200
+
+
+async def test_half_a_renewal_changes_nothing_and_is_told_once(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    certificate, key = secured.files
+    renewed = issue("localhost", secured.root, usage=SERVERS, names=["localhost"])
+    certificate.write_text(renewed.pem)
+    with capture_logs() as logs:
+        await secured.listener.look()
+        await secured.listener.look()
+    told = [entry["reason"] for entry in logs if entry["event"] == "TLS certificate not taken over"]
+
+    assert len(told) == 1
+    assert "HUB_OCPP_TLS_KEY does not belong to HUB_OCPP_TLS_CERTIFICATE" in told[0]
+    assert await secured.outcome(made) == 200
+    key.write_text(renewed.key_pem)
+    await secured.listener.look()
+    shown = await asyncio.to_thread(served, secured)
+    assert x509.load_der_x509_certificate(shown) == renewed.certificate
+
+
+async def test_an_operators_ca_that_is_taken_out_is_trusted_no_more_T_49(secured, operators):
+    made = await secured.csms.add_station()
+    own = issue(made.identity, operators)
+    await secured.pin(made, own)
+    assert await secured.outcome(made, own) == 200
+    (secured.folder / "operators.pem").write_text(authority("Its successor").pem)
+    await secured.listener.look()
+
+    assert await secured.outcome(made, own) == "TLS"
+
+
+async def test_without_files_the_hubs_own_ca_signs_for_its_name(csms, tmp_path):
+    settings = Settings(
+        data_dir=tmp_path,
+        public_url="http://localhost:8080",
+        ocpp_tls_host="127.0.0.1",
+        ocpp_tls_port=free_port(),
+    )
+    listener = Listener(csms.wire, settings)
+    await listener.start()
+    path = tmp_path / "ocpp-tls.pem"
+    leaf, root = x509.load_pem_x509_certificates(path.read_bytes())
+    made = await csms.add_station(security_profile=2)
+    try:
+        async with csms.session.ws_connect(
+            f"https://localhost:{settings.ocpp_tls_port}/ocpp/{made.identity}",
+            protocols=["ocpp1.6"],
+            headers=basic(made.identity, PASSWORD),
+            ssl=client_context(Issued(root, None).pem),
+        ) as connection:
+            assert not connection.closed
+        await listener.look()
+        assert x509.load_pem_x509_certificates(path.read_bytes())[0] == leaf
+    finally:
+        await csms.wire.registry.close()
+        await listener.stop()
+    assert path.stat().st_mode & 0o077 == 0
+    assert load_pem_private_key(path.read_bytes(), None).public_key() == leaf.public_key()
+    again = Listener(csms.wire, replace(settings, public_url="https://hub.example.com"))
+    certificate, _ = await again.certificate_files()
+    names = x509.load_pem_x509_certificate(certificate.read_bytes()).extensions
+    found = names.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(name.value) for name in found] == ["hub.example.com", "127.0.0.1"]
+
+
+# Settings that cannot be used.
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({"HUB_OCPP_TLS_HOST": "::"}, "HUB_OCPP_TLS_HOST is nothing without HUB_OCPP_TLS_PORT"),
+        (
+            {"HUB_OCPP_TLS_PORT": "8443", "HUB_OCPP_TLS_CERTIFICATE": "x"},
+            "HUB_OCPP_TLS_KEY is missing",
+        ),
+        (
+            {"HUB_OCPP_TLS_PORT": "8443", "HUB_OCPP_TLS_KEY": "x"},
+            "HUB_OCPP_TLS_CERTIFICATE is missing",
+        ),
+    ],
+)
+def test_half_a_tls_listener_is_an_error(environ, named):
+    with pytest.raises(SettingsError, match=named):
+        tls.check(Settings.from_env(environ))
+
+
+BROKEN = {
+    "no file": (lambda folder, secured: (folder / "server.pem").unlink(), "cannot be read"),
+    "no certificate": (
+        lambda folder, secured: (folder / "server.pem").write_text("none"),
+        "HUB_OCPP_TLS_CERTIFICATE and HUB_OCPP_TLS_KEY must name",
+    ),
+    "another key": (
+        lambda folder, secured: (folder / "server.key").write_text(secured.root.key_pem),
+        "HUB_OCPP_TLS_KEY does not belong to HUB_OCPP_TLS_CERTIFICATE",
+    ),
+    "an encrypted key": (
+        lambda folder, secured: (folder / "server.key").write_bytes(encrypted(secured.server.key)),
+        "HUB_OCPP_TLS_KEY is encrypted",
+    ),
+    "no authorities": (
+        lambda folder, secured: (folder / "operators.pem").write_text("none"),
+        "HUB_OCPP_TLS_CLIENT_CA must name a file with certificates",
+    ),
+}
+
+
+def encrypted(key):
+    return key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a password")
+    )
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+async def test_what_cannot_be_listened_with_is_named(csms, tmp_path, operators, kind):
+    secured = Secured(csms, tmp_path, operators)
+    damage, named = BROKEN[kind]
+    damage(tmp_path, secured)
+
+    with pytest.raises(SettingsError, match=named):
+        await secured.listener.start()
+
+
+async def test_a_port_that_is_taken_is_named(csms, secured, tmp_path):
+    with pytest.raises(SettingsError, match=r"HUB_OCPP_TLS_PORT: .* cannot be listened on"):
+        await Listener(csms.wire, secured.settings).start()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "shown"),
+    [
+        ("https://hub.example.com/base", "wss://hub.example.com:8443/ocpp"),
+        ("http://[::1]:8080", "wss://[::1]:8443/ocpp"),
+    ],
+)
+def test_stations_are_told_where_it_is(public_url, shown):
+    environ = {"HUB_OCPP_TLS_PORT": "8443", "HUB_PUBLIC_URL": public_url}
+    assert Settings.from_env(environ).ocpp_tls_url == shown
+    assert Settings.from_env({}).ocpp_tls_url is None
+
+
+# What is offered.
+
+
+def handshake(secured, **limits):
+    """The version and suite that come about with a client of these limits."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_ciphers(limits.get("ciphers", "ALL:@SECLEVEL=0"))
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.maximum_version = limits.get("version", ssl.TLSVersion.TLSv1_2)
+    address = ("127.0.0.1", secured.settings.ocpp_tls_port)
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain) as connection,
+    ):
+        return connection.version(), connection.cipher()[0]
+
+
+RSA_SUITES = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256")
+
+
+@pytest.mark.parametrize(
+    "suite", ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", *RSA_SUITES]
+)
+async def test_the_suites_that_ocpp_demands_are_offered(secured, suite):
+    """A00.FR.317 and A00.FR.318."""
+    if suite in RSA_SUITES:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        issue("localhost", secured.root, key=key, usage=SERVERS).write(secured.folder, "server")
+        await secured.listener.look()
+
+    assert await asyncio.to_thread(handshake, secured, ciphers=suite) == ("TLSv1.2", suite)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"version": ssl.TLSVersion.TLSv1_1},
+        {"ciphers": "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0"},
+        {"ciphers": "ECDHE-ECDSA-AES128-SHA256:@SECLEVEL=0"},
+        {"ciphers": "aNULL:@SECLEVEL=0"},
+    ],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+async def test_nothing_older_or_weaker_than_tls_1_2_with_gcm_is_offered(secured, limits):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        await asyncio.to_thread(handshake, secured, **limits)
+
+
+async def test_tls_1_3_is_spoken_with_those_who_can(secured):
+    version, _ = await asyncio.to_thread(handshake, secured, version=ssl.TLSVersion.TLSv1_3)
+    assert version == "TLSv1.3"
+
+
+# Those who do not mean it.
+
+
+async def opened(secured):
+    return await asyncio.open_connection("127.0.0.1", secured.settings.ocpp_tls_port)
+
+
+async def is_let_go(reader):
+    try:
+        return await asyncio.wait_for(reader.read(), 5) == b""
+    except ConnectionError:
+        return True
+
+
+async def test_plain_http_gets_no_answer_that_could_be_taken_for_one(secured):
+    reader, writer = await opened(secured)
+    writer.write(b"GET /ocpp/CP-1 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 5)
+    writer.close()
+
+    assert not answer.startswith(b"HTTP")
+    assert secured.listener.arrivals.count == 0
+
+
+async def test_handshakes_that_never_end_hold_up_nobody_T_45(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    silent = [await opened(secured) for _ in range(50)]
+    for _, writer in silent[:25]:
+        # The beginning of a ClientHello.
+        writer.write(bytes.fromhex("16030100c8010000c40303"))
+
+    assert await secured.outcome(made) == 200
+    assert secured.listener.arrivals.count == 50
+    for _, writer in silent:
+        writer.close()
+
+
+async def test_too_many_on_their_way_push_out_the_oldest_T_45(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    secured.listener.arrivals.limit = 10
+    async with secured.connect(made) as station:
+        silent = [await opened(secured) for _ in range(15)]
+        for reader, _ in silent[:5]:
+            assert await is_let_go(reader)
+        assert secured.listener.arrivals.count == 10
+        # Who has arrived is not on the way any more.
+        assert (await station.boot()).status == "Accepted"
+    assert await secured.outcome(made) == 200
+    for _, writer in silent:
+        writer.close()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_who_never_becomes_a_station_is_let_go_T_45(secured, tls):
+    """Silent in the handshake, or silent after it."""
+    secured.listener.arrivals.patience = 0.2
+    context = client_context(secured.root.pem) if tls else None
+    reader, writer = await asyncio.open_connection(
+        "localhost", secured.settings.ocpp_tls_port, ssl=context
+    )
+    assert await is_let_go(reader)
+    writer.close()
+    assert secured.listener.arrivals.count == 0
