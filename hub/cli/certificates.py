@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hub.cli import naming_stations, options, station_calls
+from hub.cli import naming_stations, options, station_calls, station_words
 from hub.cli.failures import NotFound, Usage
 from hub.cli.naming_stations import named, path
 from hub.cli.options import Arguments, Commands, hub
@@ -28,6 +28,7 @@ def add(commands: Commands) -> None:
     for name, run, about in (
         ("list", list_, "What this hub has signed for a station, newest first."),
         ("sign", sign, "Sign a station's request; prints the chain as PEM."),
+        ("renew", renew, "Have a station ask for a new certificate; it gets it at once."),
         ("revoke", revoke, "Take back all certificates of a station, and end its connection."),
         ("installed", installed, "Ask a station which certificates it holds."),
         ("install", install, "Have a station trust a CA."),
@@ -46,7 +47,7 @@ def add(commands: Commands) -> None:
             parser.add_argument("--use", choices=sorted({*USES_16, *USES_2X}), help="(CSMS root)")
         elif name == "delete":
             parser.add_argument("serial", help="its serial number, as `installed` shows it")
-        if name in {"installed", "install", "delete"}:
+        if name in {"installed", "install", "delete", "renew"}:
             station_calls.timed(parser)
 
 
@@ -113,6 +114,13 @@ def questions(arguments: Arguments) -> list[dict[str, Any]]:
     if is_16(station["ocpp_version"]):
         return [{"certificateType": use} for use in USES_16]
     return [{}]
+
+
+def renew(arguments: Arguments) -> int:
+    station = station_calls.station_of(arguments)
+    version = station["ocpp_version"] or station["ocpp_versions"][-1]
+    asked = ask(arguments, *station_words.renew_certificate(version))
+    return station_calls.answer(arguments, asked, done=TAKEN)
 
 
 def held(arguments: Arguments) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:

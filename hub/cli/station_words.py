@@ -43,6 +43,13 @@ def trigger(version: str, *, message: str, evse: int | None, connector: int) -> 
     return "TriggerMessage", payload
 
 
+def renew_certificate(version: str) -> Message:
+    """1.6 has a message of its own for what its security extension brought."""
+    if is_16(version):
+        return "ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}
+    return "TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}
+
+
 def availability(version: str, *, operative: bool, evse: int | None) -> Message:
     word = "Operative" if operative else "Inoperative"
     if is_16(version):

@@ -266,3 +266,20 @@ async def test_certificates(command, tmp_path):
     assert signed.out.count("BEGIN CERTIFICATE") == 2
     assert len(listed.out.splitlines()) == 2
     assert (revoked.code, away.code) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "message"),
+    [
+        ("1.6", "ExtendedTriggerMessage", "SignChargePointCertificate"),
+        ("2.1", "TriggerMessage", "SignChargingStationCertificate"),
+    ],
+)
+async def test_a_station_is_asked_to_renew_its_certificate(command, hub, version, action, message):
+    made = await station_of(command)
+    async with connected(hub, made, version) as client:
+        await client.boot()
+        renewed = await command("certificate", "renew", "CP-1")
+
+    assert renewed.code == 0
+    assert (action, {"requested_message": message}) in client.asked
