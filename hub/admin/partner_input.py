@@ -86,6 +86,17 @@ class QuirksSet(Input):
     )
 
 
+class RateLimits(Input):
+    """How much a partner may ask for; what is left out is as usual."""
+
+    requests_per_second = fields.Float(
+        validate=validate.Range(0.1, 1_000_000), metadata={"description": "On average."}
+    )
+    burst = fields.Integer(
+        validate=validate.Range(1, 1_000_000), metadata={"description": "At once."}
+    )
+
+
 class Configuration(Input):
     """What is agreed with one partner."""
 
@@ -171,6 +182,7 @@ class Configuration(Input):
         },
     )
     quirks = fields.Nested(QuirksSet)
+    rate_limits = fields.Nested(RateLimits)
     probe = fields.Boolean(metadata={"description": "Whether it is probed when it has registered."})
     custom_settings = fields.Dict(keys=fields.String())
 

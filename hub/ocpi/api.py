@@ -257,7 +257,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         limits.failed_login(request.remote)
         raise
     request[PARTNER] = partner
-    limits.check_partner(partner.id)
+    limits.check_partner(partner.id, agreed=partner.settings.rate_limits)
     structlog.contextvars.bind_contextvars(tenant=str(partner.tenant_id), partner=str(partner.id))
     read_version(request)
     if "%00" in request.rel_url.raw_path_qs:

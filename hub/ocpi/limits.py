@@ -7,7 +7,7 @@ A refusal is HTTP 429 with Retry-After.
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -29,6 +29,7 @@ ALARM_SECONDS = 60.0
 ROUNDING = 1e-6
 LISTS_AT_ONCE = 8
 IPV6_CUSTOMER = 64
+NOTHING: Mapping[str, float] = {}
 
 log = structlog.get_logger()
 
@@ -64,23 +65,36 @@ class Limits:
     """Asked by the middleware for every request; all methods are quick and never wait."""
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.monotonic) -> None:
-        rate = settings.requests_per_second
         self._clock = clock
-        self._requests = Buckets(settings.request_burst, rate, clock)
+        self._usual = settings.request_burst, settings.requests_per_second
+        self._requests = Buckets(*self._usual, clock)
+        # Of partners that are allowed something else, by burst and rate.
+        self._agreed: dict[tuple[float, float], Buckets] = {}
         self._logins = Buckets(LOGIN_BURST, LOGINS_PER_SECOND, clock)
         self._commands = Buckets(COMMAND_BURST, COMMANDS_PER_SECOND, clock)
         self._unknown = Buckets(UNKNOWN_BURST, UNKNOWN_PER_SECOND, clock)
         self._alarms: OrderedDict[Hashable, float] = OrderedDict()
         self._lists: dict[Hashable, int] = {}
 
-    def check_partner(self, key: Hashable, cost: float = 1) -> None:
+    def check_partner(
+        self, key: Hashable, cost: float = 1, *, agreed: Mapping[str, float] = NOTHING
+    ) -> None:
         """Count a request; raises TooManyRequests when the partner has used up its share.
 
         A refused request costs nothing, so that waiting for Retry-After is always enough.
+        ``agreed`` is what the partner is allowed instead: ``burst``, ``requests_per_second``.
         """
-        if wait := self._requests.seconds_until(key, cost):
+        buckets = self._buckets(agreed) if agreed else self._requests
+        if wait := buckets.seconds_until(key, cost):
             raise too_many("Too many requests", wait)
-        self._requests.take(key, cost)
+        buckets.take(key, cost)
+
+    def _buckets(self, agreed: Mapping[str, float]) -> Buckets:
+        burst, rate = self._usual
+        terms = agreed.get("burst", burst), agreed.get("requests_per_second", rate)
+        if terms not in self._agreed:
+            self._agreed[terms] = Buckets(*terms, self._clock)
+        return self._agreed[terms]
 
     def check_login(self, address: str | None) -> None:
         """Ask before a token that is not known yet is looked up, not before one that is.

@@ -16,6 +16,8 @@ class Configuration:
         delivery                    what a partner gets that was away or is new: ``catch_up`` or
                                     ``live_only``
         allowed_origins             where its endpoints may be besides its versions URL
+        rate_limits                 how much it may ask for, where that is not the usual:
+                                    ``requests_per_second`` on average, ``burst`` at once
         beside                      the partner of which this is one more registration
         credentials_update_minutes  at least so long apart the hub PUTs its credentials to a partner
                                     that must know of other parties than before (CRED-06); 0: never
@@ -52,7 +54,7 @@ class Configuration:
     time_zone: str | None = None
     credentials_update_minutes: int = 60
     module_names: Mapping[str, str] = field(default_factory=dict)
-    rate_limits: Mapping[str, Any] = field(default_factory=dict)
+    rate_limits: Mapping[str, float] = field(default_factory=dict)
     custom_settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -120,6 +120,21 @@ async def test_what_the_state_forbids_is_refused_and_says_what_to_do(operator, c
         assert said.error["next"].startswith("hub partner ")
 
 
+async def test_a_partner_is_limited_as_agreed(operator, cpo):
+    """T-25. At once, and without a handshake."""
+    limits = {"requests_per_second": 0.1, "burst": 1}
+    path = "locations/NL/ONE/L1"
+    changed = await operator.patch(
+        f"/partners/{cpo.id}", configuration={"rate_limits": limits | {"burst": 0}}
+    )
+    assert (changed.status, changed.error["field"]) == (400, "configuration.rate_limits.burst")
+    await operator.patch(f"/partners/{cpo.id}", configuration={"rate_limits": limits})
+
+    answers = [await cpo.put(path, location(version="2.2.1")) for _ in range(2)]
+
+    assert [answer.http_status for answer in answers] == [201, 429]
+
+
 async def test_tokens_are_renewed_without_a_gap(operator, cpo):
     before = (await operator.get(f"/partners/{cpo.id}")).body
 
