@@ -22,8 +22,9 @@ from hub.models.values import AuditAction
 from hub.ocpp.frames import OCPPVersion
 from hub.ocpp.server import WIRE
 from hub.ocpp.service import STATIONS
-from hub.roaming import authorization, metering, missing_stops
+from hub.roaming import authorization, missing_stops
 from hub.roaming.ports import StationRef
+from hub.roaming.progress import restore_progress
 
 routes = Routes("Transactions")
 NAMED = ("transaction", "hub transaction list")
@@ -303,7 +304,7 @@ def progress_of(row: StationTransaction) -> dict[str, Any]:
     """What was measured so far."""
     if row.progress is None:
         return {}
-    progress = metering.restore(row.progress)
+    progress = restore_progress(row.progress)
     return {
         "kwh": progress.energy / Decimal(1000),
         "meter_start_wh": progress.told_start,

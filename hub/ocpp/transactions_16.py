@@ -13,7 +13,6 @@ from hub.ocpp.station import Answering, Station, patiently
 from hub.roaming import (
     authorization,
     charging,
-    metering,
     missing_stops,
     session_records,
     transactions,
@@ -22,6 +21,7 @@ from hub.roaming.authorization import Decision, Shown
 from hub.roaming.connectors import StatusReport
 from hub.roaming.meter_intake import Metered
 from hub.roaming.objects import Stored
+from hub.roaming.progress import STATES
 from hub.roaming.readings import shifted
 from hub.roaming.transactions import Start, Stop
 
@@ -45,7 +45,7 @@ class Transactions16(Station):
                 moved += await missing_stops.lose(
                     db, self.ref, transaction, "the connector is free", self.wire.policy
                 )
-            elif report.word in metering.STATES and report.at >= begun:
+            elif report.word in STATES and report.at >= begun:
                 transactions.trust(transaction)
                 moved += await charging.turn(
                     db, self.ref, transaction, report.word, report.at, policy=self.wire.policy

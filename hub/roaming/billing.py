@@ -23,11 +23,12 @@ from hub.models.ocpp import StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import metering, own_objects, own_prices, projection
+from hub.roaming import own_objects, own_prices, projection
 from hub.roaming.merging import Document
 from hub.roaming.modules import CDRS, SESSIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
+from hub.roaming.progress import restore_progress
 from hub.roaming.projection import Circumstances, SessionFacts, SignedReading
 from hub.roaming.readings import Signed
 
@@ -146,7 +147,7 @@ def facts(transaction: StationTransaction, status: str) -> SessionFacts | None:
         connector_id=around["connector_id"],
         authorization_reference=transaction.authorization_reference,
         ended_at=transaction.ended_at,
-        progress=metering.restore(transaction.progress) if transaction.progress else None,
+        progress=restore_progress(transaction.progress) if transaction.progress else None,
         tariff_id=tariffs[0]["id"] if tariffs else None,
     )
 

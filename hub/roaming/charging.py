@@ -35,9 +35,9 @@ from hub.roaming import (
 )
 from hub.roaming.authorization import Decision
 from hub.roaming.billing import Policy
-from hub.roaming.metering import CHARGING
 from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.progress import CHARGING, STATES
 from hub.roaming.readings import Reading, figures
 from hub.roaming.transactions import Start, Stop
 
@@ -126,7 +126,7 @@ async def fill_in(
     progress = metering.begin(
         moment.at,
         meter_start=told.meter_start,
-        state=metering.STATES.get(told.charging_state or "Charging", CHARGING),
+        state=STATES.get(told.charging_state or "Charging", CHARGING),
         most_power=connector.max_power if connector is not None else None,
         reserved_at=reservation.reserved_at if reservation is not None else None,
     )
@@ -298,7 +298,7 @@ async def turn(
     """The vehicle began or ceased to charge."""
     if transaction.state != "OPEN" or transaction.charging_state == charging_state:
         return []
-    state = metering.STATES.get(charging_state)
+    state = STATES.get(charging_state)
     if state is None or transaction.progress is None:
         return []
     progress = transactions.progress_of(transaction)

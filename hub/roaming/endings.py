@@ -13,7 +13,7 @@ from hub.models.ocpp import StationEvent, StationTransaction
 from hub.models.values import ChargingStatus
 from hub.roaming import metering, session_records, transactions
 from hub.roaming.billing import NOTHING_SOLD
-from hub.roaming.metering import CHARGING, Progress
+from hub.roaming.progress import CHARGING, Progress, durations
 
 # Ends that neither the driver nor the operator wanted.
 FAULTS = frozenset(
@@ -67,7 +67,7 @@ def mean_power(progress: Progress, ended_at: datetime) -> Decimal | None:
     charging = sum(
         (
             hours
-            for period, hours in metering.durations(progress.periods, ended_at)
+            for period, hours in durations(progress.periods, ended_at)
             if period.state == CHARGING
         ),
         Decimal(0),

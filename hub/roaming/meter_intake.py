@@ -22,8 +22,8 @@ from hub.models.ocpp import StationTransaction
 from hub.roaming import billing, meter_values, metering, session_records
 from hub.roaming.billing import Policy
 from hub.roaming.crossings import Limits, limits_within
-from hub.roaming.metering import Progress
 from hub.roaming.objects import Stored
+from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading, figures
 
 # Locked in the order of their ids: two groups that meet never wait for each other in a circle.
@@ -108,7 +108,7 @@ class Counted:
     def row(self, now: datetime) -> dict[str, Any]:
         return {
             "id": str(self.id),
-            "progress": metering.write(self.progress),
+            "progress": write_progress(self.progress),
             "notes": self.notes,
             "show_due_at": self.show_due_at(now).isoformat(),
             "trusted": self.trusted,
@@ -158,7 +158,7 @@ async def lock(db: AsyncSession, group: Sequence[Metered]) -> dict[tuple[UUID, s
             row.charging_session_id,
             row.session_created_at,
             row.charging_state,
-            metering.restore(row.progress),
+            restore_progress(row.progress),
             row.notes,
             row.doubted_at,
             row.shown_at,

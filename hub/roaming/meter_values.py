@@ -15,6 +15,7 @@ from hub.models.charging import MeterValue, SessionEvent
 from hub.models.ocpp import StationTransaction
 from hub.models.values import Measurand, MeasurementLocation, ReadingContext
 from hub.roaming import billing, metering, transactions
+from hub.roaming.progress import CHARGING, STATES
 from hub.roaming.readings import Reading, Sample, figures
 
 # As stations spell them, whatever the case; and back.
@@ -100,7 +101,7 @@ async def replay(db: AsyncSession, transaction: StationTransaction) -> None:
     progress = metering.begin(
         transaction.started_at or before.started_at,
         meter_start=before.told_start,
-        state=metering.CHARGING,
+        state=CHARGING,
         most_power=int(before.most_power),
     )
     limits = transactions.limits_of(transaction)
@@ -127,7 +128,7 @@ async def replay(db: AsyncSession, transaction: StationTransaction) -> None:
     steps += [(at, None, samples) for at, samples in by_time.items()]
     for at, state, samples in sorted(steps, key=lambda step: step[0]):
         if state is not None:
-            metering.change(progress, at, metering.STATES[state])
+            metering.change(progress, at, STATES[state])
         else:
             metering.read(progress, figures(Reading(at, tuple(samples))), limits)
     for anomaly in before.anomalies:

@@ -13,9 +13,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from hub.models.values import Party
-from hub.roaming import metering
 from hub.roaming.merging import Document
-from hub.roaming.metering import CHARGING, PARKING, RESERVED, WAITING, Period, Progress
+from hub.roaming.progress import CHARGING, PARKING, RESERVED, WAITING, Period, Progress, durations
 from hub.roaming.readings import BEGIN, END, Signed
 
 DIRECT_CURRENT = frozenset(
@@ -196,7 +195,7 @@ def periods(
     """Charging periods; dimensions that only sessions may have are left out of CDRs (CDR-20)."""
     imported = Decimal(0)
     found = []
-    for period, hours in metering.durations(progress.periods, max(end, progress.started_at)):
+    for period, hours in durations(progress.periods, max(end, progress.started_at)):
         imported += period.energy
         dimensions = [dimension(DIMENSION[period.state], rounded(max(hours, Decimal(0))))]
         if period.state != RESERVED:

@@ -17,13 +17,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.models.values import Party
-from hub.roaming.pricing.check import Verdict
-from hub.roaming.pricing.quantities import Unreadable, decimal, to_places
+from hub.roaming.pricing.quantities import Unreadable, decimal
 from hub.roaming.pricing.wire import TOTAL
 
 Document = Mapping[str, Any]
@@ -326,19 +324,6 @@ def credit_remarks(members: Sequence[Document], known: Mapping[Key, Document]) -
             found.append(Remark(name, "credited_twice", "The CDR it credits was credited before."))
         seen.add(original)
     return found
-
-
-def checked(verdict: Verdict) -> Checked:
-    """A verdict as a statement needs it."""
-    for mismatch in verdict.mismatches:
-        if mismatch.name == TOTAL and mismatch.side == "excl_vat":
-            return Checked(str(verdict.outcome), shortened(mismatch.difference))
-    return Checked(str(verdict.outcome))
-
-
-def shortened(value: Fraction) -> Decimal:
-    """To four decimals, without trailing zeros."""
-    return to_places(value, 4).normalize() or ZERO
 
 
 def reconciliation(

@@ -22,8 +22,8 @@ from hub.models.stations import Connector
 from hub.roaming import crossings, metering
 from hub.roaming.clocks import Moment
 from hub.roaming.crossings import Limits
-from hub.roaming.metering import Progress
 from hub.roaming.ports import StationRef
+from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading
 
 
@@ -215,7 +215,7 @@ def matching(candidates: Sequence[StationTransaction], told: Stop) -> StationTra
 def progress_of(transaction: StationTransaction) -> Progress:
     if transaction.progress is None:
         return metering.begin(transaction.started_at or datetime.now(UTC))
-    return metering.restore(transaction.progress)
+    return restore_progress(transaction.progress)
 
 
 def limits_of(transaction: StationTransaction) -> Limits:
@@ -224,7 +224,7 @@ def limits_of(transaction: StationTransaction) -> Limits:
 
 
 def keep(transaction: StationTransaction, progress: Progress) -> None:
-    transaction.progress = metering.write(progress)
+    transaction.progress = write_progress(progress)
 
 
 def note(transaction: StationTransaction, text: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hub.roaming import metering
 from hub.roaming.crossings import Limits, limits_of
-from hub.roaming.metering import CHARGING, PARKING, RESERVED
+from hub.roaming.progress import CHARGING, PARKING, RESERVED, restore_progress, write_progress
 from hub.roaming.readings import REGISTER, Figures, Reading, Sample, figures, number
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -198,7 +198,7 @@ def test_progress_survives_being_written_down():
     )
     metering.change(progress, at(8), PARKING)
 
-    again = metering.restore(json.loads(json.dumps(metering.write(progress))))
+    again = restore_progress(json.loads(json.dumps(write_progress(progress))))
 
     assert again == progress
 
