@@ -36,6 +36,8 @@ QUEUE = 8
 CALLS_WAITING = 32
 REMEMBERED_ANSWERS = 4
 WRITE_DEADLINE = 10.0
+# Characters that an empty buffer takes without waiting for the station.
+AT_ONCE_WRITTEN = 8192
 # Stations give up after 10 to 30 seconds.
 ANSWER_DEADLINE = 20.0
 CALL_DEADLINE = 30.0
@@ -90,6 +92,7 @@ class Link:
         transport: asyncio.WriteTransport | None = None,
         strict: bool = False,
         trace: Trace = silent,
+        write_within: float = WRITE_DEADLINE,
     ) -> None:
         self.socket = socket
         self.transport = transport
@@ -97,6 +100,7 @@ class Link:
         self.strict = strict
         self.answer = answer
         self.trace = trace
+        self.write_within = write_within
         self.opened_at = time.time()
         self.last_heard = time.monotonic()
         self.closed = False
@@ -309,24 +313,27 @@ class Link:
 
     async def write(self, text: str) -> None:
         self.trace("out", text)
-        await self.write_control(self.socket.send_str(text))
+        await self.write_control(self.socket.send_str(text), len(text))
 
     async def write_error(self, call: frames.Call, code: ErrorCode, description: str) -> None:
         await self.write(frames.write_error(call.id, code, self.version, description))
 
-    async def write_control(self, sending: Awaitable[None]) -> None:
+    async def write_control(self, sending: Awaitable[None], size: int = 0) -> None:
         """A station that does not read is let go; a connection that is gone is no error here."""
         try:
-            if self.transport is not None and not self.transport.get_write_buffer_size():
+            if size <= AT_ONCE_WRITTEN and self.nothing_waits():
                 await sending  # the station has read everything: this cannot block
                 return
-            async with asyncio.timeout(WRITE_DEADLINE):
+            async with asyncio.timeout(self.write_within):
                 await sending
         except TimeoutError:
             log.warning("station does not read")
             self.abort()
         except (ConnectionError, RuntimeError):
             self.end()
+
+    def nothing_waits(self) -> bool:
+        return self.transport is not None and not self.transport.get_write_buffer_size()
 
     async def alive(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109
         """Ping the station; whatever it sends next is as good as a pong."""

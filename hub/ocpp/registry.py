@@ -18,12 +18,15 @@ import structlog
 
 from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.link import Link
+from hub.ocpp.rates import Tally
 from hub.roaming.ports import StationRef
 
 log = structlog.get_logger()
 
 SOCKETS_PER_STATION = 2
 NEWCOMERS_PER_MINUTE = 3
+# Nobody holds more cards to a reader in a minute; a station that asks more is guessing.
+TOKENS_PER_MINUTE = 30
 FRAMES_KEPT = 20_000
 LONGEST_FRAME_KEPT = 4096
 
@@ -59,10 +62,15 @@ class Traced(NamedTuple):
 
 
 class Registry:
-    """Also a ring of the last frames of all stations together, so that its memory is bounded."""
+    """Also a ring of the last frames of all stations together, so that its memory is bounded.
 
-    def __init__(self) -> None:
+    ``pong_within`` is how many seconds an older socket has to show that it lives.
+    """
+
+    def __init__(self, *, pong_within: float = 5.0) -> None:
+        self.pong_within = pong_within
         self.stations: dict[UUID, Attached] = {}
+        self.guesses: dict[UUID, Tally] = {}
         self.frames: deque[Traced] = deque(maxlen=FRAMES_KEPT)
         self.traced_at = 0.0
         self.closing = False
@@ -103,7 +111,7 @@ class Registry:
         for other in others[: max(0, len(others) + 1 - SOCKETS_PER_STATION)]:
             self.run(other.link.finish(1000, "Superseded by a newer connection."))
         for other in others[max(0, len(others) + 1 - SOCKETS_PER_STATION) :]:
-            self.run(drop_if_dead(other))
+            self.run(drop_if_dead(other, self.pong_within))
 
     def leave(self, conversation: Conversation) -> bool:
         """True when that was the station's last socket."""
@@ -115,6 +123,13 @@ class Registry:
             return False
         del self.stations[conversation.ref.id]
         return True
+
+    def guesses_tokens(self, station_id: UUID) -> bool:
+        """Note that a station asks about a token; True when it asks more than drivers would."""
+        if len(self.guesses) > 10_000:  # noqa: PLR2004
+            self.guesses.clear()
+        tally = self.guesses.setdefault(station_id, Tally(TOKENS_PER_MINUTE))
+        return tally.exceeded(time.monotonic())
 
     def hang_up(self, station_id: UUID) -> None:
         """Close what is open of a station; it may connect anew at once."""
@@ -151,8 +166,8 @@ class Registry:
         return counts
 
 
-async def drop_if_dead(conversation: Conversation) -> None:
-    if not await conversation.link.alive():
+async def drop_if_dead(conversation: Conversation, pong_within: float) -> None:
+    if not await conversation.link.alive(pong_within):
         log.info("dead connection dropped", station=conversation.identity)
         conversation.link.abort()
     else:

@@ -22,6 +22,7 @@ from hub.ocpp.frames import MAX_FRAME, OCPPVersion
 from hub.ocpp.identity import Caller, Found, Record
 from hub.ocpp.link import Link
 from hub.ocpp.rates import Bucket, Tally
+from hub.ocpp.station import patiently
 from hub.ocpp.v16 import Station16
 from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
@@ -40,8 +41,6 @@ SPOKEN = {
     OCPPVersion.V21: Station21,
 }
 
-# Seconds between pings of ours. On 5,000 sockets, 10 seconds cost 7 % of a core, 60 about 1 %.
-PING_INTERVAL = 60.0
 CLOSE_TIMEOUT = 2.0
 # What the kernel may keep of a station that talks faster than it is listened to.
 RECEIVE_BUFFER = 64 * 1024
@@ -147,7 +146,7 @@ def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
 async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
     try:
-        found = await recognise(wire, caller)
+        found = await patiently(lambda: recognise(wire, caller))
         if found is not None:
             await note_what_is_new(wire, found, caller)
             return found.record
@@ -220,7 +219,7 @@ async def converse(
 ) -> web.StreamResponse:
     response = web.WebSocketResponse(
         protocols=(version.subprotocol,),
-        heartbeat=PING_INTERVAL if record.answers_pings else None,
+        heartbeat=wire.ping_interval if record.answers_pings else None,
         max_msg_size=MAX_FRAME,
         # 2.x demands that compression is offered, 1.6 advises against it: it costs 100 KiB each.
         compress=version.is_2x,

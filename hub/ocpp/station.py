@@ -211,6 +211,15 @@ class Station:
                 self.wire.database, None, self.ref, shown, offline=True
             )
 
+    async def decide_shown(self, shown: Shown) -> Decision:
+        """What a driver who shows a token is told. Whoever tries many learns nothing."""
+        if self.wire.registry.guesses_tokens(self.ref.id):
+            log.warning("too many tokens shown", station=self.identity)
+            return authorization.UNKNOWN
+        decision = await self.authorize(shown)
+        self.presence.shown(shown.uid, decision)
+        return decision
+
     def reckon(self, told: datetime, *, live: bool = False) -> Moment:
         """When it was; what a live message shows of the station's clock is written down."""
         before = self.clock.offset

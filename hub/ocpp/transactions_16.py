@@ -55,9 +55,7 @@ class Transactions16(Station):
         return moved
 
     async def authorize_tag(self, payload: Payload) -> Payload:
-        decision = await self.authorize(Shown(payload["idTag"]))
-        self.presence.shown(payload["idTag"], decision)
-        return {"idTagInfo": id_tag_info(decision)}
+        return {"idTagInfo": id_tag_info(await self.decide_shown(Shown(payload["idTag"])))}
 
     async def start(self, payload: Payload) -> Payload:
         tag = payload["idTag"]

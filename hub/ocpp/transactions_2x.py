@@ -38,8 +38,7 @@ class Transactions2x(Station):
         token = payload["idToken"]
         if token["type"] == NOBODY:
             return {"idTokenInfo": {"status": "Accepted"}}
-        decision = await self.authorize(Shown(token["idToken"], token["type"]))
-        self.presence.shown(token["idToken"], decision)
+        decision = await self.decide_shown(Shown(token["idToken"], token["type"]))
         return {"idTokenInfo": id_token_info(decision)}
 
     async def transaction_event(self, payload: Payload) -> Payload:

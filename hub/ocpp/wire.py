@@ -40,6 +40,9 @@ class Wire:
     issuers: Issuers | None = None
     on_change: OnChange = nobody_waits
     process: str = field(default_factory=lambda: new_token()[:16])
+    # Seconds between two pings of ours, and as much again by half until a station that answers none
+    # is gone. On 5,000 sockets, pings every 10 seconds cost 7 % of a core, every 60 about 1 %.
+    ping_interval: float = 60.0
     # Seconds between two heartbeats of a station, and how long it may be silent before it is
     # shown as UNKNOWN.
     heartbeat_interval: int = 300

@@ -377,3 +377,23 @@ async def test_an_innocent_station_is_answered_while_twenty_flood(side):
             flooder.cancel()
         await asyncio.gather(*flooders, return_exceptions=True)
     assert sorted(waits)[len(waits) // 2] < 0.5
+
+
+async def test_a_station_that_does_not_read_is_let_go_and_costs_nobody_else(side):
+    """What the kernels hold is full, and a write does not end."""
+    async with side.connect() as deaf, side.connect() as other:
+        await heartbeat(deaf)
+        await heartbeat(other)
+        tested = side.links[0]
+        tested.write_within = 0.2
+        writing = asyncio.create_task(fill(tested))
+        await until(lambda: tested.closed, 20)
+        await heartbeat(other, "still there")
+        await writing
+        with pytest.raises((Disconnected, NoAnswer)):
+            await tested.call("ClearCache", {})
+
+
+async def fill(link):
+    while not link.closed:
+        await link.write("x" * 200_000)
