@@ -79,8 +79,8 @@ async def serve(arguments: Arguments, settings: Settings) -> None:
         runner = web.AppRunner(
             app, access_log_class=AccessLog, shutdown_timeout=GRACE, handle_signals=False
         )
-        await runner.setup()
         try:
+            await runner.setup()
             try:
                 await web.TCPSite(runner, settings.host, settings.port).start()
             except OSError as error:

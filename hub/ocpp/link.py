@@ -356,11 +356,13 @@ class Link:
         await self.socket.close(code=code, message=reason.encode())
         self.end()
 
-    async def leave(self, code: int = WSCloseCode.GOING_AWAY) -> None:
-        """Stop taking messages, let the one at work be answered, and close."""
+    async def leave(
+        self, code: int = WSCloseCode.GOING_AWAY, patience: float = CLOSE_DEADLINE
+    ) -> None:
+        """Stop taking messages, let the one at work be answered if it is soon, and close."""
         self.closing = True
         if self.worker is not None:
-            await asyncio.wait([self.worker], timeout=CLOSE_DEADLINE)
+            await asyncio.wait([self.worker], timeout=patience)
         await self.finish(code)
 
     def abort(self) -> None:

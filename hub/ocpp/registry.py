@@ -27,6 +27,9 @@ SOCKETS_PER_STATION = 2
 NEWCOMERS_PER_MINUTE = 3
 # Nobody holds more cards to a reader in a minute; a station that asks more is guessing.
 TOKENS_PER_MINUTE = 30
+# Seconds for the message at work when somebody hangs up. With those that closing takes it is less
+# than the five in which a revoked certificate must have ended its connection (T-49).
+HANG_UP_PATIENCE = 2.0
 FRAMES_KEPT = 20_000
 LONGEST_FRAME_KEPT = 4096
 
@@ -136,7 +139,7 @@ class Registry:
         attached = self.stations.get(station_id, Attached())
         attached.newcomers.clear()
         for conversation in list(attached.conversations):
-            self.run(conversation.link.leave(1000))
+            self.run(conversation.link.leave(1000, patience=HANG_UP_PATIENCE))
 
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from hub.db import Database
 from hub.models.tenants import Tenant
 from hub.ocpp.authority import Authority, alternative, authority_of, key_to_pem, to_pem
-from hub.security import Keyring, make_private_file
+from hub.security import Keyring, Undecipherable, make_private_file
 from hub.settings import Settings, SettingsError
 
 FILE = "ocpp-tls.pem"
@@ -35,8 +35,14 @@ async def keep_own(database: Database, keyring: Keyring, settings: Settings) -> 
         )
     if tenant_id is None:
         raise SettingsError("HUB_OCPP_TLS_CERTIFICATE is needed: there is no tenant to sign one.")
-    async with database.transaction(tenant_id) as db:
-        authority = await authority_of(db, keyring)
+    try:
+        async with database.transaction(tenant_id) as db:
+            authority = await authority_of(db, keyring)
+    except Undecipherable as error:
+        raise SettingsError(
+            f"The hub's own CA cannot be used: {error}. Put that key back into HUB_SECRET_KEYS, or"
+            " set HUB_OCPP_TLS_CERTIFICATE and HUB_OCPP_TLS_KEY."
+        ) from None
     path, names = settings.data_dir / FILE, names_of(settings)
     if not still_good(path, authority, names):
         write(path, authority, names)

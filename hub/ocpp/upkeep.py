@@ -1,8 +1,8 @@
 """What must be done for stations now and then, whichever process does it.
 
 Writes down who was heard of, shows stations as UNKNOWN whose socket has been gone for longer than
-the grace period, bills transactions whose end was never reported, and stops those whose token may
-take no more.
+the grace period, bills transactions whose end was never reported, stops those whose token may take
+no more, and has certificates renewed in time.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from hub.ocpp import call_rows, doubts
 from hub.ocpp.frames import CallRefused, Payload
 from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.registry import Conversation
+from hub.ocpp.renewals import Renewals
 from hub.ocpp.wire import Wire
 from hub.roaming import allowances, billing, meter_intake, stations
 
@@ -31,6 +32,7 @@ class Upkeep:
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
         self.task: asyncio.Task[None] | None = None
+        self.renewals = Renewals(wire)
 
     async def start(self) -> None:
         self.task = asyncio.create_task(self.run())
@@ -58,6 +60,7 @@ class Upkeep:
         await self.settle()
         await self.look_into_doubts()
         await self.stop_what_is_spent()
+        await self.renew_certificates()
 
     async def write_heard(self) -> None:
         """Every station with a socket here counts as heard of: its socket answers our pings."""
@@ -68,6 +71,11 @@ class Upkeep:
     async def look_into_doubts(self) -> None:
         for tenant_id, here in self.wire.registry.by_tenant().items():
             await doubts.look_into(self.wire, tenant_id, here)
+
+    async def renew_certificates(self) -> None:
+        for tenant_id, here in self.wire.registry.by_tenant().items():
+            await self.renewals.look(tenant_id, here)
+        self.renewals.forget()
 
     async def stop_what_is_spent(self) -> None:
         """By the process that holds the socket, so that it is asked once."""

@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 import aiohttp
 from aiohttp import WSServerHandshakeError
 from cryptography import x509
-from ocpp.v16 import call
 from sqlalchemy import update
 
 from hub.models.stations import ChargingStation
@@ -86,11 +85,12 @@ class Secured:
                 .values(security_profile=profile, certificate_fingerprint=issued.fingerprint)
             )
 
-    async def renewed(self, made, *, shown=None, key=None):
+    async def renewed(self, made, *, shown=None, version="1.6"):
         """A certificate that the station asked for over this listener, and got."""
-        key = key or new_key()
-        async with self.connect(made, shown) as station:
-            answer = await station.ask(call.SignCertificate(signing_request(made.identity, key)))
+        key = new_key()
+        async with self.connect(made, shown, version=version) as station:
+            wanted = signing_request(made.identity, key)
+            answer = await station.ask(station.messages.SignCertificate(wanted))
             assert answer.status == "Accepted"
             action, payload = await asked(station)
         assert action == "CertificateSigned"
@@ -111,7 +111,7 @@ class Secured:
 async def asked(station):
     """The one thing the hub wants of the station."""
     while not station.asked:
-        await station.ask(call.Heartbeat())
+        await station.ask(station.messages.Heartbeat())
     [(action, payload)] = station.asked
     return action, payload
 

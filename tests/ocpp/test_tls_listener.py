@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import ssl
-from dataclasses import replace
 
 import pytest
 from cryptography import x509
@@ -16,12 +15,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from structlog.testing import capture_logs
 
+from hub.models.ocpp import key_place
 from hub.ocpp import tls
+from hub.ocpp.authority import Authority, new_authority, to_pem
 from hub.ocpp.listener import Listener
+from hub.ocpp.server_certificate import RENEWED_BEFORE, names_of, still_good, write
+from hub.security import Keyring
+from hub.security import new_key as new_hub_key
 from hub.settings import Settings, SettingsError
-from tests.helpers.certificates import SERVERS, Issued, authority, client_context, issue
-from tests.helpers.charge_points import PASSWORD, basic
-from tests.helpers.hub import free_port
+from tests.helpers.certificates import SERVERS, authority, client_context, issue, new_key
 from tests.helpers.tls import Secured
 
 # The listener's own certificate.
@@ -84,38 +86,43 @@ async def test_an_operators_ca_that_is_taken_out_is_trusted_no_more_T_49(secured
     assert await secured.outcome(made, own) == "TLS"
 
 
-async def test_without_files_the_hubs_own_ca_signs_for_its_name(csms, tmp_path):
-    settings = Settings(
-        data_dir=tmp_path,
-        public_url="http://localhost:8080",
-        ocpp_tls_host="127.0.0.1",
-        ocpp_tls_port=free_port(),
+def own_authority():
+    keyring = Keyring.from_text(new_hub_key())
+    row = new_authority(keyring, "Operator")
+    key = load_pem_private_key(
+        keyring.decrypt(row.private_key, context=key_place(row.id)).encode(), None
     )
-    listener = Listener(csms.wire, settings)
-    await listener.start()
-    path = tmp_path / "ocpp-tls.pem"
-    leaf, root = x509.load_pem_x509_certificates(path.read_bytes())
-    made = await csms.add_station(security_profile=2)
-    try:
-        async with csms.session.ws_connect(
-            f"https://localhost:{settings.ocpp_tls_port}/ocpp/{made.identity}",
-            protocols=["ocpp1.6"],
-            headers=basic(made.identity, PASSWORD),
-            ssl=client_context(Issued(root, None).pem),
-        ) as connection:
-            assert not connection.closed
-        await listener.look()
-        assert x509.load_pem_x509_certificates(path.read_bytes())[0] == leaf
-    finally:
-        await csms.wire.registry.close()
-        await listener.stop()
+    return Authority(row, x509.load_pem_x509_certificate(row.pem.encode()), key)
+
+
+def test_the_hubs_own_certificate_is_kept_until_it_ends_or_names_something_else(tmp_path):
+    ours, path, names = own_authority(), tmp_path / "ocpp-tls.pem", ["hub.example.com"]
+    assert not still_good(path, ours, names)
+    write(path, ours, names)
+
+    assert still_good(path, ours, names)
+    assert not still_good(path, own_authority(), names)
+    assert not still_good(path, ours, ["hub.example.org"])
     assert path.stat().st_mode & 0o077 == 0
-    assert load_pem_private_key(path.read_bytes(), None).public_key() == leaf.public_key()
-    again = Listener(csms.wire, replace(settings, public_url="https://hub.example.com"))
-    certificate, _ = await again.certificate_files()
-    names = x509.load_pem_x509_certificate(certificate.read_bytes()).extensions
-    found = names.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert [str(name.value) for name in found] == ["hub.example.com", "127.0.0.1"]
+    key = new_key()
+    short = ours.sign_server(names, key.public_key(), RENEWED_BEFORE.days - 1)
+    path.write_text(to_pem(short))
+    assert not still_good(path, ours, names)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "names"),
+    [
+        ("https://hub.example.com", None, ["hub.example.com"]),
+        ("https://hub.example.com", "10.0.0.1", ["hub.example.com", "10.0.0.1"]),
+        ("https://hub.example.com", "0.0.0.0", ["hub.example.com"]),
+        ("http://localhost:8080", "::", ["localhost", "127.0.0.1", "::1"]),
+        ("http://127.0.0.1:8080", None, ["127.0.0.1", "localhost", "::1"]),
+    ],
+)
+def test_the_hubs_own_certificate_names_what_stations_call_it(public_url, host, names):
+    settings = Settings(public_url=public_url, ocpp_tls_host=host)
+    assert names_of(settings) == names
 
 
 # Settings that cannot be used.

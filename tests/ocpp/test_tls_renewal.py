@@ -1,18 +1,39 @@
 """Certificates of the hub's own CA over its TLS listener: renewed, taken back (T-49)."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
+import aiohttp
+import pytest
 from ocpp.v16 import call, call_result
 from sqlalchemy import update
 
+from hub.keys import KEYRING
 from hub.models.ocpp import StationCertificate
 from hub.models.stations import ChargingStation
 from hub.ocpp import certificates
+from hub.ocpp.authority import authority_of
 from hub.ocpp.identity import Record
+from hub.ocpp.listener import LOOK_EVERY
 from hub.ocpp.relay import Relay, hang_up
+from hub.ocpp.service import STATIONS
+from hub.ocpp.upkeep import Upkeep
+from hub.roaming import rekeying
 from hub.roaming.ports import StationRef
-from tests.helpers.certificates import Issued, new_key, signing_request
+from hub.security import Keyring
+from hub.security import new_key as new_hub_key
+from tests.helpers.certificates import (
+    SERVERS,
+    Issued,
+    authority,
+    client_context,
+    issue,
+    new_key,
+    signing_request,
+)
+from tests.helpers.hub import RunningHub, free_port
 from tests.helpers.tls import asked, leaf_of
+from tests.ocpp.conftest import CSMS
 
 
 async def test_a_station_renews_its_certificate_and_the_old_one_ends_with_the_first_use(secured):
@@ -140,3 +161,139 @@ async def test_the_ca_of_one_tenant_says_nothing_about_stations_of_another_T_51(
     async with secured.csms.transaction() as db:
         assert not await certificates.revoked(db, foreign.fingerprint)
     assert await secured.outcome(made, own, password=None) == 200
+
+
+async def test_a_ca_of_the_hub_stays_readable_when_its_keys_are_changed(csms):
+    old, new = new_hub_key(), new_hub_key()
+    async with csms.transaction() as db:
+        before = await authority_of(db, Keyring.from_text(old))
+    both = Keyring.from_text(f"{new},{old}")
+    async with csms.transaction() as db:
+        assert await rekeying.rekey(db, both) == 1
+    async with csms.transaction() as db:
+        after = await authority_of(db, Keyring.from_text(new))
+
+    assert after.certificate == before.certificate
+    assert after.key.private_numbers() == before.key.private_numbers()
+
+
+async def ends(secured, made, left):
+    async with secured.csms.transaction() as db:
+        await db.execute(
+            update(ChargingStation)
+            .where(ChargingStation.id == made.ref.id)
+            .values(certificate_expires_at=datetime.now(UTC) + left)
+        )
+
+
+@pytest.mark.parametrize(
+    ("version", "action", "message"),
+    [
+        ("1.6", "ExtendedTriggerMessage", "SignChargePointCertificate"),
+        ("2.0.1", "TriggerMessage", "SignChargingStationCertificate"),
+        ("2.1", "TriggerMessage", "SignChargingStationCertificate"),
+    ],
+)
+async def test_a_station_whose_certificate_ends_soon_is_asked_for_a_new_one_once_T_49(
+    secured, version, action, message
+):
+    names = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
+    made = await secured.csms.add_station(names[version], security_profile=2)
+    own = await secured.renewed(made, version=version)
+    await secured.pin(made, own)
+    upkeep = Upkeep(secured.csms.wire)
+    async with secured.connect(made, own, password=None, version=version) as station:
+        await upkeep.renew_certificates()
+        await secured.csms.wire.background.close()
+        assert station.asked == []
+        await ends(secured, made, timedelta(days=29))
+        for _ in range(2):
+            await upkeep.renew_certificates()
+            await secured.csms.wire.background.close()
+
+    assert station.asked == [(action, {"requested_message": message})]
+
+
+async def test_who_does_not_depend_on_a_certificate_is_not_asked_for_one(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    own = await secured.renewed(made)
+    await ends(secured, made, timedelta(days=1))
+    async with secured.connect(made, own) as station:
+        await Upkeep(secured.csms.wire).renew_certificates()
+        await secured.csms.wire.background.close()
+        await station.boot()
+        assert station.asked == []
+
+
+async def test_a_station_that_answers_nothing_is_cut_off_all_the_same_T_49(secured):
+    """Neither the message at work nor its silence keeps a revoked station connected."""
+    made = await secured.csms.add_station(security_profile=2)
+    own = await secured.renewed(made)
+    await secured.pin(made, own)
+    wire, begun = secured.csms.wire, asyncio.Event()
+
+    async def never(*_):
+        begun.set()
+        await asyncio.Event().wait()
+
+    wire.vendors = {"slow": never}
+    async with secured.csms.session.ws_connect(
+        secured.url(f"/ocpp/{made.identity}"),
+        protocols=["ocpp1.6"],
+        ssl=client_context(secured.root.pem, secured.folder, own),
+        autoclose=False,
+    ) as connection:
+        await connection.send_str('[2,"1","DataTransfer",{"vendorId":"slow"}]')
+        await begun.wait()
+        wire.registry.hang_up(made.ref.id)
+        async with asyncio.timeout(5):
+            while wire.registry.get(made.ref.id) is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+
+
+async def test_the_first_certificate_of_a_tenant_opens_the_door_at_once(
+    postgres, data_dir, tenant, tmp_path
+):
+    """The CA was made a moment ago, maybe by another process: whoever listens is told."""
+    port, root = free_port(), authority("Root of the server")
+    server = issue("localhost", root, usage=SERVERS, names=["localhost"])
+    certificate, private_key = server.write(tmp_path, "server")
+    hub = RunningHub(
+        postgres.url,
+        data_dir,
+        tenant.id,
+        ocpp_tls_host="127.0.0.1",
+        ocpp_tls_port=port,
+        ocpp_tls_certificate=certificate,
+        ocpp_tls_key=private_key,
+    )
+    await hub.start()
+    try:
+        csms = CSMS(hub.database, tenant)
+        csms.keyring = hub.app[KEYRING]
+        made = await csms.add_station(security_profile=3)
+        await hub.app[STATIONS].relay.ready.wait()
+        key = new_key()
+        wanted = certificates.Request(key.public_key(), made.identity)
+        async with csms.transaction() as db:
+            chain = await certificates.issue(db, csms.keyring, made.ref, wanted)
+        own = Issued(leaf_of(chain), key)
+        context = client_context(root.pem, tmp_path, own)
+        url = f"https://localhost:{port}/ocpp"
+        # Well before anybody looks by the clock.
+        async with asyncio.timeout(LOOK_EVERY / 2):
+            while not await lets_in(f"{url}/{made.identity}", context):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        await hub.stop()
+
+
+async def lets_in(url, context):
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(url, protocols=["ocpp1.6"], ssl=context) as connection,
+        ):
+            return not connection.closed
+    except aiohttp.ClientError:
+        return False
