@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -59,6 +60,13 @@ def test_every_message_of_a_version_is_sent_or_answered(version):
     streams = {"NotifyPeriodicEventStream"} if version is OCPPVersion.V21 else set()
     assert ours | theirs | streams == messages.actions(version)
     assert ours & theirs == {"DataTransfer"}
+
+
+@pytest.mark.parametrize("version", OCPPVersion)
+def test_the_page_of_what_is_supported_names_every_message_of_stations(version):
+    page = (Path(__file__).parents[2] / "docs" / "ocpp-support.md").read_text()
+    told = page[page.index("## Messages of stations") : page.index("## Messages of the hub")]
+    assert [action for action in ANSWERED[version] if action not in told] == []
 
 
 async def test_a_call_in_ocpp_s_own_words_reaches_the_station(csms, able):

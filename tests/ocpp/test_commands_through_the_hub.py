@@ -421,12 +421,18 @@ async def test_what_else_limits_a_station_is_told_to_whom_set_a_profile_CHP_04_C
         await emsp.until(lambda emsp: len(emsp.results) > 1)
         told_of = emsp.results[-1]
 
+        # And when it is over, what holds then.
+        where = {} if everywhere else {"evse_id": 1}
+        await station.ask(call201.ClearedChargingLimit("SO", **where))
+        await emsp.until(lambda emsp: len(emsp.results) > 2)
+        assert emsp.results[-1].path == told_of.path
+
     assert (told_of.method, told_of.path) == ("PUT", f"chargingprofiles/{session_id}")
     assert parties(told_of.headers) == {"to": EMSP, "from": OWN}
     assert told_of.body["charging_profile"]["charging_profile_period"] == [
         {"start_period": 0, "limit": 16}
     ]
-    [payload] = asked(station, "GetCompositeSchedule")
+    [payload, _] = asked(station, "GetCompositeSchedule")
     assert 5 * 60 <= payload["duration"] <= 60 * 60
 
 

@@ -16,6 +16,7 @@ from hub.roaming import stations
 from tests.helpers.charge_points import PASSWORD, basic
 
 V16, V201, V21 = OCPPVersion
+RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
 
 
 def upgrade(headers=None, protocol="ocpp1.6"):
@@ -306,3 +307,16 @@ async def test_provisioning_asks_one_thing_at_a_time_after_the_boot(csms):
     assert set_to["MeterValueSampleInterval"] == "60"
     assert set_to["MeterValuesSampledData"].startswith("Energy.Active.Import.Register")
     assert station.asked[0][0] == "GetConfiguration"
+
+
+@pytest.mark.parametrize("version", RECORDS)
+async def test_a_station_that_comes_back_without_a_boot_is_asked_for_its_states(csms, version):
+    """J1.6 wants no boot for a mere reconnect, and what changed meanwhile nobody has told."""
+    csms.wire.provisioning, csms.wire.patience_for_boot = True, 0.05
+    made = await csms.add_station(RECORDS[version])
+    async with csms.connect(made, version) as station, asyncio.timeout(10):
+        while not station.asked:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+    [(action, payload), *_] = station.asked
+    assert (action, payload["requested_message"]) == ("TriggerMessage", "StatusNotification")

@@ -153,6 +153,26 @@ async def test_a_token_may_come_under_another_type(csms, version):
     assert answer.id_token_info["status"] == "Accepted"
 
 
+async def test_a_kind_of_token_that_ocpi_has_no_word_for_is_no_error(csms, version):
+    """2.1 makes the type a free text: a vehicle's own number, a payment card."""
+    kinds = ["eMAID", "MacAddress", "KeyCode"]
+    kinds += ["DirectPayment", "VIN", "EVCCID", "SomethingNew"] if version == "2.1" else []
+    made = await csms.add_station(VERSIONS[version])
+    await csms.add_token("TAG1", kind="OTHER")
+    async with csms.connect(made, version) as station:
+        for kind in kinds:
+            answer = await station.ask(
+                station.messages.Authorize(id_token={"idToken": "TAG1", "type": kind})
+            )
+            assert answer.id_token_info["status"] == "Accepted"
+        await station.event(
+            "Started", "T-1", 0, iso(-4), evse={"id": 1, "connectorId": 1},
+            id_token={"idToken": "TAG1", "type": kinds[-1]},
+        )  # fmt: skip
+    [session] = await csms.sessions()
+    assert session["cdr_token"]["type"] == "OTHER"
+
+
 async def test_an_unknown_token_is_unknown(csms, version):
     made = await csms.add_station(VERSIONS[version])
     async with csms.connect(made, version) as station:
