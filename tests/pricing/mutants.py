@@ -242,6 +242,30 @@ MUTANTS = [
         "(self.end is None or moment <= self.end)",
     ),
     Mutant(
+        "of several versions of a tariff the first one given counts",
+        "choosing.py",
+        "if known is None or age(known, start) < age(tariff, start):",
+        "if known is None:",
+    ),
+    Mutant(
+        "a version that came after the start counts",
+        "choosing.py",
+        "return 0 if updated is None or updated > start else updated",
+        "return 0 if updated is None else updated",
+    ),
+    Mutant(
+        "the average power is never taken",
+        "engine.py",
+        "average_power = record.version == V2_1_1",
+        "average_power = False",
+    ),
+    Mutant(
+        "the clock does not tell the total time",
+        "check.py",
+        "lasted = priced.record.end - priced.record.start",
+        "lasted = total",
+    ),
+    Mutant(
         "a tariff without tax_included is gross",
         "tariffs.py",
         "    if value is None:\n        return TaxIncluded.NO\n",

@@ -9,6 +9,7 @@ from hub.roaming.pricing import tariffs
 from hub.roaming.pricing.components import Tax
 from hub.roaming.pricing.engine import price
 from hub.roaming.pricing.quantities import CannotPrice, Unreadable
+from hub.roaming.pricing.remembering import Remembered
 from hub.roaming.pricing.wire import expected, totals
 from tests.pricing.documents import cdr, element, part, session, tariff
 
@@ -355,6 +356,13 @@ def test_hours_with_three_decimals_are_read_by_the_clock():
     assert total([document], cdr("2025-06-02T08:00", [(10, {"TIME": 0.168})])) == "1.1000"
 
 
+def test_nothing_has_no_sign():
+    """A millionth of a euro paid back is none."""
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": -0.001})])
+
+    assert total([tariff(element(part("ENERGY", 0.001)))], record) == "0.0000"
+
+
 def test_noise_of_floating_point_is_not_a_watt_hour():
     """0.1 + 0.2 is not 301 Wh."""
     document = tariff(element(part("ENERGY", 1)))
@@ -469,6 +477,55 @@ def test_a_session_of_years_is_refused_instead_of_counted_day_by_day():
 
     with pytest.raises(CannotPrice, match="longer than a year"):
         price([EVENING], record, time_zone="UTC")
+
+
+def a_price_each(minutes):
+    """For every so many minutes of the day."""
+    starts = range(0, 24 * 60, minutes)
+    clock = [f"{start // 60:02d}:{start % 60:02d}" for start in starts]
+    return [
+        element(part("ENERGY", 0.3), start_time=start, end_time=end)
+        for start, end in zip(clock, [*clock[1:], clock[0]], strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elements", "rows"),
+    [
+        # 500,000 pieces of a CDR of 200 kB,
+        (a_price_each(1), [(365 * 24 * 60, {"ENERGY": 100})]),
+        # and 1000 elements to be looked at for each of 1000 periods.
+        (
+            [element(part("ENERGY", 0.3), max_kwh=limit) for limit in range(1, 1001)],
+            [(1, {"ENERGY": 0.9})] * 1000,
+        ),
+    ],
+)
+def test_nobodys_cdr_keeps_everybody_else_waiting(elements, rows):
+    with pytest.raises(CannotPrice, match="too long for a tariff that changes so often"):
+        price([tariff(*elements)], cdr("2025-01-01T00:00", rows), time_zone="UTC")
+
+
+def test_a_month_under_a_price_for_each_quarter_of_an_hour_is_not_too_much():
+    month = cdr("2025-01-01T00:00", [(30 * 24 * 60, {"ENERGY": 10})])
+
+    assert total([tariff(*a_price_each(15))], month, time_zone="UTC") == "3.0000"
+
+
+def test_tariffs_are_remembered_by_how_large_they_are():
+    kept = Remembered(10)
+
+    kept.put("a", 1, 4)
+    kept.put("b", 2, 4)
+    assert kept.get("a") == 1
+    kept.put("c", 3, 4)
+    # "a" was used since "b" was.
+    assert [kept.get(name) for name in "abc"] == [1, None, 3]
+    kept.put("d", 4, 11)
+    assert ([kept.get(name) for name in "acd"], kept.size) == ([None] * 3, 0)
+    kept.put("a", 1, 4)
+    kept.put("a", 5, 4)
+    assert (kept.get("a"), kept.size) == (1, 4)
 
 
 def test_no_tariff_no_price():

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from hub.roaming.pricing.engine import price
-from hub.roaming.pricing.explain import entries, table
+from hub.roaming.pricing.explain import entries, lines, table
 from hub.roaming.pricing.periods import Usage, charging_periods
 from hub.roaming.pricing.quantities import CannotPrice
 from hub.roaming.pricing.tariffs import Phase
@@ -158,6 +158,36 @@ def test_every_line_says_which_element_and_why():
         "incl_vat": "1.8000",
         "why": found[2]["why"],
     }
+
+
+def test_elements_that_were_passed_over_for_the_same_reason_are_told_together():
+    hours = [
+        element(part("ENERGY", 0.1), start_time=f"{hour:02d}:00", end_time=f"{hour + 1:02d}:00")
+        for hour in range(8)
+    ]
+    parking = element(part("PARKING_TIME", 1))
+    document = tariff(*hours[:3], parking, *hours[3:7], element(part("ENERGY", 1), min_kwh=5))
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10})])
+
+    before, after = (line.why for line in lines(price([document], record, time_zone="UTC")))
+
+    # Element 4 has no price for energy, so it was not passed over.
+    hours = "not elements 1 to 3 (time of day); not elements 5 to 8 (time of day)"
+    assert before == f"no element applies; {hours}; not element 9 (min_kwh)"
+    assert after == f"element 9: matches min_kwh; {hours}"
+
+
+def test_not_more_reasons_are_told_than_anybody_reads():
+    mixed = [
+        element(part("ENERGY", 0.1), **({"min_kwh": 99} if number % 2 else {"end_time": "06:00"}))
+        for number in range(40)
+    ]
+    record = cdr("2025-06-02T08:00", [(60, {"ENERGY": 10})])
+
+    [line] = lines(price([tariff(*mixed)], record, time_zone="UTC"))
+
+    assert line.why.startswith("no element applies; not element 1 (time of day); not element 2 (")
+    assert line.why.endswith("not element 10 (min_kwh); nor 30 more")
 
 
 def test_what_is_free_is_explained_as_well():

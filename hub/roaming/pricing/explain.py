@@ -5,6 +5,7 @@ from their time are not merged: where the price could have changed and did not i
 answer.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -24,6 +25,7 @@ from hub.roaming.pricing.quantities import (
     fixed,
     to_places,
 )
+from hub.roaming.pricing.restrictions import Moment
 from hub.roaming.pricing.tariffs import Element, Phase
 from hub.roaming.pricing.timeline import Walk
 from hub.roaming.pricing.wire import PLACES, digits, expected, number
@@ -34,6 +36,9 @@ UNITS = {
     Dimension.TIME: "h",
     Dimension.PARKING_TIME: "h",
 }
+
+# A reason for each of the elements before would be longer than everything else.
+MOST_REASONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +115,35 @@ def why(
     if not candidates:
         return f"the tariff has no price for {dimension}"
     moment = Walk(time_zone).moment(piece, piece.tariff)
-    passed: list[str] = []
+    passed: list[Element] = []
     for candidate, element, _ in candidates:
         if candidate is component:
-            return "; ".join([f"element {element.number}: {grounds(element)}", *passed])
-        failed = [label(name) for name, test in element.tests if not test(moment)]
-        reason = f" ({', '.join(failed)})" if failed else ""
-        passed.append(f"not element {element.number}{reason}")
-    return "; ".join(["no element applies", *passed])
+            used = f"element {element.number}: {grounds(element)}"
+            return "; ".join([used, *not_those(passed, moment)])
+        passed.append(element)
+    return "; ".join(["no element applies", *not_those(passed, moment)])
+
+
+def not_those(passed: Sequence[Element], moment: Moment) -> Iterator[str]:
+    """Why not the elements before: neighbours that fail for the same reason are told together."""
+
+    def reason(place: int) -> tuple[str, int]:
+        return failure(passed[place], moment), passed[place].number - place
+
+    told = 0
+    alike = itertools.groupby(range(len(passed)), key=reason)
+    for (why_not, _), places in itertools.islice(alike, MOST_REASONS):
+        first, *others = [passed[place].number for place in places]
+        told += 1 + len(others)
+        names = f"elements {first} to {others[-1]}" if others else f"element {first}"
+        yield f"not {names}{why_not}"
+    if told < len(passed):
+        yield f"nor {len(passed) - told} more"
+
+
+def failure(element: Element, moment: Moment) -> str:
+    failed = [label(name) for name, test in element.tests if not test(moment)]
+    return f" ({', '.join(failed)})" if failed else ""
 
 
 def grounds(element: Element) -> str:

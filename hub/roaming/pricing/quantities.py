@@ -185,7 +185,7 @@ def fixed(value: Exact | tuple[int, int], places: int, unit: int = 1) -> str:
     if bottom < 0:
         top, bottom = -top, -bottom
     nearest = (2 * abs(top) * 10**places + bottom) // (2 * bottom)
-    sign = "-" if top < 0 else ""
+    sign = "-" if top < 0 and nearest else ""
     if not places:
         return f"{sign}{nearest}"
     digits = f"{nearest:0{places + 1}d}"

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -27,9 +26,13 @@ from hub.roaming.pricing.quantities import (
     fraction,
     instant,
 )
+from hub.roaming.pricing.remembering import Remembered
 from hub.roaming.pricing.restrictions import Restrictions, Test
 
 Document = Mapping[str, Any]
+
+# How many bytes of tariffs are remembered. What was read takes about 15 times that.
+MOST_REMEMBERED = 4 * 1024 * 1024
 
 
 class Phase(StrEnum):
@@ -165,7 +168,15 @@ def read(document: Document | Tariff) -> Tariff:
         return document
     if not isinstance(document, dict):
         raise Unreadable("A tariff is not an object.")
-    return read_text(spelled(document))
+    text = spelled(document)
+    found = READ.get(text)
+    if found is None:
+        found = parsed(text)
+        READ.put(text, found, len(text))
+    return found
+
+
+READ: Remembered[bytes, Tariff] = Remembered(MOST_REMEMBERED)
 
 
 def spelled(document: Document) -> bytes:
@@ -180,8 +191,7 @@ def spelled(document: Document) -> bytes:
         raise Unreadable("A tariff holds something that is not JSON.") from None
 
 
-@lru_cache(maxsize=2048)
-def read_text(text: bytes) -> Tariff:
+def parsed(text: bytes) -> Tariff:
     body = json.loads(text, parse_float=Decimal)
     where = f"tariff {str(body.get('id', ''))[:36]!r}"
     parts = tuple(

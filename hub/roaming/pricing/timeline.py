@@ -21,6 +21,9 @@ from hub.roaming.pricing.tariffs import Candidate, Phase, Tariff
 # Local time is looked up day by day; nobody charges for longer than this.
 LONGEST = 400 * DAY
 FOREVER = 10**24
+# Elements that are looked at for one session, over all its pieces: a tenth of a second. A tariff of
+# a price for each quarter of an hour needs 10,000 a day.
+MOST_LOOKUPS = 500_000
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +62,7 @@ class Walk:
     consumed: Exact = 0
     charged: set[Component] = field(default_factory=set)
     calm: Calm | None = None
+    lookups: int = 0
 
     def pieces(self, piece: Piece, tariff: Tariff | None) -> Sequence[Piece]:
         """A piece, or what it has to be cut into, with the components active there."""
@@ -72,7 +76,7 @@ class Walk:
             return self.cut(piece, tariff)
         active = calm.active.get(piece.phase)
         if active is None:
-            active = looked_up(piece, tariff, self.moment(piece, tariff))
+            active = self.look_up(piece, tariff, self.moment(piece, tariff))
             calm.active[piece.phase] = active
         self.activate(piece, tariff, active)
         return (piece,)
@@ -85,12 +89,23 @@ class Walk:
         for border in (*cuts, whole.length or 1):
             piece = part(whole, begin, border) if cuts else whole
             moment = self.moment(piece, tariff)
-            self.activate(piece, tariff, looked_up(piece, tariff, moment))
+            self.activate(piece, tariff, self.look_up(piece, tariff, moment))
             found.append(piece)
             begin = border
         if whole.in_session:
             self.calm = self.calm_after(piece, tariff, moment)
         return found
+
+    def look_up(self, piece: Piece, tariff: Tariff, moment: Moment) -> tuple[Component | None, ...]:
+        """The active component for fees, energy and time (PRICE-04)."""
+        self.spend(len(tariff.elements))
+        return tuple(matching(found, moment) for found in tariff.plan(piece.phase))
+
+    def spend(self, lookups: int) -> None:
+        """Nobody's CDR may keep everybody else waiting. Raises CannotPrice."""
+        self.lookups += lookups
+        if self.lookups > MOST_LOOKUPS:
+            raise CannotPrice("The session is too long for a tariff that changes so often.")
 
     def calm_after(self, piece: Piece, tariff: Tariff, moment: Moment) -> Calm | None:
         """Until when nothing changes any more. None where that is not known beforehand."""
@@ -149,6 +164,7 @@ class Walk:
                 if 0 < duration - elapsed < length:
                     found.add(duration - elapsed)
             if tariff.marks and self.crosses(piece, tariff):
+                self.spend(int(length // DAY) * len(tariff.marks))
                 end = piece.start + length
                 for moment in zones.cuts(self.zone, piece.start, end, tariff.marks):
                     found.add(moment - piece.start)
@@ -180,11 +196,6 @@ class Walk:
             piece.energy_price = energy
         if piece.seconds is not None:
             piece.time_price = time
-
-
-def looked_up(piece: Piece, tariff: Tariff, moment: Moment) -> tuple[Component | None, ...]:
-    """The active component for fees, energy and time (PRICE-04)."""
-    return tuple(matching(found, moment) for found in tariff.plan(piece.phase))
 
 
 def walk(
