@@ -10,7 +10,7 @@ from hub import codec
 from hub.ocpp import samples, timestamps
 from hub.ocpp.frames import Payload
 from hub.ocpp.station import Answering, Station, patiently
-from hub.roaming import authorization, charging, session_records, transactions
+from hub.roaming import authorization, charging, displayed_costs, session_records, transactions
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.billing import Policy
 from hub.roaming.clocks import Moment
@@ -55,11 +55,17 @@ class Transactions2x(Station):
         if event.id_token is not None or event.remote_start_id is not None:
             decision, authorized_at = await patiently(lambda: self.decide_event(event, moment))
 
+        cost = None
+
         async def write(db: AsyncSession) -> list[Stored]:
-            return await self.take_event(db, event, moment, decision, authorized_at)
+            nonlocal cost
+            moved = await self.take_event(db, event, moment, decision, authorized_at)
+            if event.kind == "Ended":
+                cost = await displayed_costs.final_cost(db, self.ref, event.transaction_id)
+            return moved
 
         await self.within(write)
-        answer: Payload = {}
+        answer: Payload = {} if cost is None else {"totalCost": float(cost)}
         if decision is not None and event.id_token is not None:
             answer["idTokenInfo"] = id_token_info(decision)
         return answer

@@ -4,6 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.roaming import objects
+from hub.roaming.modules import TARIFFS
+from hub.roaming.objects import Write
+from tests.ocpp.conftest import OWNER, TARIFF
+
 VERSIONS = {"2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
 TOKEN = {"idToken": "TAG1", "type": "ISO14443"}
 EVSE = {"id": 1, "connectorId": 1}
@@ -51,6 +56,34 @@ async def test_a_session_from_start_to_cdr(csms, version):
     [cdr] = await csms.cdrs()
     assert cdr["total_energy"] == 2.5
     assert cdr["total_parking_time"] == pytest.approx(0.25, abs=0.001)
+
+
+async def test_the_final_cost_is_for_the_station_s_display(csms, version):
+    """I03: with taxes; the same again when the end is told again."""
+    taxed = {"price_components": [{"type": "ENERGY", "price": 0.4, "vat": 25, "step_size": 1}]}
+    made = await csms.add_station(VERSIONS[version])
+    await csms.add_token("TAG1")
+    changed = TARIFF | {"elements": [taxed], "last_updated": iso(-60)}
+    async with csms.transaction() as db:
+        await objects.apply(db, [Write(TARIFFS, "PUT", OWNER, "T1", changed)])
+    ended = reading(-1, 3000, "Transaction.End")
+    at = iso(-1)
+    async with csms.connect(made, version) as station:
+        await station.event(
+            "Started", "T-1", 0, iso(-30), id_token=TOKEN, evse=EVSE, info=charging(),
+            meter_value=reading(-30, 1000, "Transaction.Begin"),
+        )  # fmt: skip
+        updated = await station.event(
+            "Updated", "T-1", 1, iso(-9), trigger="MeterValuePeriodic",
+            meter_value=reading(-9, 2000),
+        )  # fmt: skip
+        answers = [
+            await station.event("Ended", "T-1", 2, at, trigger="EVDeparted", meter_value=ended)
+            for _ in range(2)
+        ]
+
+    assert updated.total_cost is None
+    assert [answer.total_cost for answer in answers] == [1.0, 1.0]
 
 
 async def test_values_have_multipliers_and_units(csms, version):
