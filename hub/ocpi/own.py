@@ -12,15 +12,15 @@ from aiohttp import web
 from hub.errors import NotFound, Unavailable
 from hub.keys import BACKGROUND, DATABASE, SENDER, STATIONS
 from hub.models.values import InterfaceRole, Party, Role
-from hub.ocpi import callbacks
-from hub.ocpi.envelope import success
+from hub.ocpi import bodies, callbacks
+from hub.ocpi.envelope import read_object, success
 from hub.ocpi.operation import Operation
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, OPERATION, PARTNER, VERSION
 from hub.ocpi.sender import Sender
 from hub.ocpi.versions.base import Document
 from hub.ocpi.ways import NotSupported
-from hub.roaming import commands, local
+from hub.roaming import commands, local, preferences
 from hub.roaming.feed import RESULTS
 from hub.roaming.modules import MODULES, SESSIONS
 from hub.roaming.orders import Errand, Order
@@ -59,8 +59,23 @@ async def answer(request: web.Request) -> web.Response:
         return await carry_out(request, own)
     if request[OPERATION].module != SESSIONS.name:
         raise NotSupported(f"{own} does not support this request of {request[OPERATION].module}.")
-    # No EVSE of ours has CHARGING_PREFERENCES_CAPABLE (SES-10).
-    raise NotFound("The EVSEs of this party take no charging preferences.")
+    return await prefer(request)
+
+
+async def prefer(request: web.Request) -> web.Response:
+    """Charging preferences; what the EVSE does not take is not found (SES-10)."""
+    body = await read_object(request)
+    errand = Errand(
+        database=request.config_dict[DATABASE],
+        stations=request.config_dict[STATIONS],
+        tenant_id=request[PARTNER].tenant_id,
+        caller=speaker(request),
+        request=await bodies.read(request, request[OPERATION].body or "", body),
+    )
+    said = await preferences.prefer(errand, request.match_info["id"])
+    if said is None:
+        raise NotFound("No such session is running where preferences are taken.")
+    return success(said)
 
 
 async def carry_out(request: web.Request, own: Party) -> web.Response:

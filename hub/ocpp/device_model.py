@@ -113,4 +113,7 @@ def capabilities_told(reported: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             told["supports_reservation"] = "true" in values
         elif name == ("SmartChargingCtrlr", "Available"):
             told["supports_smart_charging"] = "true" in values
+        elif name == ("SmartChargingCtrlr", "SupportedAdditionalPurposes"):
+            purposes = (values[0] if values else None) or ""
+            told["supported_feature_profiles"] = [one for one in purposes.split(",") if one]
     return told

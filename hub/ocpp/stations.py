@@ -45,6 +45,8 @@ RESULTS: Mapping[str, Mapping[str, str]] = {
     "ClearCache": {"Accepted": "ACCEPTED", "Rejected": "FAILED"},
 }
 NOT_SUPPORTED = frozenset({"NotImplemented", "NotSupported"})
+# Seconds. A partner that waits for an answer gives up soon.
+PRIORITY_DEADLINE = 8.0
 ID_TOKEN_TYPES = {"RFID": "ISO14443", "EMAID": "eMAID"}
 
 
@@ -229,6 +231,26 @@ class Stations:
             return outcome
         schedule = composite(answered.payload)
         return Outcome("ACCEPTED", data=schedule) if schedule else Outcome("UNKNOWN")
+
+    async def use_priority(
+        self, station: StationRef, *, transaction_id: str, activate: bool
+    ) -> Outcome:
+        """Of 2.1. A station without a profile for it has nothing to take back, and nothing to give.
+
+        The driver waits for the answer, so it must be there soon.
+        """
+        if await self.version(station) is not OCPPVersion.V21:
+            return Outcome("NOT_SUPPORTED")
+        answered = await self.relay.call(
+            station,
+            "UsePriorityCharging",
+            {"transactionId": transaction_id, "activate": activate},
+            timeout=PRIORITY_DEADLINE,
+        )
+        nothing = (answered.payload or {}).get("status") == "NoProfile"
+        if nothing and not activate:
+            return Outcome("ACCEPTED")
+        return outcome_of("UsePriorityCharging", answered)
 
     async def clear_cache(self, station: StationRef) -> Outcome:
         return outcome_of("ClearCache", await self.relay.call(station, "ClearCache", {}))

@@ -20,7 +20,7 @@ from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
 from hub.models.values import OCPPStatus, Party, StationStatus
-from hub.roaming import own_objects, projection
+from hub.roaming import own_objects, preferences, projection
 from hub.roaming.merging import Document
 from hub.roaming.modules import LOCATIONS
 from hub.roaming.objects import Stored, Write
@@ -122,6 +122,7 @@ def capabilities(seen_as: View, connectors: Sequence[Connector]) -> tuple[str, .
         "REMOTE_START_STOP_CAPABLE": told.get("supports_remote_start", True),
         "RESERVABLE": told.get("supports_reservation", False),
         "CHARGING_PROFILE_CAPABLE": told.get("supports_smart_charging", False),
+        "CHARGING_PREFERENCES_CAPABLE": preferences.taken_by(told),
         "RFID_READER": "RFID" in (told.get("supported_payment_methods") or ["RFID"]),
         "UNLOCK_CAPABLE": any(
             connector.connector_type not in projection.DIRECT_CURRENT for connector in connectors

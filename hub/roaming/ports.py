@@ -90,6 +90,11 @@ class Stations(Protocol):
     ) -> Outcome:
         """``Outcome.data`` is an OCPI ActiveChargingProfile when accepted."""
 
+    async def use_priority(
+        self, station: StationRef, *, transaction_id: str, activate: bool
+    ) -> Outcome:
+        """Put a transaction before the others, or not any more."""
+
     async def clear_cache(self, station: StationRef) -> Outcome: ...
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ocpp.v16 import call
 from ocpp.v16 import call_result as result16
+from ocpp.v21 import call as call21
+from ocpp.v21 import call_result as result21
 from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 from sqlalchemy import select, update
@@ -14,13 +16,18 @@ from sqlalchemy import select, update
 from hub.keys import DIRECTORY
 from hub.models.ocpp import Reservation
 from hub.models.partners import Agreement
+from hub.roaming import objects
+from hub.roaming.modules import TARIFFS
+from hub.roaming.objects import Write
 from tests.helpers.charge_points import PASSWORD, basic
 from tests.helpers.commands import command, kept, kept_results, let_pass, parties, told
 from tests.helpers.documents import location, tariff, token
 from tests.helpers.partner import FakePartner
+from tests.ocpp.conftest import OWNER, TARIFF
 
 EMSP, OWN, HUB = ("DE", "TWO"), ("NL", "OWN"), ("NL", "HUB")
 RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1"}
+PREFERRING = {"2.1": "OCPP_2_1"}
 SINCE = {"date_from": "2020-01-01T00:00:00Z"}
 
 
@@ -38,7 +45,7 @@ async def emsp(hub):
 @asynccontextmanager
 async def station_of(own, version):
     """A station with one EVSE, connected; ``made`` says how the hub knows it."""
-    made = await own.add_station(RECORDS[version])
+    made = await own.add_station((RECORDS | PREFERRING)[version])
     async with own.connect(made, version) as station:
         station.made, station.evse_uid = made, made.evse_uids[1]
         yield station
@@ -75,8 +82,7 @@ async def charging(own, emsp, version="1.6"):
     async with station_of(own, version) as station:
         await send(emsp, station, "START_SESSION")
         await emsp.until(lambda emsp: emsp.results)
-        starts = {"1.6": "RemoteStartTransaction", "2.0.1": "RequestStartTransaction"}
-        [payload] = asked(station, starts[version])
+        [payload] = asked(station, "RemoteStartTransaction", "RequestStartTransaction")
         await begin(station, version, payload)
         await emsp.until(sessions)
         emsp.results.clear()
@@ -436,13 +442,98 @@ async def test_what_else_limits_a_station_is_told_to_whom_set_a_profile_CHP_04_C
     assert 5 * 60 <= payload["duration"] <= 60 * 60
 
 
-async def test_our_stations_take_no_charging_preferences_SES_10(hub, own, emsp):
+async def prefer(emsp, session_id, profile_type="FAST", to=None, **more):
+    preferences = {"profile_type": profile_type, **more}
+    return await emsp.put(f"sessions/{session_id}/charging_preferences", preferences, to=to)
+
+
+async def test_stations_that_put_nobody_first_take_no_charging_preferences_SES_10(hub, own, emsp):
     async with charging(own, emsp) as (_, session_id):
         for to in (None, "NL*OWN"):
-            answer = await emsp.put(
-                f"sessions/{session_id}/charging_preferences", {"profile_type": "FAST"}, to=to
-            )
+            answer = await prefer(emsp, session_id, to=to)
             assert (answer.http_status, answer.status_code) == (404, 2001)
+    location = (await emsp.get("locations/LOC1", to="NL*OWN")).data
+    assert "CHARGING_PREFERENCES_CAPABLE" not in location["evses"][0]["capabilities"]
+
+
+@asynccontextmanager
+async def preferring(own, emsp):
+    """A session at a station of 2.1 that has told, in its device model, that it can."""
+    async with charging(own, emsp, "2.1") as (station, session_id):
+        purposes = {
+            "component": {"name": "SmartChargingCtrlr"},
+            "variable": {"name": "SupportedAdditionalPurposes"},
+            "variableAttribute": [{"value": "LocalGeneration,PriorityCharging"}],
+        }
+        report = call21.NotifyReport(
+            request_id=1, generated_at=iso(), seq_no=0, report_data=[purposes]
+        )
+        await station.ask(report)
+        yield station, session_id
+
+
+@pytest.mark.parametrize("to", [None, "NL*OWN"])
+async def test_a_station_is_told_who_comes_first_SES_09_SES_11(hub, own, emsp, to):
+    async with preferring(own, emsp) as (station, session_id):
+        location = (await emsp.get("locations/LOC1", to="NL*OWN")).data
+        fast = await prefer(emsp, session_id, "FAST", to, departure_time=iso(60), energy_need=20)
+        regular = await prefer(emsp, session_id, "REGULAR", to)
+        cheap = await prefer(emsp, session_id, "CHEAP", to)
+
+    assert "CHARGING_PREFERENCES_CAPABLE" in location["evses"][0]["capabilities"]
+    assert [fast.data, regular.data] == ["ACCEPTED", "ACCEPTED"]
+    assert asked(station, "UsePriorityCharging") == [
+        {"transaction_id": "T-1", "activate": True},
+        {"transaction_id": "T-1", "activate": False},
+    ]
+    assert (cheap.status_code, cheap.data) == (1000, "PROFILE_TYPE_NOT_SUPPORTED")
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted", "said"),
+    [
+        ("NoProfile", "FAST", "NOT_POSSIBLE"),
+        ("Rejected", "FAST", "NOT_POSSIBLE"),
+        ("NoProfile", "REGULAR", "ACCEPTED"),
+        ("Rejected", "REGULAR", "NOT_POSSIBLE"),
+    ],
+)
+async def test_what_the_station_says_of_preferences_is_told_SES_09(own, emsp, word, wanted, said):
+    async with preferring(own, emsp) as (station, session_id):
+        station.replies["UsePriorityCharging"] = result21.UsePriorityCharging(word)
+        assert (await prefer(emsp, session_id, wanted)).data == said
+
+
+async def test_a_station_that_is_away_can_put_nobody_first_SES_09(hub, own, emsp):
+    async with preferring(own, emsp) as (_, session_id):
+        pass
+    assert (await prefer(emsp, session_id)).data == "NOT_POSSIBLE"
+
+
+async def test_without_a_tariff_for_it_nobody_comes_first_SES_11(hub, own, emsp):
+    async with preferring(own, emsp) as (station, session_id):
+        for kind, wanted, said in (
+            ("REGULAR", "FAST", "PROFILE_TYPE_NOT_SUPPORTED"),
+            ("REGULAR", "REGULAR", "ACCEPTED"),
+            ("PROFILE_FAST", "FAST", "ACCEPTED"),
+            ("PROFILE_FAST", "REGULAR", "PROFILE_TYPE_NOT_SUPPORTED"),
+        ):
+            document = {**TARIFF, "type": kind, "last_updated": iso()}
+            async with own.transaction() as db:
+                await objects.apply(db, [Write(TARIFFS, "PUT", OWNER, "T1", document)])
+            assert (await prefer(emsp, session_id, wanted)).data == said
+    assert len(asked(station, "UsePriorityCharging")) == 2
+
+
+async def test_nobody_prefers_anything_for_the_drivers_of_others_SES_10(hub, own, emsp):
+    async with FakePartner("DE*SIX EMSP") as other, preferring(own, emsp) as (station, session_id):
+        await hub.connect(other)
+        answer = await prefer(other, session_id, to="NL*OWN")
+        unknown = await prefer(emsp, "no-such-session", to="NL*OWN")
+
+    assert (answer.http_status, answer.status_code) == (404, 2001)
+    assert (unknown.http_status, unknown.status_code) == (404, 2001)
+    assert asked(station, "UsePriorityCharging") == []
 
 
 # What else can be addressed to our own party.
