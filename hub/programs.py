@@ -69,11 +69,17 @@ class Programs:
         )
 
     def hand_over(self, path: Path) -> None:
-        """Make a directory of ours the account's, and let it get there."""
-        if self._account:
-            let_pass(path)
-            if path.exists():
-                os.chown(path, self._account.pw_uid, self._account.pw_gid)
+        """Make a directory of ours the account's, and let it get there.
+
+        With what is in it: a backup that was put there is still whoever's who restored it.
+        """
+        if self._account is None:
+            return
+        let_pass(path)
+        if path.exists() and path.stat().st_uid != self._account.pw_uid:
+            for each in (*path.rglob("*"), path):
+                owner = self._account.pw_uid, self._account.pw_gid
+                os.chown(each, *owner, follow_symlinks=False)
 
     def _identity(self) -> dict[str, Any]:
         if self._account is None:

@@ -126,6 +126,14 @@ async def new_key(url: str, settings: Settings) -> str:
             for key in await db.scalars(select(ApiKey).where(ApiKey.name == KEY_NAME)):
                 key.revoked_at = key.revoked_at or now
                 key.name = f"{KEY_NAME} until {now:%Y-%m-%d %H:%M:%S}"
+                await audit.record(
+                    db,
+                    AuditAction.UPDATE,
+                    "api_key",
+                    key.id,
+                    description="Revoked: another one was made by `hub serve --new-admin-key`",
+                    severity="HIGH",
+                )
             await db.flush()
             return await give_key(db, keyring, settings.data_dir, row[1])
     finally:

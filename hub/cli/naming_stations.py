@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from hub.cli.failures import Usage
+from hub.cli.failures import NotFound, Usage
 from hub.cli.options import Arguments, hub
 
 
@@ -20,7 +20,7 @@ def find(arguments: Arguments) -> str:
     if len(exact) == 1:
         return str(exact[0]["id"])
     if not exact:
-        return wanted
+        raise NotFound(f"There is no station {wanted!r}.", next_step="hub station list")
     raise Usage(
         f"The identities of several stations begin with {wanted!r}.",
         field="station",

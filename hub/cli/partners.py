@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.cli import options, partner_settings, probes, syncs
-from hub.cli.failures import Usage
+from hub.cli.failures import NotFound, Usage
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
 from hub.cli.output import facts, lines, note, table, when, write_json
 
@@ -126,10 +126,11 @@ def find(arguments: Arguments, name: str | None = None) -> str:
         for partner in hub(arguments).all("/partners")
         if partner["name"].lower().startswith(wanted.lower()) or partner["id"].startswith(wanted)
     ]
+    named = [one for one in named if one["name"].lower() == wanted.lower()] or named
     if len(named) == 1:
         return str(named[0]["id"])
     if not named:
-        return wanted
+        raise NotFound(f"There is no partner {wanted!r}.", next_step="hub partner list")
     raise Usage(
         f"{len(named)} partners are called {wanted!r}.",
         field="id",

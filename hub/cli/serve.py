@@ -73,7 +73,8 @@ async def serve(arguments: Arguments, settings: Settings) -> None:
     stopped = stop_signals()
     async with database_url(settings) as url:
         secret = await first_start(url, settings, read_first(arguments))
-        if arguments.new_admin_key and secret is None:
+        first = secret is not None
+        if arguments.new_admin_key and not first:
             secret = await new_key(url, settings)
         app = make_app(settings, database_url=url)
         runner = web.AppRunner(
@@ -89,7 +90,7 @@ async def serve(arguments: Arguments, settings: Settings) -> None:
                     code="cannot_start",
                     next_step="Stop what uses the port, or choose another with HUB_PORT.",
                 ) from None
-            greet(arguments, settings, secret)
+            greet(arguments, settings, secret, first=first)
             await stopped.wait()
             app[HEALTH].stopping = True
         finally:
@@ -126,7 +127,7 @@ def read_first(arguments: Arguments) -> "First":
     return first
 
 
-def greet(arguments: Arguments, settings: Settings, secret: str | None) -> None:
+def greet(arguments: Arguments, settings: Settings, secret: str | None, *, first: bool) -> None:
     """Where everything is. The secret is shown when it was made, and never again."""
     url = settings.public_url
     key_file = settings.data_dir / "admin.key"
@@ -142,7 +143,7 @@ def greet(arguments: Arguments, settings: Settings, secret: str | None) -> None:
         sys.stdout.flush()
         return
     lines(
-        f"The hub is running{' for the first time' if secret else ''}.",
+        f"The hub is running{' for the first time' if first else ''}.",
         "",
         f"  OCPI versions   {places['ocpi_versions']}",
         f"  Admin API       {places['admin_api']}   (docs: {places['docs']})",

@@ -99,7 +99,7 @@ async def invite_again(
         AuditAction.UPDATE,
         "ocpi_partner",
         partner_id,
-        description=f"Invited: token A {token[:4]}… is valid for {valid_for}",
+        description=f"Invited: token A {token[:4]}… is valid for {valid_for.days} days",
     )
     return Invitation(partner_id, f"{public_url}/ocpi/versions", token)
 

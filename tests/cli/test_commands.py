@@ -50,6 +50,21 @@ def test_the_key_goes_with_every_request_and_nowhere_else(run, hub):
     assert "hubk_test" not in ended.out + ended.err + asked.calls[0].request.url
 
 
+def test_a_partner_is_found_by_its_name_or_the_beginning_of_it(run, hub):
+    other = PARTNER | {"id": "7" * 8 + PARTNER["id"][8:], "name": "Acme Two"}
+    answers(hub, "GET", "/partners", {"items": [PARTNER, other], "next": None})
+    setbacks = answers(hub, "GET", "/setbacks", {"items": [], "next": None})
+
+    for name, partner in (("acme", PARTNER), ("acme t", other), ("7777", other)):
+        assert run("setback", "list", "--partner", name).code == 0
+        assert setbacks.calls[-1].request.params["partner_id"] == partner["id"]
+    several = run("setback", "list", "--partner", "a")
+    nobody = run("setback", "list", "--partner", "Nope")
+
+    assert (several.code, "2 partners are called 'a'" in several.err) == (2, True)
+    assert (nobody.code, "There is no partner 'Nope'" in nobody.err) == (3, True)
+
+
 def test_the_key_is_found_where_the_first_start_left_it(run, hub, monkeypatch, tmp_path):
     monkeypatch.delenv("HUB_API_KEY")
     (tmp_path / "hub-data").mkdir()
@@ -253,7 +268,7 @@ def test_a_name_that_means_several_partners_is_refused_with_their_ids(run, hub):
     other = PARTNER | {"id": "0c7a3f0e-1d37-4a53-b5fd-8f2c2d0a7a12", "name": "Acme East"}
     answers(hub, "GET", "/partners", {"items": [PARTNER, other], "next": None})
 
-    ended = run("partner", "show", "acme")
+    ended = run("partner", "show", "acm")
 
     assert ended.code == 2
     assert PARTNER["id"] in ended.err

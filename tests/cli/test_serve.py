@@ -162,13 +162,17 @@ def test_a_lost_key_is_replaced_and_the_old_one_ends(serve, place):
     second.wait_ready()
     new = (place / "admin.key").read_text().strip()
     known = second.call("whoami")
+    told = second.call("audit", "search", "--entity", "api_key")
     second.environment["HUB_API_KEY"] = old
     forgotten = second.call("whoami")
+    ended = second.end(signal.SIGTERM)
 
     assert new != old
     assert known.code == 0
     assert (forgotten.code, "revoked" in forgotten.err) == (4, True)
-    assert new in second.end(signal.SIGTERM).out
+    assert new in ended.out
+    assert "for the first time" not in ended.out
+    assert "Revoked" in told.out
 
 
 def test_a_second_hub_is_refused_and_harms_nothing(serve, place):
