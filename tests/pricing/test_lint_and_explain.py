@@ -197,6 +197,7 @@ def test_odd_elements_are_found(elements, expected):
     ("fields", "expected"),
     [
         ({"party_id": None}, ["missing_field"]),
+        ({"party_id": None, "country_code": None, "id": None}, ["missing_field"]),
         ({"currency": "EURO"}, ["bad_currency"]),
         (
             {"start_date_time": "2025-01-01T00:00:00Z", "end_date_time": "2025-01-01T00:00:00Z"},
@@ -231,6 +232,13 @@ def test_2_3_0_asks_for_tax_included():
 
     assert lint(document, ocpi_version="2.2.1") == []
     assert [item.code for item in lint(document, ocpi_version="2.3.0")] == ["tax_included_missing"]
+
+
+def test_a_tariff_of_2_1_1_names_no_owner():
+    document = tariff(element(ENERGY), party_id=None, country_code=None)
+
+    assert lint(document) == lint(document, ocpi_version="2.1.1") == []
+    assert len(lint(document, ocpi_version="2.2.1")) == 2
 
 
 def test_gross_prices_should_say_their_tax():
@@ -329,6 +337,57 @@ def test_when_an_element_applies(restrictions, said):
     [line] = [text for text in english(element(CHEAP, **restrictions)) if "0.10" in text]
 
     assert line.startswith(f"  - {said}: ")
+
+
+def test_what_nobody_can_meet_is_not_told():
+    """Where the elements leave no gap there is no other case; limits are told without zeros."""
+    below, above = element(CHEAP, max_power=32.00), element(ENERGY, min_power=32.00)
+
+    assert english(below, above)[1:] == [
+        "Energy, the first of these that applies:",
+        "  - below 32 kW: 0.10 EUR per kWh plus 21% VAT = 0.121",
+        "  - at 32 kW and more: 0.30 EUR per kWh plus 21% VAT = 0.363",
+    ]
+    assert english(below)[-1] == "  - otherwise: nothing"
+
+
+def test_a_reservation_that_costs_the_same_whatever_becomes_of_it():
+    reserved = element(part("TIME", 2, 1, 21), reservation="RESERVATION")
+    expired = element(part("TIME", 4, 1, 21), reservation="RESERVATION_EXPIRES")
+
+    assert english(reserved)[1:] == [
+        "A reservation, used or not:",
+        "  - time: 2.00 EUR per hour plus 21% VAT = 2.42",
+    ]
+    assert english(reserved, expired)[1::2] == [
+        "A reservation that is used:",
+        "A reservation that expires:",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("elements", "said"),
+    [
+        ([element(part("ENERGY", 1, 500))], "energy"),
+        ([element(part("TIME", 1, 60))], "charging time"),
+        ([element(part("PARKING_TIME", 1, 60))], "parking time"),
+        (
+            [element(part("TIME", 1, 60), part("PARKING_TIME", 1), part("ENERGY", 1, 10))],
+            "energy and charging or parking time (whichever comes last)",
+        ),
+        ([element(part("TIME", 1, 60), reservation="RESERVATION")], "reserved time"),
+        # Of nothing, and of a fee, there are no steps.
+        ([element(part("TIME", 0, 60), part("FLAT", 1, 60))], None),
+    ],
+)
+def test_what_is_rounded_up_together(elements, said):
+    """PRICE-31, PRICE-34, PRICE-35."""
+    last = english(*elements)[-1]
+
+    if said is None:
+        assert "Rounded" not in last
+    else:
+        assert last == f"Rounded up to full steps once per session, at its end: {said}."
 
 
 def test_the_validity_is_told_to_the_minute():

@@ -10,10 +10,20 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from hub.roaming.pricing import coverage
 from hub.roaming.pricing.components import Component, Dimension
 from hub.roaming.pricing.quantities import DAY, HOUR, Exact, rounded, to_places
 from hub.roaming.pricing.restrictions import EPOCH_DAY, WEEKDAYS, Restrictions, hh_mm
-from hub.roaming.pricing.tariffs import Candidate, Document, Limit, Phase, Tariff, TaxIncluded, read
+from hub.roaming.pricing.tariffs import (
+    CANCELLATION,
+    Candidate,
+    Document,
+    Limit,
+    Phase,
+    Tariff,
+    TaxIncluded,
+    read,
+)
 
 MINUTE = 60
 FREE = "free"
@@ -70,12 +80,32 @@ def explain(tariff: Document | Tariff) -> str:
         )
         if text
     ]
-    if any(steps(part) for part in tariff.components if part.price):
-        texts.append(
-            "Rounding up to full steps happens once per session, at its end: for energy, and for"
-            " charging or parking time, whichever came last."
-        )
+    if stepped := rounded_up(tariff):
+        said = listed(stepped)
+        texts.append(f"Rounded up to full steps once per session, at its end: {said}.")
     return "\n".join(texts) + "\n"
+
+
+def rounded_up(tariff: Tariff) -> list[str]:
+    """What is billed in steps, as it is rounded up together (PRICE-31, PRICE-34, PRICE-35)."""
+    charging = priced(tariff, Phase.CHARGING, Dimension.TIME)
+    parking = priced(tariff, Phase.PARKING, Dimension.PARKING_TIME)
+    one = "charging time" if charging else "parking time"
+    both = "charging or parking time (whichever comes last)"
+    groups = (
+        ("energy", priced(tariff, Phase.CHARGING, Dimension.ENERGY)),
+        (both if charging and parking else one, charging + parking),
+        ("reserved time", priced(tariff, Phase.EXPIRED, Dimension.TIME)),
+    )
+    return [text for text, parts in groups if any(steps(part) for part in parts)]
+
+
+def priced(tariff: Tariff, phase: Phase, dimension: Dimension) -> list[Component]:
+    return [part for part, _, _ in tariff.candidates[phase][dimension] if part.price]
+
+
+def listed(texts: Sequence[str]) -> str:
+    return f"{', '.join(texts[:-1])} and {texts[-1]}" if len(texts) > 1 else texts[0]
 
 
 def heading(tariff: Tariff) -> str:
@@ -126,9 +156,15 @@ def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) 
         is_long = len(prices) - always > 1
         texts = [f"{title}, the first of these that applies:" if is_long else f"{title}:"]
     texts += [f"  - {when or 'otherwise'}: {what}" for when, what in prices]
-    if not always and dimension is not Dimension.FLAT:
+    if not always and dimension is not Dimension.FLAT and leaves_gaps(candidates):
         texts.append("  - otherwise: nothing")
     return texts
+
+
+def leaves_gaps(candidates: Sequence[Candidate]) -> bool:
+    """Is there a case for which no candidate is meant? So it is said where they are too many."""
+    found = coverage.walk(candidates)
+    return found is None or found.gap is not None
 
 
 def possible(tariff: Tariff, candidates: Sequence[Candidate]) -> list[tuple[str, str]]:
@@ -144,19 +180,27 @@ def possible(tariff: Tariff, candidates: Sequence[Candidate]) -> list[tuple[str,
 
 
 def reservations(tariff: Tariff) -> list[str]:
-    texts = []
-    for phase, title in RESERVATIONS.items():
-        kinds = {element.restrictions.purpose for element in tariff.elements}
-        if phase is Phase.CANCELLED and "BOOKING_CANCELLATION_FEES" not in kinds:
-            continue
-        costs = [
+    kinds = {element.restrictions.purpose for element in tariff.elements}
+    costs = {
+        phase: [
             text
             for dimension in (Dimension.FLAT, Dimension.TIME)
             for text in reserved(tariff, phase, dimension)
         ]
-        if costs:
-            texts += [f"{title}:", *(f"  - {text}" for text in costs)]
-    return texts
+        for phase in RESERVATIONS
+    }
+    titles = dict(RESERVATIONS)
+    if costs[Phase.EXPIRED] == costs[Phase.RESERVATION]:
+        titles[Phase.RESERVATION] = "A reservation, used or not"
+        del titles[Phase.EXPIRED]
+    if CANCELLATION not in kinds:
+        del titles[Phase.CANCELLED]
+    return [
+        text
+        for phase, title in titles.items()
+        if costs[phase]
+        for text in (f"{title}:", *(f"  - {cost}" for cost in costs[phase]))
+    ]
 
 
 def reserved(tariff: Tariff, phase: Phase, dimension: Dimension) -> list[str]:
@@ -257,8 +301,7 @@ def weekdays(days: frozenset[int]) -> str:
         return "on Mondays to Fridays"
     if days == WEEKEND:
         return "on Saturdays and Sundays"
-    names = [f"{WEEKDAYS[day].capitalize()}s" for day in sorted(days)]
-    return "on " + (f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0])
+    return f"on {listed([f'{WEEKDAYS[day].capitalize()}s' for day in sorted(days)])}"
 
 
 def dates(rules: Restrictions) -> str:
@@ -293,8 +336,9 @@ def between(low: int | None, high: int | None, shown: Callable[[int], str], what
 def measured(low: Decimal | None, high: Decimal | None, unit: str) -> str:
     if low is None and high is None:
         return ""
-    if high is None:
-        return f"at {low} {unit} and more"
+    least, most = (None if limit is None else f"{limit.normalize():f}" for limit in (low, high))
+    if most is None:
+        return f"at {least} {unit} and more"
     if not low:
-        return f"below {high} {unit}"
-    return f"from {low} to below {high} {unit}"
+        return f"below {most} {unit}"
+    return f"from {least} to below {most} {unit}"

@@ -13,7 +13,7 @@ from typing import Any
 from hub.roaming.pricing import coverage
 from hub.roaming.pricing.components import Component, Dimension
 from hub.roaming.pricing.quantities import HOUR, Unreadable, fraction
-from hub.roaming.pricing.records import V2_3_0
+from hub.roaming.pricing.records import V2_1_1, V2_3_0
 from hub.roaming.pricing.restrictions import Restrictions, hh_mm
 from hub.roaming.pricing.tariffs import (
     RESERVABLE,
@@ -62,7 +62,8 @@ def lint(document: Document, *, ocpi_version: str | None = None) -> list[Finding
     except Unreadable as error:
         return [Finding(Level.ERROR, "unreadable", str(error))]
     findings = [
-        *whole_tariff(tariff, document),
+        *missing(document, ocpi_version),
+        *whole_tariff(tariff),
         *taxes_said(document, ocpi_version),
         *texts(tariff, document),
     ]
@@ -76,10 +77,16 @@ def lint(document: Document, *, ocpi_version: str | None = None) -> list[Finding
     return findings
 
 
-def whole_tariff(tariff: Tariff, document: Document) -> Iterator[Finding]:
-    for name in ("country_code", "party_id", "id", "last_updated"):
+def missing(document: Document, ocpi_version: str | None) -> Iterator[Finding]:
+    """In 2.1.1 only the URL says whose tariff it is; one without an owner is taken for such."""
+    owner = ("country_code", "party_id")
+    is_old = ocpi_version == V2_1_1 if ocpi_version else not any(document.get(of) for of in owner)
+    for name in ("id", "last_updated") if is_old else (*owner, "id", "last_updated"):
         if not document.get(name):
             yield Finding(Level.WARNING, "missing_field", f"{name} is missing.")
+
+
+def whole_tariff(tariff: Tariff) -> Iterator[Finding]:
     if len(tariff.currency) != 3 or not tariff.currency.isalpha():  # noqa: PLR2004 - ISO 4217
         yield Finding(
             Level.ERROR, "bad_currency", f"{tariff.currency!r} is not a currency of ISO 4217."
