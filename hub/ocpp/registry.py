@@ -141,6 +141,11 @@ class Registry:
         for conversation in list(attached.conversations):
             self.run(conversation.link.leave(1000, patience=HANG_UP_PATIENCE))
 
+    def doubt(self, station_id: UUID) -> None:
+        """Drop what is dead of a station that has come to another process."""
+        for conversation in self.stations.get(station_id, Attached()).conversations:
+            self.run(drop_if_dead(conversation, self.pong_within))
+
     def run(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self.checks.add(task)

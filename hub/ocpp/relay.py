@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 CHANNEL = "hub_station_calls"
 HANG_UP = "hub_station_hang_up"
+MOVED = "hub_station_moved"
 RECONNECT = 1.0
 LOOK_AGAIN = 5.0
 FRAMES_WITHIN = 5.0
@@ -73,7 +74,7 @@ class Relay:
     ) -> Answered:
         """Ask a station something, wherever its socket is. Never sent twice."""
         conversation = self.wire.registry.get(station.id)
-        if conversation is not None:
+        if conversation is not None and not await self.held_elsewhere(station):
             return await ask(conversation, action, payload, timeout)
         return await self.wait(station, await self.place(station, action, payload, timeout=timeout))
 
@@ -90,9 +91,10 @@ class Relay:
 
         ``note`` writes down who asked for it, in the same transaction.
         """
-        here = self.wire.registry.get(station.id) is not None
         async with self.wire.database.transaction(station.tenant_id) as db:
             process = await call_rows.process_of(db, station)
+            # A socket that is still open here is not the one to ask, if a newer one is elsewhere.
+            here = process in {None, self.wire.process} and self.holds(station)
             if here:
                 process = self.wire.process
             elif process == self.wire.process:
@@ -161,6 +163,9 @@ class Relay:
             return found
         return frame_log.frames(self.wire.registry, station.id, after=after, limit=limit)
 
+    def holds(self, station: StationRef) -> bool:
+        return self.wire.registry.get(station.id) is not None
+
     async def held_elsewhere(self, station: StationRef) -> bool:
         async with self.wire.database.transaction(station.tenant_id) as db:
             return await call_rows.process_of(db, station) not in {None, self.wire.process}
@@ -182,6 +187,7 @@ class Relay:
         try:
             await connection.add_listener(CHANNEL, self.hear)
             await connection.add_listener(HANG_UP, self.hear_hang_up)
+            await connection.add_listener(MOVED, self.hear_moved)
             await connection.add_listener(NEW_AUTHORITY, self.hear_new_authority)
             # It may have been told while nobody listened.
             self.wire.new_authority.set()
@@ -204,6 +210,11 @@ class Relay:
 
     def hear_new_authority(self, connection: Any, pid: int, channel: str, told: Any) -> None:
         self.wire.new_authority.set()
+
+    def hear_moved(self, connection: Any, pid: int, channel: str, told: Any) -> None:
+        process, station_id = str(told).split()
+        if process != self.wire.process:
+            self.wire.registry.doubt(UUID(station_id))
 
     async def take_up(self, tenant_id: UUID, call_id: UUID, asker: str) -> None:
         """Send a call that somebody wants sent. It is marked first: never twice."""
@@ -231,6 +242,13 @@ async def hang_up(db: AsyncSession, station: StationRef) -> None:
     """Close the station's sockets, wherever they are, once the transaction is committed."""
     await db.execute(
         text("SELECT pg_notify(:channel, :told)"), {"channel": HANG_UP, "told": str(station.id)}
+    )
+
+
+async def tell_moved(db: AsyncSession, station: StationRef, process: str) -> None:
+    await db.execute(
+        text("SELECT pg_notify(:channel, :told)"),
+        {"channel": MOVED, "told": f"{process} {station.id}"},
     )
 
 

@@ -16,7 +16,7 @@ import structlog
 from aiohttp import WSCloseCode, web
 
 from hub.errors import Unavailable
-from hub.ocpp import certificates, identity
+from hub.ocpp import certificates, identity, relay
 from hub.ocpp.arrivals import arrived
 from hub.ocpp.frames import MAX_FRAME, OCPPVersion
 from hub.ocpp.identity import Caller, Found, Record
@@ -239,12 +239,16 @@ async def converse(
     wire.registry.join(station)
     log.info("station connected", station=record.identity, version=version.value)
     try:
-        station.was_away = await note_arrival(wire, record, version, request.remote or "")
+        address = request.remote or ""
+        station.was_away = await patiently(lambda: note_arrival(wire, record, version, address))
         if await taken_back_meanwhile(wire, record, caller):
             await link.finish(WSCloseCode.POLICY_VIOLATION)
         else:
             station.begin()
             await link.run()
+    except Unavailable:
+        log.warning("connection not written down", station=record.identity)
+        await link.finish(WSCloseCode.TRY_AGAIN_LATER)
     finally:
         station.end()
         last = wire.registry.leave(station)
@@ -256,15 +260,14 @@ async def converse(
 
 
 async def note_arrival(wire: Wire, record: Record, version: OCPPVersion, address: str) -> bool:
-    """Whether it was shown as UNKNOWN until now, or may have been: the database cannot say."""
-    try:
-        async with wire.database.transaction(record.ref.tenant_id) as db:
-            return await stations.connected(
-                db, record.ref, wire.process, version=version.value, address=address
-            )
-    except Unavailable:
-        log.warning("connection not written down", station=record.identity)
-        return True
+    """Whether it was shown as UNKNOWN until now."""
+    async with wire.database.transaction(record.ref.tenant_id) as db:
+        arrival = await stations.connected(
+            db, record.ref, wire.process, version=version.value, address=address
+        )
+        if arrival.was_elsewhere:
+            await relay.tell_moved(db, record.ref, wire.process)
+    return arrival.was_away
 
 
 async def note_departure(wire: Wire, record: Record) -> None:

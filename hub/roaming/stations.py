@@ -64,15 +64,20 @@ def registration(status: str) -> str:
     return REGISTRATION.get(StationStatus(status), "Accepted")
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """Whether a station was shown as UNKNOWN until it came, and whether another process had it."""
+
+    was_away: bool
+    was_elsewhere: bool
+
+
 async def connected(
     db: AsyncSession, ref: StationRef, process: str, *, version: str, address: str
-) -> bool:
-    """A socket of the station is open in ``process``: that is where its CALLs go.
-
-    True when it was shown as UNKNOWN until now.
-    """
+) -> Arrival:
+    """A socket of the station is open in ``process``: that is where its CALLs go."""
     before = aliased(ChargingStation)
-    was: str | None = await db.scalar(
+    found = await db.execute(
         update(ChargingStation)
         .where(ChargingStation.id == ref.id)
         .values(
@@ -87,9 +92,13 @@ async def connected(
             ),
         )
         # As the statement found it.
-        .returning(select(before.ocpp_status).where(before.id == ref.id).scalar_subquery())
+        .returning(
+            select(before.ocpp_status).where(before.id == ref.id).scalar_subquery(),
+            select(before.connected_to).where(before.id == ref.id).scalar_subquery(),
+        )
     )
-    return was == OCPPStatus.OFFLINE
+    status, holder = found.one_or_none() or (None, None)
+    return Arrival(status == OCPPStatus.OFFLINE, holder not in {None, process})
 
 
 async def disconnected(db: AsyncSession, ref: StationRef, process: str) -> None:
@@ -102,11 +111,15 @@ async def disconnected(db: AsyncSession, ref: StationRef, process: str) -> None:
 
 
 async def seen(db: AsyncSession, station_ids: Sequence[UUID], process: str) -> None:
-    """These stations of the tenant were heard of lately; one statement for all of them."""
+    """These stations of the tenant have sockets here; one statement for all of them.
+
+    One that nobody holds any more is ours: its newer socket, at another process, has ended.
+    """
+    held = func.coalesce(ChargingStation.connected_to, process)
     await db.execute(
         update(ChargingStation)
-        .where(ChargingStation.id.in_(station_ids), ChargingStation.connected_to == process)
-        .values(last_heartbeat=func.now())
+        .where(ChargingStation.id.in_(station_ids), held == process)
+        .values(last_heartbeat=func.now(), connected_to=process)
     )
 
 

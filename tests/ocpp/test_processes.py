@@ -8,10 +8,17 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import pytest
+from aiohttp import web
 from sqlalchemy import update
 
 from hub.models.stations import ChargingStation
+from hub.ocpp.relay import Relay
+from hub.ocpp.server import make_ocpp
 from hub.ocpp.service import UPKEEP
+from hub.ocpp.stations import Stations
+from hub.ocpp.upkeep import Upkeep
+from hub.ocpp.wire import Wire
 from tests.helpers.charge_points import PASSWORD, Client201, Socket, basic
 from tests.helpers.commands import command
 from tests.helpers.hub import free_port
@@ -153,3 +160,65 @@ async def let_pass(own, made, **time):
             .where(ChargingStation.id == made.ref.id)
             .values(last_heartbeat=ChargingStation.last_heartbeat - timedelta(**time))
         )
+
+
+# Two sides of the hub with a port each, in the process of the test.
+
+
+@pytest.fixture
+async def sides(csms, aiohttp_server):
+    """``csms`` and another one: its address, and what each can ask stations."""
+    wire = Wire(csms.database, csms.keyring, provisioning=False)
+    app = web.Application()
+    app.add_subapp("/ocpp", make_ocpp(wire))
+    server = await aiohttp_server(app)
+    one, other = Relay(csms.wire), Relay(wire)
+    await one.start()
+    await other.start()
+    await asyncio.gather(one.ready.wait(), other.ready.wait())
+    yield str(server.make_url("")), Stations(csms.wire, one), Stations(wire, other)
+    await one.stop()
+    await other.stop()
+    await wire.close()
+
+
+async def test_a_dead_socket_at_one_process_does_not_swallow_what_the_other_could_bring(
+    csms, sides
+):
+    """A network went away, and the station came back through another process of the hub."""
+    url, here, there = sides
+    csms.wire.registry.pong_within = 0.2
+    made = await csms.add_station("OCPP_2_0_1")
+    async with csms.session.ws_connect(
+        csms.url(made.identity),
+        protocols=["ocpp2.0.1"],
+        headers=basic(made.identity, PASSWORD),
+        autoping=False,
+    ) as dead:
+        async with connected(csms, made, url.rstrip("/")) as station:
+            await station.boot()
+            assert (await here.clear_cache(made.ref)).accepted
+            assert (await there.clear_cache(made.ref)).accepted
+            assert len(asked(station, "ClearCache")) == 2
+            async with asyncio.timeout(10):
+                while csms.wire.registry.get(made.ref.id) is not None:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        assert (await dead.receive(5)).type is not aiohttp.WSMsgType.TEXT
+
+
+async def test_of_two_living_sockets_the_older_is_asked_again_when_the_newer_has_ended(csms, sides):
+    url, here, there = sides
+    made = await csms.add_station("OCPP_2_0_1")
+    async with csms.connect(made, "2.0.1") as older:
+        await older.boot()
+        async with connected(csms, made, url.rstrip("/")) as newer:
+            await newer.boot()
+            assert (await here.clear_cache(made.ref)).accepted
+            assert (len(asked(newer, "ClearCache")), asked(older, "ClearCache")) == (1, [])
+        async with asyncio.timeout(10):
+            while there.wire.registry.get(made.ref.id) is not None:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        await there.wire.background.close()
+        await Upkeep(csms.wire).write_heard()
+        assert (await there.clear_cache(made.ref)).accepted
+        assert len(asked(older, "ClearCache")) == 1
