@@ -95,6 +95,16 @@ class Registry:
             found.setdefault(newest.ref.tenant_id, {})[station_id] = newest
         return found
 
+    def silent_for(self, seconds: float) -> list[Conversation]:
+        """Those from whose sockets nothing has come for so long."""
+        since = time.monotonic() - seconds
+        return [
+            conversation
+            for attached in self.stations.values()
+            for conversation in attached.conversations
+            if conversation.link.last_heard < since
+        ]
+
     def may_join(self, station_id: UUID) -> bool:
         """False when a station opens sockets faster than any healthy one would."""
         attached = self.stations.get(station_id)

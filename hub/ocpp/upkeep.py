@@ -1,8 +1,8 @@
 """What must be done for stations now and then, whichever process does it.
 
-Writes down who was heard of, shows stations as UNKNOWN whose socket has been gone for longer than
-the grace period, bills transactions whose end was never reported, stops those whose token may take
-no more, and has certificates renewed in time.
+Drops sockets that are silent, writes down who was heard of, shows stations as UNKNOWN whose socket
+has been gone for longer than the grace period, bills transactions whose end was never reported,
+stops those whose token may take no more, and has certificates renewed in time.
 """
 
 import asyncio
@@ -55,6 +55,7 @@ class Upkeep:
                 log.exception("looking after stations failed")
 
     async def once(self) -> None:
+        self.drop_silent()
         await self.write_heard()
         await self.show_absent()
         await self.settle()
@@ -62,8 +63,13 @@ class Upkeep:
         await self.stop_what_is_spent()
         await self.renew_certificates()
 
+    def drop_silent(self) -> None:
+        for conversation in self.wire.registry.silent_for(self.wire.longest_silence):
+            log.warning("silent connection dropped", station=conversation.identity)
+            conversation.link.abort()
+
     async def write_heard(self) -> None:
-        """Every station with a socket here counts as heard of: its socket answers our pings."""
+        """Every station with a socket here counts as heard of: what is dead was dropped."""
         for tenant_id, here in self.wire.registry.by_tenant().items():
             async with self.wire.database.transaction(tenant_id) as db:
                 await stations.seen(db, list(here), self.wire.process)

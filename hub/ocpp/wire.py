@@ -53,6 +53,9 @@ class Wire:
     trusted_network: bool = True
     # Set up stations on their first boot; tests of single messages switch it off.
     provisioning: bool = True
+    # Seconds without any frame after which a socket is dead: all there is to tell it by where a
+    # station answers no pings. Many say nothing between two of their heartbeats.
+    longest_silence: float = 900.0
     # Seconds in which a station that reconnects may boot before it is asked for its states.
     patience_for_boot: float = 10.0
     # Seconds in which a station that has just connected may be reporting what it had kept back.

@@ -150,13 +150,20 @@ async def test_a_half_open_connection_is_found_out_and_its_evse_unknown_F_18(csm
 
 
 async def test_a_station_that_cannot_answer_pings_is_left_alone(csms):
-    """Its record says so: what it sends last shows whether it lives."""
+    """Its record says so: what it sent last shows whether it lives."""
     csms.wire.ping_interval = 0.1
     made = await csms.add_station(configuration={"network": {"answers_pings": False}})
     other = await csms.add_station()
     async with bare(csms, made, autoping=False) as mute, bare(csms, other, autoping=False):
         await until(lambda: sockets(csms, other) == 0)
         assert (await ask(mute, "1", "Heartbeat", {}))[0] == 3
+        upkeep = Upkeep(csms.wire)
+        upkeep.drop_silent()
+        assert sockets(csms, made) == 1
+        # As if it had said nothing for a quarter of an hour.
+        csms.wire.registry.get(made.ref.id).link.last_heard -= csms.wire.longest_silence
+        upkeep.drop_silent()
+        await until(lambda: sockets(csms, made) == 0)
 
 
 async def test_a_message_that_swells_when_it_is_unpacked_ends_its_connection_only(csms):
