@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.roaming.changes import columns_of, keyed
-from hub.roaming.pricing import faults
+from hub.roaming.pricing import duplicates
 from hub.roaming.pricing.faults import Context
 from hub.roaming.pricing.quantities import EPOCH, Unreadable, instant
 from hub.roaming.pricing.records import mapping, upper
@@ -96,7 +96,7 @@ class Case:
     def ref(self, value: Any) -> Ref | None:
         """The key of something of the same owner."""
         name = upper(value)
-        return (*self.owner, name) if name and name != faults.NOT_AVAILABLE else None
+        return (*self.owner, name) if name and name != duplicates.NOT_AVAILABLE else None
 
     @cached_property
     def starts_at(self) -> datetime | None:
@@ -128,7 +128,7 @@ class Case:
     @property
     def driver(self) -> Ref | None:
         country, party = upper(self.token.get("country_code")), upper(self.token.get("party_id"))
-        who = faults.driver(self.token)
+        who = duplicates.driver(self.token)
         return (country, party, who) if country and party and who else None
 
     @property
@@ -244,7 +244,7 @@ class Archive:
         """None where that says nothing: a party that keeps its tokens to itself, tokens that were
         made for one command, and those that an older version does not name.
         """
-        was_hidden = upper(case.token.get("uid")) == faults.NOT_AVAILABLE
+        was_hidden = upper(case.token.get("uid")) == duplicates.NOT_AVAILABLE
         if case.driver is None or was_hidden or case.document.get("auth_method") == "COMMAND":
             return None
         if case.driver[:2] not in self.issuers:

@@ -250,12 +250,15 @@ def test_energy_is_limited_by_the_connector(connector, beyond):
 
 
 def test_without_a_connector_only_the_absurd_is_certain():
-    """Three phases never carry more than 75 kW, and no usual plug carries 2 MW."""
-    place = {"connector_power_type": "AC_3_PHASE", "connector_standard": "IEC_62196_T2"}
+    """Three phases never carry more than 75 kW, type 2 no more than 46, no usual plug 2 MW."""
+    place = {"connector_power_type": "AC_3_PHASE", "connector_standard": "IEC_60309_2_three_64"}
+    type_2 = place | {"connector_standard": "IEC_62196_T2"}
     direct = place | {"connector_power_type": "DC"}
     little, much = [(60, {"ENERGY": 75})], [(60, {"ENERGY": 2200})]
 
     assert flags(claim(little, cdr_location=place)) == []
+    assert flags(claim(little, cdr_location=type_2)) == ["energy_beyond_power"]
+    assert flags(claim([(60, {"ENERGY": 46})], cdr_location=type_2)) == []
     one_phase = place | {"connector_power_type": "AC_1_PHASE"}
     assert flags(claim(little, cdr_location=one_phase)) == ["energy_beyond_power"]
     assert flags(claim(much, cdr_location=place)) == ["energy_beyond_power"]
@@ -325,6 +328,25 @@ def test_a_period_that_crosses_a_limit_nothing_depends_on_is_fine():
     record = claim([(600, {"TIME": 10, "ENERGY": 10})])
 
     assert check(record, [document], time_zone="UTC").flags == []
+
+
+@pytest.mark.parametrize(
+    ("volumes", "is_falling"),
+    [
+        ({"ENERGY": -2}, True),
+        ({"ENERGY": -2, "MIN_POWER": 1}, True),
+        ({"ENERGY": -2, "MIN_POWER": -7}, False),
+        ({"ENERGY": -2, "MIN_CURRENT": "-32"}, False),
+        ({"ENERGY_IMPORT": 1, "ENERGY_EXPORT": 3}, False),
+        ({"ENERGY": 2, "TIME": -1}, True),
+        ({"ENERGY": 2, "MIN_POWER": "x"}, False),
+    ],
+)
+def test_energy_may_fall_only_where_it_was_fed_back(volumes, is_falling):
+    """Vehicle to grid: the text allows negative energy, current and power."""
+    found = flags(claim([(60, {"ENERGY": 10}), (60, volumes)]))
+
+    assert ("falling_totals" in found) is is_falling
 
 
 def test_less_energy_than_the_session_had_is_falling():

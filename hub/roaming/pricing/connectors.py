@@ -16,8 +16,11 @@ PLUG_POWER: Mapping[str, int] = {
     "AC_3_PHASE": 75,
     "DC": 2000,
 }
-MEGAWATT_PLUGS = frozenset({"MCS"})
-MEGAWATT_POWER = 10_000
+# Plugs whose standard says otherwise: 63 A for type 2 (IEC 62196-2), 3 kA and 1250 V for MCS.
+STANDARD_POWER: Mapping[tuple[str, str], int] = {
+    ("IEC_62196_T2", "AC_3_PHASE"): 46,
+    ("MCS", "DC"): 4000,
+}
 WIRES: Mapping[str, int] = {"AC_2_PHASE": 2, "AC_2_PHASE_SPLIT": 2, "AC_3_PHASE": 3}
 
 
@@ -30,9 +33,8 @@ def power_limit(record: Record, connector: Document | None) -> Fraction | None:
     kind = text(place.get("connector_power_type")) or ""
     if upper(place.get("evse_uid")) == "#NA" or kind not in PLUG_POWER:
         return None
-    if text(place.get("connector_standard")) in MEGAWATT_PLUGS:
-        return Fraction(MEGAWATT_POWER)
-    return Fraction(PLUG_POWER[kind])
+    standard = text(place.get("connector_standard")) or ""
+    return Fraction(STANDARD_POWER.get((standard, kind), PLUG_POWER[kind]))
 
 
 def embedded(record: Record) -> Document | None:

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from hub.roaming.pricing import records
+from hub.roaming.pricing import connectors, records
 from hub.roaming.pricing.components import Component
-from hub.roaming.pricing.connectors import power_limit
+from hub.roaming.pricing.duplicates import billed_again, identity, lifetime
 from hub.roaming.pricing.engine import Priced
 from hub.roaming.pricing.pieces import Piece
-from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact, instant
-from hub.roaming.pricing.records import Period, Record, mapping, upper
+from hub.roaming.pricing.quantities import HOUR, KILOWATT_HOUR, CannotPrice, Exact
+from hub.roaming.pricing.records import Period, Record, upper
 from hub.roaming.pricing.tariffs import Document, Phase
 
 # Seconds of difference that are not worth a question.
@@ -23,7 +23,6 @@ SLACK = 60
 # Meters and nameplates are not that exact.
 POWER_MARGIN = 105  # percent
 ENERGY_MARGIN = KILOWATT_HOUR // 20
-NOT_AVAILABLE = "#NA"
 # What may be remarkable about choosing the tariff, and is a fault.
 OF_TARIFFS = frozenset({"unknown_tariff", "currency_mismatch"})
 
@@ -128,13 +127,26 @@ def misplaced(record: Record) -> Iterator[Fault]:
         if is_outside(period, record):
             text = f"Period {number} lies outside the session."
             yield Fault("period_outside_session", text, number)
-        if (period.energy or 0) < 0 or min(period.charging or 0, period.parking or 0) < 0:
+        if has_negative_volume(period):
             yield Fault("falling_totals", f"Period {number} has a negative volume.", number)
         if end is None or period.hours is None or end < period.start:
             continue
         missing = end - period.start - stated(period)
         if missing > SLACK or missing < -SLACK:
             yield uncovered(number, missing, is_last=number == len(record.periods))
+
+
+def has_negative_volume(period: Period) -> bool:
+    """Less than nothing; of energy only where the vehicle is not said to have fed it back."""
+    if min(period.charging or 0, period.parking or 0) < 0:
+        return True
+    return (period.energy or 0) < 0 and not feeds_back(period)
+
+
+def feeds_back(period: Period) -> bool:
+    """Is there export, or a current or power that flows from the vehicle to the grid?"""
+    told = period.bounds or {}
+    return bool(period.exported) or any((connectors.number(told, name) or 0) < 0 for name in told)
 
 
 def is_outside(period: Period, record: Record) -> bool:
@@ -187,17 +199,6 @@ def beyond_session(record: Record, session: Document) -> Iterator[Fault]:
         yield Fault("period_outside_session", "The CDR goes beyond its session.")
 
 
-def lifetime(document: Document) -> tuple[Exact | None, Exact | None]:
-    """Start and end of a CDR or Session, where it says them and they can be read."""
-    try:
-        return (
-            instant(records.first(document, records.START_NAMES), "start"),
-            instant(records.first(document, records.END_NAMES), "end"),
-        )
-    except CannotPrice:
-        return None, None
-
-
 PRICED_BY = ("currency", "elements", "min_price", "max_price", "tax_included")
 
 
@@ -226,7 +227,7 @@ def odd_credit(record: Record, context: Context) -> Iterator[Fault]:
 
 def beyond_power(priced: Priced, connector: Document | None) -> Iterator[Fault]:
     """More energy than the connector can deliver in the time."""
-    limit = power_limit(priced.record, connector)
+    limit = connectors.power_limit(priced.record, connector)
     if limit is None:
         return
     # Whole millionths of a Wh per second: a fraction of one does not matter here.
@@ -247,65 +248,7 @@ def beyond_power(priced: Priced, connector: Document | None) -> Iterator[Fault]:
 
 
 def duplicates(record: Record, others: Sequence[Document]) -> Iterator[Fault]:
-    """Other CDRs that bill the same session, or the same driver or EVSE at the same time.
-
-    Credit CDRs and what they take back do not count.
-    """
-    document = record.document
-    credited = {identity(other, "credit_reference_id") for other in others if other.get("credit")}
-    for other in others:
-        name = identity(other, "id")
-        if other.get("credit") or name in credited or name == identity(document, "id"):
-            continue
-        shared = in_common(document, other)
-        if shared == "session" or (shared and overlaps(record, other)):
-            yield Fault(
-                "duplicate_charging", f"CDR {other.get('id')} bills the same {shared} as well."
-            )
-
-
-def identity(document: Document, name: str) -> tuple[str | None, ...]:
-    return tuple(upper(document.get(key)) for key in ("country_code", "party_id", name))
-
-
-def in_common(one: Document, two: Document) -> str | None:
-    if one.get("session_id") and identity(one, "session_id") == identity(two, "session_id"):
-        return "session"
-    if token(one) is not None and token(one) == token(two):
-        return "driver"
-    if evse(one) is not None and evse(one) == evse(two):
-        return "EVSE"
-    return None
-
-
-def token(document: Document) -> tuple[str | None, ...] | None:
-    body = mapping(document.get("cdr_token"))
-    if body is None:
-        return (upper(document["auth_id"]),) if document.get("auth_id") else None
-    uid = driver(body)
-    if uid is None:
-        return None
-    return (upper(body.get("country_code")), upper(body.get("party_id")), uid)
-
-
-def driver(token: Document) -> str | None:
-    """Who charged, within the issuer: the token, or the contract where an older version hid it."""
-    uid, contract = upper(token.get("uid")), upper(token.get("contract_id"))
-    if uid == NOT_AVAILABLE:
-        return contract and f"{NOT_AVAILABLE} {contract}"
-    return uid
-
-
-def evse(document: Document) -> tuple[str | None, ...] | None:
-    place = mapping(document.get("cdr_location"))
-    uid = upper(place.get("evse_uid")) if place else None
-    if place is None or uid in {None, NOT_AVAILABLE}:
-        return None
-    return (upper(document.get("country_code")), upper(document.get("party_id")), uid)
-
-
-def overlaps(record: Record, other: Document) -> bool:
-    start, end = lifetime(other)
-    if record.start is None or record.end is None or start is None or end is None:
-        return False
-    return record.start < end and start < record.end
+    """Other CDRs that bill the same session, or the same driver or EVSE at the same time."""
+    for other, shared in billed_again(record, others):
+        text = f"CDR {other.get('id')} bills the same {shared} as well."
+        yield Fault("duplicate_charging", text)
