@@ -89,6 +89,8 @@ def read(progress: Progress, now: Figures, limits: Limits = crossings.NONE) -> N
         period.soc = progress.last_soc = now.soc
         progress.first_soc = now.soc if progress.first_soc is None else progress.first_soc
     count_energy(progress, now)
+    if fed_back := exported(progress):
+        period.fed_back = fed_back
 
 
 def cross(

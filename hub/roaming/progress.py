@@ -61,6 +61,8 @@ class Period:
     power: Spread = field(default_factory=Spread)
     current: Spread = field(default_factory=Spread)
     soc: Decimal | None = None
+    # What had been fed back since the transaction began, when this period was measured last.
+    fed_back: Decimal | None = None
 
 
 @dataclass
@@ -155,6 +157,7 @@ def write_period(period: Period) -> list[Any]:
             period.current.count,
         ],
         text(period.soc),
+        text(period.fed_back),
     ]
 
 
@@ -186,7 +189,7 @@ def restore_period(kept: list[Any]) -> Period:
         low, high, total, count = values
         return Spread(value(low), value(high), Decimal(total), count)
 
-    start, state, energy, power, current, soc = kept
+    start, state, energy, power, current, soc, *later = kept
     return Period(
         datetime.fromisoformat(start).astimezone(UTC),
         state,
@@ -194,4 +197,6 @@ def restore_period(kept: list[Any]) -> Period:
         spread_of(power),
         spread_of(current),
         value(soc),
+        # Transactions that began before this was kept go on without it.
+        *(value(text) for text in later),
     )

@@ -193,16 +193,17 @@ def periods(
     progress: Progress, end: datetime, tariff_id: str | None, *, for_session: bool
 ) -> list[Document]:
     """Charging periods; dimensions that only sessions may have are left out of CDRs (CDR-20)."""
-    imported = Decimal(0)
+    net, fed_back = Decimal(0), Decimal(0)
     found = []
     for period, hours in durations(progress.periods, max(end, progress.started_at)):
-        imported += period.energy
+        net += period.energy
+        fed_back = period.fed_back or fed_back
         dimensions = [dimension(DIMENSION[period.state], rounded(max(hours, Decimal(0))))]
         if period.state != RESERVED:
             dimensions.insert(0, dimension("ENERGY", kilo(period.energy)))
         dimensions += measured(period)
         if for_session:
-            dimensions += measured_in_session(period, imported)
+            dimensions += measured_in_session(period, net, fed_back)
         document: Document = {"start_date_time": instant(period.start), "dimensions": dimensions}
         if tariff_id is not None:
             document["tariff_id"] = tariff_id
@@ -223,10 +224,13 @@ def measured(period: Period) -> list[Document]:
     return found
 
 
-def measured_in_session(period: Period, imported: Decimal) -> list[Document]:
+def measured_in_session(period: Period, net: Decimal, fed_back: Decimal) -> list[Document]:
+    """Totals of the whole session so far, and what is of interest only while it runs."""
     found = []
     if period.state != RESERVED:
-        found.append(dimension("ENERGY_IMPORT", kilo(imported)))
+        found.append(dimension("ENERGY_IMPORT", kilo(net + fed_back)))
+    if fed_back:
+        found.append(dimension("ENERGY_EXPORT", kilo(fed_back)))
     for name, spread in (("POWER", period.power), ("CURRENT", period.current)):
         if spread.mean is not None:
             found.append(dimension(name, rounded(spread.mean)))
