@@ -42,6 +42,7 @@ class Metrics:
         self._measure_process()
         self._measure_deliveries()
         self._measure_partners()
+        self._measure_certificates()
 
     def _count_traffic(self) -> None:
         request = ("module", "interface", "method")
@@ -111,6 +112,18 @@ class Metrics:
         self.disk_size = self._gauge("data_dir_size_bytes", "Size of the disk of HUB_DATA_DIR.")
         self.scrape_seconds = self._gauge(
             "scrape_seconds", "Time it took to read the gauges that come from the database."
+        )
+
+    def _measure_certificates(self) -> None:
+        self.tls_certificate_end = self._gauge(
+            "ocpp_tls_certificate_end_timestamp_seconds",
+            "When the certificate of the TLS listener for stations ends; 0 where there is none.",
+        )
+        self.station_certificates_ending = self._gauge(
+            "station_certificates_ending",
+            "Stations that only a certificate lets in, and whose certificate ends within so many"
+            " days, or has ended.",
+            "days",
         )
 
     def _measure_deliveries(self) -> None:

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
@@ -31,10 +32,13 @@ from hub.models.cdr_checks import CDRCheck
 from hub.models.feed import Cursor, QuarantinedObject, Setback
 from hub.models.objects import CDR
 from hub.models.partners import HandshakeTrace, Partner
-from hub.models.values import SHUT_OUT, ConnectionStatus
+from hub.models.stations import ChargingStation
+from hub.models.values import SHUT_OUT, ConnectionStatus, StationStatus
 from hub.ocpi import sync
 from hub.ocpi.courier import Run
 from hub.ocpi.directory import Directory
+from hub.ocpp.identity import CERTIFICATE
+from hub.ocpp.service import LISTENER
 from hub.partitions import stray_rows
 from hub.roaming import sync_states
 from hub.roaming.backlog import backlogs
@@ -54,6 +58,8 @@ PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "V
 FAILED = ("REFUSED", "FAILED")
 # Whose CDRs come from no partner.
 OWN = "own stations"
+# What is told of certificates: how many end within so many days (T-49).
+CERTIFICATE_DAYS = (1, 7, 30)
 
 
 @routes.get("/metrics")
@@ -90,6 +96,9 @@ def measure_process(app: web.Application) -> None:
     assert isinstance(pool, QueuePool)
     measured.pool_size.set(pool.size())
     measured.pool_in_use.set(pool.checkedout())
+    listener = app.get(LISTENER)
+    if listener is not None and listener.ends is not None:
+        measured.tls_certificate_end.set(listener.ends.timestamp())
     if settings.data_dir.exists():
         disk = shutil.disk_usage(settings.data_dir)
         measured.disk_free.set(disk.free)
@@ -143,6 +152,7 @@ class Scrape:
             own.handshakes_failed,
             own.credentials_age,
             own.stray_rows,
+            own.station_certificates_ending,
         ]
 
     async def _read(self) -> dict[Gauge, dict[tuple[str, ...], float]]:
@@ -158,6 +168,7 @@ class Scrape:
                 select(Partner.connection_status, func.count()).group_by(Partner.connection_status)
             )
             found[own.partners] |= {(status,): count for status, count in counted}
+            found[own.station_certificates_ending] = await certificates_ending(db)
         strays = await stray_rows(self._database)
         found[own.stray_rows] = {(table,): rows for table, rows in strays.items()}
         for tenant_id in tenant_ids:
@@ -194,6 +205,20 @@ class Scrape:
                 found[own.data_stale][key] = state.stale_since is not None
                 if now and state.arrived_at:
                     found[own.data_age][key] = (now - state.arrived_at).total_seconds()
+
+
+async def certificates_ending(db: AsyncSession) -> dict[tuple[str, ...], float]:
+    """How many stations are locked out soon, of all tenants."""
+    end = ChargingStation.certificate_expires_at
+    counts = [
+        func.count().filter(end < func.now() + timedelta(days=days)) for days in CERTIFICATE_DAYS
+    ]
+    depends = select(*counts).where(
+        ChargingStation.security_profile == CERTIFICATE,
+        ChargingStation.status != StationStatus.DECOMMISSIONED,
+    )
+    [row] = await db.execute(depends)
+    return {(str(days),): count for days, count in zip(CERTIFICATE_DAYS, row, strict=True)}
 
 
 SCRAPE: web.AppKey[Scrape] = web.AppKey("scrape", Scrape)

@@ -261,6 +261,7 @@ def answer(arguments: Arguments, station: dict[str, Any]) -> None:
             ("Security profile", station["security_profile"]),
             ("Password", password(station)),
             ("Certificate", station["certificate_fingerprint"]),
+            ("Certificate until", station["certificate_expires_at"]),
             ("Tolerance", station["tolerance"]),
             ("Groups", station["groups"]),
             ("Can do", station["capabilities"]),

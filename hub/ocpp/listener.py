@@ -7,8 +7,8 @@ used is told in the log, and what was used before goes on.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -43,6 +43,8 @@ class Listener:
         self.material: Material | None = None
         self.unusable: str | None = None
         self.context: ssl.SSLContext | None = None
+        # When the certificate that it shows ends.
+        self.ends: datetime | None = None
         self.watching: asyncio.Task[None] | None = None
         self.runner = web.AppRunner(self.make_app(), access_log=None, shutdown_timeout=GRACE)
 
@@ -109,7 +111,7 @@ class Listener:
         self.context = await asyncio.to_thread(make_context, material)
         if self.material is not None:
             log.info("TLS certificate or trusted authorities changed")
-        self.material = material
+        self.material, self.ends = material, material.ends
 
     async def certificate_files(self) -> tuple[Path, Path]:
         certificate, key = self.settings.ocpp_tls_certificate, self.settings.ocpp_tls_key
@@ -157,15 +159,3 @@ async def trusted_authorities(wire: Wire) -> list[str]:
                 .order_by(StationCertificate.created_at)
             )
     return found
-
-
-@asynccontextmanager
-async def listening(wire: Wire, settings: Settings) -> AsyncIterator[None]:
-    """As long as the hub runs, if it is to."""
-    if settings.ocpp_tls_port is None:
-        yield
-        return
-    listener = Listener(wire, settings)
-    await listener.start()
-    yield
-    await listener.stop()

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from hub.keys import DATABASE, KEYRING, SETTINGS
 from hub.ocpp import tls
-from hub.ocpp.listener import listening
+from hub.ocpp.listener import Listener
 from hub.ocpp.relay import Relay
 from hub.ocpp.server import WIRE, make_ocpp
 from hub.ocpp.stations import Stations
@@ -19,6 +19,8 @@ LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 STATIONS: web.AppKey[Stations] = web.AppKey("stations", Stations)
 UPKEEP: web.AppKey[Upkeep] = web.AppKey("ocpp upkeep", Upkeep)
+# Only where stations have a port of their own.
+LISTENER: web.AppKey[Listener] = web.AppKey("ocpp listener", Listener)
 
 
 def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
@@ -38,6 +40,8 @@ def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
     app[WIRE] = wire
     app[STATIONS] = Stations(wire, Relay(wire))
     app[UPKEEP] = Upkeep(wire)
+    if settings.ocpp_tls_port is not None:
+        app[LISTENER] = Listener(wire, settings)
     app.cleanup_ctx.append(serving)
     app.add_subapp("/ocpp", make_ocpp(wire, proxies=settings.ocpp_proxy_cidrs))
 
@@ -45,8 +49,12 @@ def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
 async def serving(app: web.Application) -> AsyncIterator[None]:
     await app[STATIONS].relay.start()
     await app[UPKEEP].start()
-    async with listening(app[WIRE], app[SETTINGS]):
-        yield
+    listener = app.get(LISTENER)
+    if listener is not None:
+        await listener.start()
+    yield
+    if listener is not None:
+        await listener.stop()
     await app[UPKEEP].stop()
     await app[STATIONS].relay.stop()
     await app[WIRE].close()

@@ -7,6 +7,7 @@ shown must be signed by a CA of the hub's or of the operator's, hold now, and be
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -46,6 +47,10 @@ class Material:
     content: bytes = field(repr=False)
     operators: bytes | None = None
     trusted: tuple[str, ...] = ()
+
+    @property
+    def ends(self) -> datetime:
+        return x509.load_pem_x509_certificate(self.content).not_valid_after_utc
 
 
 def check(settings: Settings) -> None:

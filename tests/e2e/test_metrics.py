@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import text, update
 from structlog.testing import capture_logs
 
 from hub import health, jobs
@@ -207,6 +207,9 @@ async def test_one_tenant_that_cannot_be_measured_does_not_hide_the_others(
         await other.connect(FakePartner("FR*TEN EMSP"))
     with capture_logs() as logged:
         found = await scrape(hub)
+    # Jobs of tests to come go through all tenants.
+    async with hub.database.transaction(nameless.id) as db:
+        await db.execute(update(Tenant).values(country_code="NL", party_id="HUB"))
 
     assert len([key for key in found if key[0] == "ocpi_hub_delivery_lag_objects"]) > 0
     assert found["ocpi_hub_database_up",] == 1
@@ -425,3 +428,28 @@ async def test_data_that_has_stopped_flowing_is_measured(hub, cpo):
     assert fresh["ocpi_hub_pulled_total", "tariffs", "created", partner] == 1
     assert stale["ocpi_hub_data_stale", "tariffs", partner] == 1
     assert stale["ocpi_hub_data_age_seconds", "tariffs", partner] > 7 * 86400
+
+
+async def test_certificates_of_stations_that_end_soon_are_counted_T_49(hub):
+    before = await scrape(hub)
+    ends = [(3, "-1 hours"), (3, "20 hours"), (3, "6 days"), (3, "29 days"), (3, "31 days")]
+    # Nobody is locked out who has a password, or is not in use any more.
+    for number, (profile, left) in enumerate([*ends, (2, "1 hours")]):
+        await hub.sql(
+            "insert into charging_stations"
+            " (station_id, ocpp_version, security_profile, certificate_expires_at)"
+            " values (:id, 'OCPP_1_6', :profile, now() + cast(:left as text)::interval)",
+            id=f"CP-{number}",
+            profile=profile,
+            left=left,
+        )
+    await hub.sql(
+        "insert into charging_stations"
+        " (station_id, ocpp_version, security_profile, certificate_expires_at, status)"
+        " values ('CP-X', 'OCPP_1_6', 3, now(), 'DECOMMISSIONED')"
+    )
+    after = await scrape(hub)
+
+    name = "ocpi_hub_station_certificates_ending"
+    more = {days: after[name, days] - before[name, days] for days in ("1", "7", "30")}
+    assert more == {"1": 2, "7": 3, "30": 4}

@@ -1,6 +1,9 @@
 """Certificates of the hub's own CA over its TLS listener: renewed, taken back (T-49)."""
 
 import asyncio
+import socket
+import ssl
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -31,8 +34,9 @@ from tests.helpers.certificates import (
     new_key,
     signing_request,
 )
+from tests.helpers.charge_points import PASSWORD, basic
 from tests.helpers.hub import RunningHub, free_port
-from tests.helpers.tls import asked, leaf_of
+from tests.helpers.tls import UPGRADE, asked, leaf_of
 from tests.ocpp.conftest import CSMS
 
 
@@ -251,11 +255,10 @@ async def test_a_station_that_answers_nothing_is_cut_off_all_the_same_T_49(secur
                 await asyncio.sleep(0.02)
 
 
-async def test_the_first_certificate_of_a_tenant_opens_the_door_at_once(
-    postgres, data_dir, tenant, tmp_path
-):
-    """The CA was made a moment ago, maybe by another process: whoever listens is told."""
-    port, root = free_port(), authority("Root of the server")
+@pytest.fixture
+async def listening(postgres, data_dir, tenant, tmp_path):
+    """A whole hub with a TLS listener, whose certificate is signed by ``root``."""
+    root = authority("Root of the server")
     server = issue("localhost", root, usage=SERVERS, names=["localhost"])
     certificate, private_key = server.write(tmp_path, "server")
     hub = RunningHub(
@@ -263,37 +266,113 @@ async def test_the_first_certificate_of_a_tenant_opens_the_door_at_once(
         data_dir,
         tenant.id,
         ocpp_tls_host="127.0.0.1",
-        ocpp_tls_port=port,
+        ocpp_tls_port=free_port(),
         ocpp_tls_certificate=certificate,
         ocpp_tls_key=private_key,
     )
     await hub.start()
-    try:
-        csms = CSMS(hub.database, tenant)
-        csms.keyring = hub.app[KEYRING]
-        made = await csms.add_station(security_profile=3)
-        await hub.app[STATIONS].relay.ready.wait()
-        key = new_key()
-        wanted = certificates.Request(key.public_key(), made.identity)
-        async with csms.transaction() as db:
-            chain = await certificates.issue(db, csms.keyring, made.ref, wanted)
-        own = Issued(leaf_of(chain), key)
-        context = client_context(root.pem, tmp_path, own)
-        url = f"https://localhost:{port}/ocpp"
-        # Well before anybody looks by the clock.
-        async with asyncio.timeout(LOOK_EVERY / 2):
-            while not await lets_in(f"{url}/{made.identity}", context):  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-    finally:
-        await hub.stop()
+    csms = CSMS(hub.database, tenant)
+    csms.keyring = hub.app[KEYRING]
+    hub.root, hub.server, hub.csms = root, server, csms
+    yield hub
+    await hub.stop()
 
 
-async def lets_in(url, context):
+@asynccontextmanager
+async def connection(hub, made, context):
+    """A socket of a station that has nothing but its certificate."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.ws_connect(
+            f"https://localhost:{hub.settings.ocpp_tls_port}/ocpp/{made.identity}",
+            protocols=["ocpp1.6"],
+            ssl=context,
+        ) as socket,
+    ):
+        yield socket
+
+
+async def lets_in(hub, made, context):
     try:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(url, protocols=["ocpp1.6"], ssl=context) as connection,
-        ):
-            return not connection.closed
+        async with connection(hub, made, context) as socket:
+            return not socket.closed
     except aiohttp.ClientError:
         return False
+
+
+async def test_the_first_certificate_of_a_tenant_opens_the_door_at_once(listening, tmp_path):
+    """The CA was made a moment ago, maybe by another process: whoever listens is told."""
+    hub = listening
+    made = await hub.csms.add_station(security_profile=3)
+    await hub.app[STATIONS].relay.ready.wait()
+    key = new_key()
+    wanted = certificates.Request(key.public_key(), made.identity)
+    async with hub.csms.transaction() as db:
+        chain = await certificates.issue(db, hub.csms.keyring, made.ref, wanted)
+    context = client_context(hub.root.pem, tmp_path, Issued(leaf_of(chain), key))
+
+    # Well before anybody looks by the clock.
+    async with asyncio.timeout(LOOK_EVERY / 2):
+        while not await lets_in(hub, made, context):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def test_a_hub_that_stops_sends_stations_away_over_tls_too(listening):
+    made = await listening.csms.add_station(security_profile=2)
+    async with aiohttp.ClientSession() as session:
+        station = await session.ws_connect(
+            f"https://localhost:{listening.settings.ocpp_tls_port}/ocpp/{made.identity}",
+            protocols=["ocpp1.6"],
+            headers=basic(made.identity, PASSWORD),
+            ssl=client_context(listening.root.pem),
+        )
+        stopping = asyncio.create_task(listening.stop())
+        message = await station.receive(timeout=10)
+        await stopping
+
+    assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, aiohttp.WSCloseCode.GOING_AWAY)
+
+
+async def test_the_end_of_the_listeners_certificate_is_measured(listening):
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{listening.url}/metrics") as response,
+    ):
+        lines = (await response.text()).splitlines()
+    name = "ocpi_hub_ocpp_tls_certificate_end_timestamp_seconds"
+    [told] = [line for line in lines if line.startswith(f"{name} ")]
+
+    assert float(told.split()[1]) == listening.server.certificate.not_valid_after_utc.timestamp()
+
+
+def resumed(secured, made, context, session=None):
+    """The status a station gets, with the session it had before: (status, whether it was, session).
+
+    TLS 1.2, for there the session is known before anything was said.
+    """
+    lines = [f"GET /ocpp/{made.identity} HTTP/1.1", "Host: localhost"]
+    lines += [f"{name}: {value}" for name, value in UPGRADE.items()]
+    address = ("127.0.0.1", secured.settings.ocpp_tls_port)
+    with (
+        socket.create_connection(address, timeout=5) as plain,
+        context.wrap_socket(plain, server_hostname="localhost", session=session) as tls,
+    ):
+        tls.sendall("\r\n".join([*lines, "", ""]).encode())
+        return int(tls.recv(12).split()[1]), tls.session_reused, tls.session
+
+
+async def test_a_resumed_session_is_no_way_around_a_revoked_certificate_T_49(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    own = await secured.renewed(made)
+    await secured.pin(made, own)
+    context = client_context(secured.root.pem, secured.folder, own)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    status, _, session = await asyncio.to_thread(resumed, secured, made, context)
+    again, was_resumed, session = await asyncio.to_thread(resumed, secured, made, context, session)
+    async with secured.csms.transaction() as db:
+        await certificates.revoke(db, made.ref)
+    after, still_resumed, _ = await asyncio.to_thread(resumed, secured, made, context, session)
+
+    assert (status, again, after) == (101, 101, 401)
+    assert was_resumed
+    assert still_resumed
