@@ -5,6 +5,8 @@ wrong, with which field, what is allowed there, and what to do next. Members tha
 left out. Operators write programs against ``code``; it does not change.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
@@ -83,18 +85,19 @@ class ChangedMeanwhile(AdminError):
     code = "changed_meanwhile"
 
 
+PARTNER_FAILED = 502
 # What the rules and the handshake raise, in the words of this API.
 TRANSLATED: dict[type[HubError], tuple[int, str]] = {
     InvalidRequest: (400, "bad_input"),
     NotFound: (404, "not_found"),
     TooManyRequests: (429, "too_many_requests"),
     Forbidden: (409, "conflict"),
-    Unauthorized: (502, "partner_refused"),
+    Unauthorized: (PARTNER_FAILED, "partner_refused"),
     Unavailable: (503, "unavailable"),
-    UnusableClient: (502, "partner_failed"),
-    UnsupportedVersion: (502, "partner_failed"),
-    MissingEndpoints: (502, "partner_failed"),
-    RoutingError: (502, "partner_failed"),
+    UnusableClient: (PARTNER_FAILED, "partner_failed"),
+    UnsupportedVersion: (PARTNER_FAILED, "partner_failed"),
+    MissingEndpoints: (PARTNER_FAILED, "partner_failed"),
+    RoutingError: (PARTNER_FAILED, "partner_failed"),
 }
 
 
@@ -115,6 +118,20 @@ def answer(error: AdminError | HubError) -> web.Response:
         headers=headers,
         content_type="application/json",
     )
+
+
+@contextmanager
+def telling_what_next(next_step: str) -> Iterator[None]:
+    """Around what asks a partner: where it fails there, what the operator can do."""
+    try:
+        yield
+    except HubError as error:
+        status, code = translation(error)
+        if status != PARTNER_FAILED:
+            raise
+        failed = AdminError(str(error), next_step=next_step)
+        failed.http_status, failed.code = status, code
+        raise failed from error
 
 
 def field_of(error: HubError) -> str | None:

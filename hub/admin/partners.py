@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
-from hub.admin.errors import BadInput, Conflict
+from hub.admin.errors import BadInput, Conflict, telling_what_next
 from hub.admin.output import PageQuery, expect_version, find, page, page_of, path_id
 from hub.admin.partner_input import (
     InvitationAgain,
@@ -167,14 +167,15 @@ async def join_again(request: web.Request) -> Any:
 async def register(request: web.Request, partner_id: UUID) -> dict[str, Any]:
     body = request[BODY]
     forget(request)
-    await handshake.join(
-        parts(request),
-        request[ACTOR].tenant_id,
-        partner_id,
-        body["versions_url"],
-        body["token"],
-        version=body.get("version"),
-    )
+    with telling_what_next(f"hub partner trace {partner_id}, then hub partner join … --again"):
+        await handshake.join(
+            parts(request),
+            request[ACTOR].tenant_id,
+            partner_id,
+            body["versions_url"],
+            body["token"],
+            version=body.get("version"),
+        )
     request.config_dict[SENDER].wake(request[ACTOR].tenant_id)
     return await one(request, partner_id)
 
@@ -219,6 +220,19 @@ async def change_partner(request: web.Request) -> Any:
         [answer] = await shown(db, [partner])
     forget(request)
     return answer
+
+
+@routes.delete("/partners/{id}", permission="partners.delete")
+async def remove_partner(request: web.Request) -> None:
+    """Remove a platform that has never registered, with its invitation; its parties are free then.
+
+    `leave` parts from one that is registered.
+    """
+    partner_id = path_id(request)
+    async with transaction(request) as db:
+        expect_version(request, await find(db, Partner, partner_id, *NAMED))
+        await invitations.remove(db, partner_id)
+    forget(request)
 
 
 def told(partner: Partner) -> dict[str, Any]:
@@ -296,12 +310,13 @@ async def renew(request: web.Request) -> Any:
     async with transaction(request) as db:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
         await order(db, partner_id, "Renewal")
-    await handshake.renew(
-        parts(request),
-        request[ACTOR].tenant_id,
-        partner_id,
-        version=request[BODY].get("version"),
-    )
+    with telling_what_next(f"hub partner trace {partner_id}"):
+        await handshake.renew(
+            parts(request),
+            request[ACTOR].tenant_id,
+            partner_id,
+            version=request[BODY].get("version"),
+        )
     return await one(request, partner_id)
 
 

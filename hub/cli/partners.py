@@ -55,6 +55,7 @@ def add(commands: Commands) -> None:
         ("resume", resume, "Let a suspended platform back in."),
         ("renew", renew, "Exchange new tokens with a platform."),
         ("leave", leave, "Unregister from a platform; what it brought stays."),
+        ("remove", remove, "Remove a platform that never registered; its parties are free then."),
     ):
         parser = options.command(partners, name, run, about)
         parser.add_argument("id", help="of the partner, or the beginning of its name")
@@ -64,7 +65,7 @@ def add(commands: Commands) -> None:
             version(parser)
         if name == "trace":
             parser.add_argument("--all", action="store_true", help="not only the latest handshake")
-        if name == "leave":
+        if name in {"leave", "remove"}:
             parser.add_argument("--yes", action="store_true", help="do not ask")
 
     partner_settings.add(partners, find)
@@ -240,6 +241,16 @@ def leave(arguments: Arguments) -> None:
     answer(arguments, left["partner"])
     if not left["told"]:
         note("The platform could not be told, or disagreed; here it is unregistered all the same.")
+
+
+def remove(arguments: Arguments) -> None:
+    partner_id = find(arguments)
+    options.confirm(arguments, f"Remove {arguments.id}? Its invitation ends at once.")
+    hub(arguments).delete(f"/partners/{partner_id}")
+    if arguments.json:
+        write_json({"removed": partner_id})
+    else:
+        note("Removed.")
 
 
 def answer(arguments: Arguments, partner: dict[str, Any]) -> None:

@@ -10,12 +10,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.errors import InvalidRequest
+from hub.errors import Forbidden, InvalidRequest
+from hub.models.clientinfo import ClientInfo
 from hub.models.partners import Partner, PartnerRole, PartnerToken
 from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
 from hub.roaming.partners import own_tenant, roles_changed
@@ -178,6 +179,28 @@ async def approved(db: AsyncSession, partner_id: UUID) -> frozenset[Grant]:
         select(PartnerRole).where(PartnerRole.partner_id == partner_id, PartnerRole.approved)
     )
     return frozenset((Party(r.country_code, r.party_id), Role(r.role)) for r in rows)
+
+
+async def remove(db: AsyncSession, partner_id: UUID) -> None:
+    """Forget a partner that has never registered, so that its parties are free for another."""
+    partner = await lock(db, partner_id)
+    if partner.connected_at is not None:
+        raise Forbidden(
+            f"{partner.name} has been registered: what it brought stays, and so does it."
+        )
+    roles = await approved(db, partner_id)
+    told = ClientInfo.partner_id == partner_id
+    await db.execute(update(ClientInfo).where(told).values(partner_id=None))
+    await db.delete(partner)
+    await db.flush()
+    await audit.record(
+        db,
+        AuditAction.DELETE,
+        "ocpi_partner",
+        partner_id,
+        before=summary(partner) | {"roles": sorted(map(spell, roles))},
+        severity="MEDIUM",
+    )
 
 
 async def suspend(db: AsyncSession, partner_id: UUID, *, reason: str = "") -> None:

@@ -18,12 +18,12 @@ from hub.ocpi.versions import same_since
 from hub.roaming import objects
 from tests.e2e.test_cdr_checks import cdr
 from tests.helpers import documents
+from tests.helpers.certificates import signing_request
 from tests.helpers.faults import refuse
 from tests.helpers.network import change
 from tests.helpers.operator import Operator, api_key, every_permission
 from tests.helpers.partner import FakePartner
 from tests.helpers.stations import OWN, PLUG, add, connected, place, put_place
-from tests.ocpp.test_certificates import request as signing_request
 
 V = "2.2.1"
 ACM = [{"party": "NL*ACM", "role": "CPO"}]
@@ -57,6 +57,7 @@ SCENES = {
         POST /partners/join
         POST /partners/{id}/join
         PATCH /partners/{id}
+        DELETE /partners/{id}
         POST /partners/{id}/suspend
         POST /partners/{id}/resume
         POST /partners/{id}/renew
@@ -185,6 +186,7 @@ async def test_partners(hub, ada, cpo, emsp, stack):
     invited = (await ada.post("/partners/invite", name="Later", roles=LAT)).body["partner"]
     await ada.post(f"/partners/{invited['id']}/invite")
     await ada.patch(f"/partners/{invited['id']}", name="Never")
+    await ada.delete(f"/partners/{invited['id']}")
     versions_url, token = acme.invite()
     joined = await ada.post(
         "/partners/join", name="Acme", roles=ACM, versions_url=versions_url, token=token

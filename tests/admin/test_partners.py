@@ -77,6 +77,7 @@ async def test_a_join_that_fails_can_be_understood_and_repeated(operator, acme):
     )
 
     assert (failed.status, failed.error["code"]) == (502, "partner_failed")
+    assert "hub partner trace" in failed.error["next"]
     [partner] = (await operator.get("/partners")).body["items"]
     assert partner["status"] == "PENDING_VERIFICATION"
     [trace] = (await operator.get(f"/partners/{partner['id']}/traces")).body["items"]
@@ -133,6 +134,39 @@ async def test_a_partner_is_limited_as_agreed(operator, cpo):
     answers = [await cpo.put(path, location(version="2.2.1")) for _ in range(2)]
 
     assert [answer.http_status for answer in answers] == [201, 429]
+
+
+async def test_an_invitation_that_was_wrong_is_taken_back(hub, operator, acme, emsp):
+    """Its token is worth nothing, and its party is free for another."""
+    await hub.deliver()
+    invited = (await operator.post("/partners/invite", name="Acne", roles=ACM)).body
+    await hub.deliver()
+    removed = await operator.delete(f"/partners/{invited['partner']['id']}")
+    refused = await acme.register(invited["versions_url"], invited["token"])
+    again = (await operator.post("/partners/invite", name="Acme", roles=ACM)).body
+    registered = await acme.register(again["versions_url"], again["token"])
+    await hub.deliver()
+
+    assert removed.status == 204
+    assert refused.http_status == 401
+    assert registered.ok
+    assert [one["name"] for one in (await operator.get("/partners")).body["items"]] == [
+        "Acme",
+        "Two",
+    ]
+    seen = {one["party_id"]: one["status"] for one in (await emsp.get("hubclientinfo")).data}
+    assert seen["ACM"] == "CONNECTED"
+
+
+async def test_who_was_registered_cannot_be_removed(operator, cpo):
+    """What it brought is kept, so it must be known who that was."""
+    registered = await operator.delete(f"/partners/{cpo.id}")
+    await operator.post(f"/partners/{cpo.id}/leave")
+    left = await operator.delete(f"/partners/{cpo.id}")
+
+    for said in (registered, left):
+        assert (said.status, said.error["code"]) == (409, "conflict")
+    assert (await operator.get(f"/partners/{cpo.id}")).body["status"] == "INACTIVE"
 
 
 async def test_tokens_are_renewed_without_a_gap(operator, cpo):
