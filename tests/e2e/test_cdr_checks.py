@@ -56,6 +56,49 @@ async def test_a_right_cdr_is_ok_and_says_how_it_was_computed(network):
     assert [step["element"] for step in report["explanation"]][:2] == [2, None]
 
 
+def priced_by_power(*limits: int) -> list[documents.Document]:
+    """The price of a CDR below each limit of power in kW, and 0.45 beyond them all."""
+    energy = {"type": "ENERGY", "price": 0.45, "vat": 21, "step_size": 1}
+    limited = [
+        {"price_components": [energy | {"price": 0.1}], "restrictions": {"max_power": limit}}
+        for limit in limits
+    ]
+    return [documents.tariff(elements=[*limited, {"price_components": [energy]}])]
+
+
+async def test_a_cdr_that_the_average_power_proves_right_is_ok(network):
+    """PRICE-15: 7.5 kWh in 75 minutes are 6 kW, though nobody stated it."""
+    cheap = documents.price(0.75, 0.1575)
+    below = {"total_cost": cheap, "total_energy_cost": cheap, "tariffs": priced_by_power(7)}
+    await network.put("cdrs", cdr(id="RIGHT", **below))
+    other = below | {"total_cost": documents.price(2, 0.42), "session_id": "S2"}
+    await network.put("cdrs", cdr(id="UNPROVEN", **other))
+    await check(network)
+
+    found = await checks(network)
+
+    assert (found["RIGHT"].verdict, found["UNPROVEN"].verdict) == ("OK", "CANNOT_TELL")
+    report = json.loads(found["RIGHT"].report)
+    assert [note["code"] for note in report["notes"]] == ["power_estimated"]
+
+
+async def test_a_cdr_that_would_take_too_long_to_check_holds_nobody_up(network):
+    """600 periods under 1000 elements: the others are checked all the same."""
+    period = documents.charging_period(dimensions=[{"type": "ENERGY", "volume": 0.0125}])
+    await network.put(
+        "cdrs",
+        cdr(id="VAST", charging_periods=[period] * 600, tariffs=priced_by_power(*range(1000))),
+    )
+    await network.put("cdrs", cdr(session_id="S2"))
+    await check(network)
+
+    found = await checks(network)
+
+    assert (found["VAST"].verdict, found["C1"].verdict) == ("CANNOT_TELL", "OK")
+    [reason] = json.loads(found["VAST"].report)["reasons"]
+    assert "too long" in reason
+
+
 async def test_a_wrong_total_differs_by_so_much(network):
     await network.put("cdrs", cdr(total_cost=documents.price(4, 0.84)))
 
