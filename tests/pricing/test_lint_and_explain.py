@@ -199,6 +199,8 @@ def test_odd_elements_are_found(elements, expected):
         ({"party_id": None}, ["missing_field"]),
         ({"party_id": None, "country_code": None, "id": None}, ["missing_field"]),
         ({"currency": "EURO"}, ["bad_currency"]),
+        ({"type": "profile_fast"}, []),
+        ({"type": "BUSINESS"}, ["unknown_type"]),
         (
             {"start_date_time": "2025-01-01T00:00:00Z", "end_date_time": "2025-01-01T00:00:00Z"},
             ["never_in_force"],
@@ -388,6 +390,22 @@ def test_what_is_rounded_up_together(elements, said):
         assert "Rounded" not in last
     else:
         assert last == f"Rounded up to full steps once per session, at its end: {said}."
+
+
+@pytest.mark.parametrize(
+    ("tariff_type", "said"),
+    [
+        (None, "for every session"),
+        ("regular", "for charging with a card or app, without a preference"),
+        ("AD_HOC_PAYMENT", "for paying at the charging station"),
+        ("BUSINESS", "for sessions of the type BUSINESS"),
+    ],
+)
+def test_whom_a_tariff_is_for(tariff_type, said):
+    """TAR-06."""
+    text = explain(tariff(element(ENERGY), type=tariff_type))
+
+    assert text.splitlines()[0] == f"Tariff T1 of NL*ONE, in EUR, {said}."
 
 
 def test_the_validity_is_told_to_the_minute():

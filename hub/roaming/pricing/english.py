@@ -111,7 +111,9 @@ def listed(texts: Sequence[str]) -> str:
 def heading(tariff: Tariff) -> str:
     owner = "*".join(part for part in tariff.party if part)
     name = f"Tariff {tariff.id}" + (f" of {owner}" if owner else "")
-    audience = AUDIENCES.get(tariff.type or "", "for every session")
+    audience = "for every session"
+    if tariff.type is not None:
+        audience = AUDIENCES.get(tariff.type, f"for sessions of the type {tariff.type}")
     return f"{name}, in {tariff.currency}, {audience}."
 
 

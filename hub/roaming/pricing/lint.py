@@ -12,6 +12,7 @@ from typing import Any
 
 from hub.roaming.pricing import coverage
 from hub.roaming.pricing.components import Component, Dimension
+from hub.roaming.pricing.english import AUDIENCES
 from hub.roaming.pricing.quantities import HOUR, Unreadable, fraction
 from hub.roaming.pricing.records import V2_1_1, V2_3_0
 from hub.roaming.pricing.restrictions import Restrictions, hh_mm
@@ -91,6 +92,8 @@ def whole_tariff(tariff: Tariff) -> Iterator[Finding]:
         yield Finding(
             Level.ERROR, "bad_currency", f"{tariff.currency!r} is not a currency of ISO 4217."
         )
+    if tariff.type is not None and tariff.type not in AUDIENCES:
+        yield Finding(Level.ERROR, "unknown_type", f"{tariff.type[:40]!r} is no TariffType.")
     if tariff.start is not None and tariff.end is not None and tariff.start >= tariff.end:
         yield Finding(Level.ERROR, "never_in_force", "The tariff ends before it starts.")
     yield from limits(tariff)

@@ -208,7 +208,7 @@ def parsed(text: bytes) -> Tariff:
         id=str(body.get("id", "")),
         party=(str(body.get("country_code", "")).upper(), str(body.get("party_id", "")).upper()),
         currency=currency(body.get("currency"), where),
-        type=kind if isinstance(kind := body.get("type"), str) else None,
+        type=kind.upper() if isinstance(kind := body.get("type"), str) and kind else None,
         tax_included=tax_included(body.get("tax_included"), where),
         start=instant(body.get("start_date_time"), f"{where} start_date_time"),
         end=instant(body.get("end_date_time"), f"{where} end_date_time"),
