@@ -286,6 +286,7 @@ def test_prices_that_are_the_same_at_all_times_are_said_once():
         "Start fee: free.",
         "Energy: 0.30 EUR per kWh plus 21% VAT = 0.363.",
     ]
+    assert english(element(part("TIME", 0), start_time="08:00"))[-1] == "Charging time: free."
     # Two fees are not one, even if they are the same: a session may pay both.
     fees = english(element(part("FLAT", 1), start_time="08:00"), element(part("FLAT", 1)))
     assert fees[1:] == [
@@ -328,6 +329,7 @@ def test_a_price_without_vat_among_others_is_said_to_be_so():
         ({"start_time": "22:00", "end_time": "06:00"}, "from 22:00 to 06:00"),
         ({"start_date": "2025-06-02", "end_date": "2025-06-03"}, "on 2 June 2025"),
         ({"start_date": "2025-06-02", "end_date": "2025-06-04"}, "from 2 June 2025 to 3 June 2025"),
+        ({"end_date": "2025-06-04"}, "up to 3 June 2025"),
         ({"min_power": 0, "max_power": 22}, "below 22 kW"),
         (
             {"day_of_week": ["SUNDAY"], "start_date": "2025-06-02", "start_time": "12:00"},

@@ -147,18 +147,17 @@ def told(tariff: Tariff, candidates: Sequence[Candidate], dimension: Dimension) 
     title = TITLES[dimension]
     prices = possible(tariff, candidates)
     amounts = {what for _, what in prices}
-    always = bool(prices) and not prices[-1][0]
-    if not prices or (always and (len(prices) == 1 or amounts == {FREE})):
-        return [f"{title}: {prices[0][1] if prices else FREE}."]
-    if dimension is Dimension.FLAT:
-        texts = ["Fees, each charged once, when it first comes to apply:"]
-    elif always and len(amounts) == 1:
+    if amounts <= {FREE}:
+        return [f"{title}: {FREE}."]
+    always, is_fee = not prices[-1][0], dimension is Dimension.FLAT
+    if always and (len(prices) == 1 or (len(amounts) == 1 and not is_fee)):
         return [f"{title}: {prices[0][1]}."]
-    else:
-        is_long = len(prices) - always > 1
-        texts = [f"{title}, the first of these that applies:" if is_long else f"{title}:"]
+    is_long = len(prices) - always > 1
+    texts = [f"{title}, the first of these that applies:" if is_long else f"{title}:"]
+    if is_fee:
+        texts = ["Fees, each charged once, when it first comes to apply:"]
     texts += [f"  - {when or 'otherwise'}: {what}" for when, what in prices]
-    if not always and dimension is not Dimension.FLAT and leaves_gaps(candidates):
+    if not always and not is_fee and leaves_gaps(candidates):
         texts.append("  - otherwise: nothing")
     return texts
 
@@ -314,7 +313,7 @@ def dates(rules: Restrictions) -> str:
     if rules.start_date is not None:
         texts.append(f"from {day(rules.start_date)}")
     if rules.end_date is not None:
-        texts.append(f"to {day(rules.end_date - 1)}")
+        texts.append(f"{'to' if texts else 'up to'} {day(rules.end_date - 1)}")
     return " ".join(texts)
 
 

@@ -21,9 +21,9 @@ from hub.roaming.pricing.tariffs import Candidate, Phase, Tariff
 # Local time is looked up day by day; nobody charges for longer than this.
 LONGEST = 400 * DAY
 FOREVER = 10**24
-# Elements that are looked at for one session, over all its pieces: a tenth of a second. A tariff of
-# a price for each quarter of an hour needs 10,000 a day.
-MOST_LOOKUPS = 500_000
+# Elements that are looked at for one session, over all its pieces: tenths of a second. A price for
+# each quarter of an hour needs 10,000 a day.
+MOST_LOOKUPS = 1_000_000
 
 
 @dataclass(slots=True, eq=False)
