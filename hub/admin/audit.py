@@ -50,7 +50,7 @@ EQUAL = ("action", "severity", "entity_type", "entity_id", "user_id")
 class VerifyQuery(Input):
     after = fields.Integer(
         load_default=0,
-        validate=validate.Range(min=0),
+        validate=validate.Range(0, 2**63 - 1),
         metadata={"description": "`next` of the part before; 0 begins at the beginning."},
     )
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
