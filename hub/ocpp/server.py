@@ -46,7 +46,6 @@ CLOSE_TIMEOUT = 2.0
 RECEIVE_BUFFER = 64 * 1024
 HANDSHAKES_PER_SECOND = 200.0
 WRONG_TRIES = 60
-TARPIT = 2.0
 TARPITS = 200
 
 DENIED = {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}
@@ -69,14 +68,14 @@ class Gate:
         if pause := self.handshakes.wait(time.monotonic()):
             await asyncio.sleep(pause)
 
-    async def punish(self, address: str) -> None:
+    async def punish(self, address: str, seconds: float) -> None:
         if len(self.wrong) > 10_000:  # noqa: PLR2004
             self.wrong.clear()
         tally = self.wrong.setdefault(address, Tally(WRONG_TRIES))
         if tally.exceeded(time.monotonic()) and self.waiting < TARPITS:
             self.waiting += 1
             try:
-                await asyncio.sleep(TARPIT)
+                await asyncio.sleep(seconds)
             finally:
                 self.waiting -= 1
 
@@ -153,7 +152,7 @@ async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
     log.warning("station refused", station=repr(caller.identity), address=address)
-    await gate.punish(address)
+    await gate.punish(address, wire.tarpit)
     raise web.HTTPUnauthorized(headers=DENIED)
 
 

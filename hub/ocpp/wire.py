@@ -49,6 +49,8 @@ class Wire:
     grace: float = 120.0
     policy: Policy = field(default_factory=Policy)
     authorize_timeout: float = 3.0
+    # Seconds that a guesser waits for each refusal.
+    tarpit: float = 2.0
     # Whether stations of security profile 1 may come without TLS (T-48).
     trusted_network: bool = True
     # Set up stations on their first boot; tests of single messages switch it off.
