@@ -62,7 +62,7 @@ class Client:
     """What the clients of all versions share. ``asked`` collects what the CSMS wanted."""
 
     def __init__(self, *args):
-        super().__init__(*args, response_timeout=10)
+        super().__init__(*args, response_timeout=30)
         self.asked = []
         self.replies = {}
         for action in SENT_BY_THE_HUB[self.version]:
