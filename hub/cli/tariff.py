@@ -31,7 +31,8 @@ def add(commands: Commands) -> None:
 
 
 def lint(arguments: Arguments) -> int:
-    from hub.roaming.pricing.lint import Level, as_json, lint  # noqa: PLC0415
+    from hub.roaming.pricing.findings import Level, as_json  # noqa: PLC0415
+    from hub.roaming.pricing.lint import lint  # noqa: PLC0415
 
     found = [
         (tariff, lint(tariff, ocpi_version=arguments.ocpi_version))

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from hub.roaming.pricing.english import explain
-from hub.roaming.pricing.lint import Level, lint
+from hub.roaming.pricing.findings import Level
+from hub.roaming.pricing.lint import lint
 from tests.pricing.documents import ROOT, SHARED, element, part, tariff
 
 RULES = ROOT / "tests" / "data" / "tariffs"
@@ -87,6 +88,15 @@ def test_a_good_tariff_gives_no_cause_for_complaint():
 )
 def test_elements_that_never_apply_are_found(elements, expected):
     assert codes(*elements) == expected
+
+
+def test_a_fallback_that_is_never_needed_is_no_error():
+    """PRICE-16 advises to have one in any case; a second one is a mistake."""
+    halves = [element(CHEAP, end_time="12:00"), element(CHEAP, start_time="12:00")]
+
+    levels = [item.level for item in lint(tariff(*halves, element(ENERGY), element(ENERGY)))]
+
+    assert levels == [Level.ADVICE, Level.ERROR]
 
 
 def test_a_fallback_behind_all_powers_serves_the_unmeasured():

@@ -1,18 +1,12 @@
-"""What is wrong, unreachable or ambiguous in a tariff: ``lint``.
-
-An *error* makes a price wrong or impossible, a *warning* is probably not what its author meant,
-*advice* is about what the OCPI text recommends.
-"""
+"""What is wrong, unreachable or ambiguous in a tariff: ``lint``."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any
+from collections.abc import Iterator, Mapping
 
-from hub.roaming.pricing import coverage
+from hub.roaming.pricing import reach
 from hub.roaming.pricing.components import Component, Dimension
 from hub.roaming.pricing.english import AUDIENCES
+from hub.roaming.pricing.findings import Finding, Level
 from hub.roaming.pricing.quantities import HOUR, Unreadable, fraction
 from hub.roaming.pricing.records import V2_1_1, V2_3_0
 from hub.roaming.pricing.restrictions import Restrictions, hh_mm
@@ -32,28 +26,6 @@ NUMBER = re.compile(r"\b[0-9]{1,6}[.,][0-9]{1,6}\b")
 MOST_TEXT = 2000
 # A step beyond this is felt: a quarter of an hour, or half a kWh.
 LONG_STEP = {Dimension.TIME: 900, Dimension.PARKING_TIME: 900, Dimension.ENERGY: 500}
-# Phases whose elements compete with each other.
-KINDS: Sequence[Sequence[Phase]] = (
-    (Phase.CHARGING,),
-    (Phase.RESERVATION, Phase.EXPIRED, Phase.CANCELLED),
-    (Phase.OVERTIME,),
-)
-
-
-class Level(StrEnum):
-    ERROR = "error"
-    WARNING = "warning"
-    ADVICE = "advice"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to say about a tariff; ``element`` is its place, from 1, if it is about one."""
-
-    level: Level
-    code: str
-    text: str
-    element: int | None = None
 
 
 def lint(document: Document, *, ocpi_version: str | None = None) -> list[Finding]:
@@ -71,11 +43,7 @@ def lint(document: Document, *, ocpi_version: str | None = None) -> list[Finding
     for element in tariff.elements:
         findings += own_faults(element)
         findings += prices(element, tariff)
-    findings += fees(tariff)
-    for phases in KINDS:
-        for dimension in Dimension:
-            findings += reach(tariff, phases, dimension)
-    return findings
+    return [*findings, *fees(tariff), *reach.find(tariff)]
 
 
 def missing(document: Document, ocpi_version: str | None) -> Iterator[Finding]:
@@ -289,64 +257,3 @@ def fees(tariff: Tariff) -> Iterator[Finding]:
             f"The fees of elements {names} can all be charged in one session, each when it first"
             " applies.",
         )
-
-
-def reach(tariff: Tariff, phases: Sequence[Phase], dimension: Dimension) -> Iterator[Finding]:
-    """Components that never apply, and moments at which none does."""
-    walks = []
-    for phase in phases:
-        found = coverage.walk(tariff.candidates[phase][dimension])
-        if found is None:
-            return
-        walks.append(found)
-    used = {part for found in walks for part in found.used}
-    unmeasured = {part for found in walks for part in found.only_unmeasured}
-    for part, element in firsts(tariff, phases, dimension):
-        if part not in used and possible(element):
-            yield Finding(
-                Level.ERROR,
-                "unreachable",
-                f"The price for {dimension} never applies: earlier elements always do.",
-                element.number,
-            )
-        elif part in unmeasured and not element.tests:
-            yield Finding(
-                Level.ADVICE,
-                "only_unmeasured",
-                f"The price for {dimension} applies only while current or power is not measured.",
-                element.number,
-            )
-    gap, candidates = walks[0].gap, tariff.candidates[phases[0]][dimension]
-    if gap is not None and candidates and dimension is not Dimension.FLAT:
-        yield Finding(
-            Level.ADVICE,
-            "no_fallback",
-            f"{dimension} is free when no element matches, for example"
-            f" {coverage.described(gap, candidates)}.",
-        )
-
-
-def firsts(
-    tariff: Tariff, phases: Sequence[Phase], dimension: Dimension
-) -> Iterator[tuple[Component, Element]]:
-    """The first component of each element; a second one has been complained about already."""
-    seen: set[int] = set()
-    for phase in phases:
-        for part, element, _ in tariff.candidates[phase][dimension]:
-            if element.number not in seen:
-                seen.add(element.number)
-                yield part, element
-
-
-def possible(element: Element) -> bool:
-    """Could the element match at all, were it the only one?"""
-    return not element.restrictions.contradictions and not element.restrictions.unknown
-
-
-def as_json(finding: Finding) -> Mapping[str, Any]:
-    return {
-        "level": str(finding.level),
-        "code": finding.code,
-        "element": finding.element,
-        "text": finding.text,
-    }
