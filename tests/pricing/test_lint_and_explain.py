@@ -227,6 +227,7 @@ def test_odd_elements_are_found(elements, expected):
             ["text_repeats_prices"],
         ),
         ({"tariff_alt_text": [{"language": "de", "text": "Auch am 1.1. offen"}]}, []),
+        ({"tariff_alt_text": 5}, []),
         ({"elements": []}, ["unreadable"]),
     ],
 )

@@ -82,7 +82,8 @@ def taxes_said(document: Document, ocpi_version: str | None) -> Iterator[Finding
 def texts(tariff: Tariff, document: Document) -> Iterator[Finding]:
     """The alternative text is for what the elements do not say (TAR-04)."""
     known = {part.price for part in tariff.components if part.price}
-    for item in document.get("tariff_alt_text") or ():
+    items = document.get("tariff_alt_text")
+    for item in items if isinstance(items, list) else ():
         said = item.get("text") if isinstance(item, Mapping) else None
         found = NUMBER.findall(said[:MOST_TEXT]) if isinstance(said, str) else []
         if any(fraction(number.replace(",", "."), "text") in known for number in found):
