@@ -95,6 +95,24 @@ def test_cdrs_as_cpos_write_them(changes):
     assert cost([tariff(element(part("ENERGY", 1)))], HOUR | changes) == "10.0000"
 
 
+@pytest.mark.parametrize(
+    ("start", "until"),
+    [
+        ("9999-12-31T23:00:00Z", "9999-12-31T23:59:59Z"),
+        ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_a_session_may_lie_beyond_the_calendar(start, until):
+    record = cdr("2025-06-02T10:00", [(0, {"TIME": 5})])
+    record["start_date_time"] = record["end_date_time"] = start
+    record["charging_periods"][0]["start_date_time"] = start
+
+    found = asked([tariff(element(part("TIME", 1)))], record)
+
+    assert found["expected"]["total_cost"]["excl_vat"] == "5.0000"
+    assert found["explanation"][0]["to"] == until
+
+
 def test_a_period_may_hold_nothing():
     record = copy.deepcopy(HOUR)
     record["charging_periods"][0]["dimensions"] = None

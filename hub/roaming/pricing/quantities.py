@@ -31,6 +31,8 @@ BILLION = 10**9
 MOST_ENERGY = 10 ** (LARGEST_EXPONENT + 1) * KILOWATT_HOUR
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING_OF_TIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
+END_OF_TIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
 LONGEST_TEXT = 40
 # Hours with so few decimals are only known to 1.8 seconds.
 COARSE_DECIMALS = 3
@@ -154,8 +156,9 @@ def at(moment: datetime) -> Exact:
 
 @lru_cache(maxsize=4096)
 def date_time(moment: Exact) -> str:
-    """An instant as OCPI writes it, to the second."""
-    nearest = EPOCH + timedelta(seconds=rounded(moment))
+    """An instant as OCPI writes it, to the second, the nearest one that the calendar has."""
+    seconds = min(max(rounded(moment), BEGINNING_OF_TIME), END_OF_TIME)
+    nearest = EPOCH + timedelta(seconds=seconds)
     return f"{nearest.isoformat()[:-6]}Z"
 
 
