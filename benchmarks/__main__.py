@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 import sys
 
-from benchmarks import fanout, report, single, wrk
+from benchmarks import fanout, report, single, stations, wrk
 from benchmarks.load import LoadFailed
 from benchmarks.network import fill, register
 from benchmarks.report import Row
@@ -21,7 +21,8 @@ from benchmarks.servers import running
 from hub import log
 from hub.settings import Settings
 
-PARTS = ("writes", "pages", "forward", "fanout")
+OF_PLATFORMS = ("writes", "pages", "forward", "fanout")
+PARTS = (*OF_PLATFORMS, "stations")
 
 
 def main() -> None:
@@ -62,6 +63,14 @@ def read_arguments() -> argparse.Namespace:
 
 
 def measure(bench: Bench, only: tuple[str, ...]) -> list[Row]:
+    found = []
+    if "stations" in only:
+        tell("talking to stations")
+        found = stations.rows(bench)
+    return of_platforms(bench, only) + found if {*OF_PLATFORMS} & {*only} else found
+
+
+def of_platforms(bench: Bench, only: tuple[str, ...]) -> list[Row]:
     """In this order, for who is connected is told of changes, and that costs the hub time."""
     servers, size = bench.servers, bench.size
     cpo = register(servers, "quiet-cpo", "NL*ONE", "CPO")

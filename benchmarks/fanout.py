@@ -34,13 +34,15 @@ BESIDE = frozenset({"feed_cursors", "ocpi_partners", "ocpi_partner_tokens", "job
 TOLERANCE = 0.05
 
 
-def statuses(bench: Bench, cpo: Platform) -> Load:
-    """Each change is about another EVSE, so none overtakes another."""
+def changes(bench: Bench, cpo: Platform) -> Load:
+    """Each change is about another EVSE, so none overtakes another; and each is one, whatever other
+    loads left there: what stays the same is told to nobody.
+    """
     return Load(
         "PATCH",
         f"{RECEIVER}/locations/NL/ONE/L@i@/L@i@-3",
         cpo.headers,
-        documents.text(documents.status()),
+        documents.text(documents.status() | {"physical_reference": "@n@"}),
         ids=bench.size.changes,
     )
 
@@ -64,7 +66,7 @@ def rows(bench: Bench) -> dict[str, int]:
 
 def change(bench: Bench, cpo: Platform, partners: int) -> float:
     """Change as many EVSEs as the size says; returns the seconds until everybody has it all."""
-    load = statuses(bench, cpo)
+    load = changes(bench, cpo)
     bench.n = load.round_after(bench.n)
     expected = counted(bench) + bench.size.changes * partners
     began = time.perf_counter()

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from benchmarks.bare import answer
+from benchmarks.bare import answer, envelope
 
 VERSION = "2.2.1"
 MODULES = ("locations", "tariffs", "sessions", "cdrs", "tokens")
@@ -19,7 +19,7 @@ COUNTED: web.AppKey[dict[str, int]] = web.AppKey("counted", dict)
 
 
 async def versions(request: web.Request) -> web.Response:
-    return envelope([{"version": VERSION, "url": f"{base(request)}/{VERSION}"}])
+    return told([{"version": VERSION, "url": f"{base(request)}/{VERSION}"}])
 
 
 async def details(request: web.Request) -> web.Response:
@@ -30,7 +30,7 @@ async def details(request: web.Request) -> web.Response:
             {"identifier": module, "role": "RECEIVER", "url": f"{url}/{module}"}
             for module in MODULES
         ]
-    return envelope({"version": VERSION, "endpoints": endpoints})
+    return told({"version": VERSION, "endpoints": endpoints})
 
 
 async def take(request: web.Request) -> web.Response:
@@ -39,17 +39,15 @@ async def take(request: web.Request) -> web.Response:
 
 
 async def counted(request: web.Request) -> web.Response:
-    return envelope(request.app[COUNTED]["pushes"])
+    return told(request.app[COUNTED]["pushes"])
 
 
 def base(request: web.Request) -> str:
     return f"http://{request.host}/{request.match_info['name']}"
 
 
-def envelope(data: Any) -> web.Response:
-    return web.json_response(
-        {"data": data, "status_code": 1000, "timestamp": "2025-01-01T00:00:00Z"}
-    )
+def told(data: Any) -> web.Response:
+    return web.json_response(envelope(data))
 
 
 def main() -> None:

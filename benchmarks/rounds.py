@@ -17,7 +17,8 @@ UNDER_WAY = 1000
 @dataclass(frozen=True)
 class Size:
     """How much is measured: ``seconds`` per round, ``locations`` in the database, ``known`` of them
-    that are changed, ``changes`` that are fanned out to ``partners``.
+    that are changed, ``changes`` that are fanned out to ``partners``. So many stations are
+    ``idle``, so many come back in a ``storm``.
     """
 
     rounds: int = 5
@@ -26,9 +27,13 @@ class Size:
     known: int = 2_000
     changes: int = 200
     partners: int = 50
+    idle: int = 5_000
+    storm: int = 2_000
 
 
-QUICK = Size(rounds=1, seconds=0.3, locations=400, known=100, changes=20, partners=5)
+QUICK = Size(
+    rounds=1, seconds=0.3, locations=400, known=100, changes=20, partners=5, idle=40, storm=20
+)
 
 
 class Bench:

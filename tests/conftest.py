@@ -3,7 +3,7 @@
 One embedded server per test process, migrated once. Nothing is ever cleaned up: each test works in
 tenants of its own, and whatever it sees of another's is a fault in the isolation. Only the partners
 of a tenant are suspended when its test ends: their servers are gone, and a hub that a later test
-starts would call them.
+starts would call them. And a tenant without a party gets one, or later jobs would stumble over it.
 """
 
 import asyncio
@@ -93,6 +93,8 @@ async def make_tenant(database: Database) -> AsyncIterator[MakeTenant]:
     for tenant in made:
         async with database.transaction(tenant.id) as db:
             await db.execute(update(Partner).values(status=PartnerStatus.SUSPENDED))
+            nameless = update(Tenant).where(Tenant.id == tenant.id, Tenant.party_id.is_(None))
+            await db.execute(nameless.values(country_code="NL", party_id="HUB"))
 
 
 @pytest.fixture

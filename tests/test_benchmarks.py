@@ -20,6 +20,14 @@ MEASURED = (
     "PUT forwarded to another party",
     "changes x partners delivered",
     "rows written per change",
+    "OCPP 1.6 Heartbeat",
+    "OCPP 1.6 BootNotification",
+    "OCPP 1.6 StatusNotification",
+    "OCPP 1.6 MeterValues of 8 samples",
+    "OCPP 2.0.1 TransactionEvent of 8 samples",
+    "KiB of memory per idle station",
+    "ms to answer a station while 20 flood",
+    "seconds until 20 stations that reconnect at once are drained",
 )
 
 
