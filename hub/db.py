@@ -10,9 +10,11 @@ A database that is away, restarting or out of connections is ``Unavailable`` (HT
 called: nothing was kept, and the caller is told to send it again. The pool heals itself.
 """
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from copy import copy
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
@@ -79,6 +81,8 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "connect", leave_documents_alone)
+        self._pool_size = pool_size
+        self._turns: asyncio.Semaphore | None = None
 
     async def start(self) -> None:
         """Refuse a database in which tenants would not be kept apart (T-55)."""
@@ -88,6 +92,18 @@ class Database:
             await refuse_open_tables(db)
             if await db.scalar(text("SHOW synchronous_commit")) == "off":
                 log.warning("synchronous_commit is off: a crash can lose what was acknowledged")
+
+    def lane(self) -> "Database":
+        """The same database for callers who may be thousands at once.
+
+        Together they use three quarters of the connections, so that others find some left; who has
+        no turn waits for it as long as it takes, where it would be refused a connection after a
+        while. Nobody may begin one transaction inside another here: all turns could be taken by
+        those who wait for more.
+        """
+        lane = copy(self)
+        lane._turns = asyncio.Semaphore(max(1, self._pool_size * 3 // 4))  # noqa: SLF001
+        return lane
 
     @asynccontextmanager
     async def transaction(
@@ -129,15 +145,16 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, tenant_id: str, actor_id: str) -> AsyncIterator[AsyncSession]:
-        db = await self._open(tenant_id, actor_id)
-        try:
-            async with db:
-                yield db
-                await db.commit()
-        except (DBAPIError, PoolTimeout) as error:
-            if is_passing(error):
-                raise unavailable(error) from error
-            raise
+        async with self._turns or nullcontext():
+            db = await self._open(tenant_id, actor_id)
+            try:
+                async with db:
+                    yield db
+                    await db.commit()
+            except (DBAPIError, PoolTimeout) as error:
+                if is_passing(error):
+                    raise unavailable(error) from error
+                raise
 
     async def _open(self, tenant_id: str, actor_id: str) -> AsyncSession:
         """A session whose transaction has begun and knows its tenant.

@@ -70,6 +70,8 @@ class Wire:
     background: Background = field(default_factory=Background)
 
     def __post_init__(self) -> None:
+        # After an outage all stations come back at once, and each has kept something (F-17).
+        self.database = self.database.lane()
         self.statuses: Grouping[Reported, Kept] = Grouping(
             self.database, status_intake.keep_statuses
         )

@@ -67,7 +67,7 @@ async def test_the_same_dice_fall_the_same_way(command):
 
 
 async def test_what_goes_on_without_end_is_ended(command):
-    ended = await command("station", "simulate", "--scenario", "idle", "--for", "2", "--json")
+    ended = await command("station", "simulate", "--scenario", "idle", "--for", "6", "--json")
 
     [told] = ended.json["items"]
     assert (ended.code, told["state"]) == (0, "Available")
