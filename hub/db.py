@@ -61,6 +61,32 @@ class DatabaseRefused(Exception):
     """The hub will not serve from this database; the message says what to do."""
 
 
+class Turns:
+    """So many may be inside at a time; ``waiting`` are those who are not yet."""
+
+    def __init__(self, limit: int) -> None:
+        self._places = asyncio.Semaphore(limit)
+        self._moved = asyncio.Event()
+        self.waiting = 0
+
+    async def ease(self, most: int) -> None:
+        """Until no more than so many wait."""
+        while self.waiting > most:
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def __aenter__(self) -> None:
+        self.waiting += 1
+        try:
+            await self._places.acquire()
+        finally:
+            self.waiting -= 1
+            self._moved.set()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._places.release()
+
+
 class Database:
     """A pool of connections as the plain role, and the doors ``transaction`` and ``platform``."""
 
@@ -82,7 +108,7 @@ class Database:
         )
         event.listen(self.engine.sync_engine, "connect", leave_documents_alone)
         self._pool_size = pool_size
-        self._turns: asyncio.Semaphore | None = None
+        self.turns: Turns | None = None
 
     async def start(self) -> None:
         """Refuse a database in which tenants would not be kept apart (T-55)."""
@@ -102,7 +128,7 @@ class Database:
         those who wait for more.
         """
         lane = copy(self)
-        lane._turns = asyncio.Semaphore(max(1, self._pool_size * 3 // 4))  # noqa: SLF001
+        lane.turns = Turns(max(1, self._pool_size * 3 // 4))
         return lane
 
     @asynccontextmanager
@@ -145,7 +171,7 @@ class Database:
 
     @asynccontextmanager
     async def _begin(self, tenant_id: str, actor_id: str) -> AsyncIterator[AsyncSession]:
-        async with self._turns or nullcontext():
+        async with self.turns or nullcontext():
             db = await self._open(tenant_id, actor_id)
             try:
                 async with db:

@@ -161,6 +161,36 @@ async def test_no_free_connection_is_unavailable_after_a_while(postgres, monkeyp
     await database.close()
 
 
+async def test_a_crowd_in_a_lane_waits_and_leaves_connections_for_others(postgres, monkeypatch):
+    """Where it would be refused after a while, if it waited for a connection."""
+    monkeypatch.setattr(hub_db, "POOL_TIMEOUT", 0.05)
+    database = Database(postgres.url, pool_size=4)
+    lane = database.lane()
+    go, full, inside = asyncio.Event(), asyncio.Event(), []
+
+    async def work(number):
+        async with lane.platform() as db:
+            inside.append(number)
+            if len(inside) == 3:
+                full.set()
+            await go.wait()
+            await db.execute(text("SELECT 1"))
+
+    crowd = [asyncio.create_task(work(number)) for number in range(12)]
+    easing = asyncio.create_task(lane.turns.ease(0))
+    async with asyncio.timeout(PATIENCE):
+        await full.wait()
+        async with database.platform() as db:
+            assert await db.scalar(text("SELECT 1")) == 1
+    assert (len(inside), lane.turns.waiting, easing.done()) == (3, 9, False)
+    go.set()
+    await asyncio.gather(*crowd, easing)
+
+    assert sorted(inside) == list(range(12))
+    assert database.turns is None
+    await database.close()
+
+
 async def test_a_statement_that_takes_too_long_is_ended(postgres, monkeypatch):
     monkeypatch.setitem(hub_db.SERVER_SETTINGS, "statement_timeout", "50")
     database = Database(postgres.url)

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from aiohttp import WSCloseCode, web
 
+from hub.db import Database
 from hub.errors import Unavailable
 from hub.ocpp import certificates, identity, relay
 from hub.ocpp.arrivals import arrived
@@ -45,6 +46,10 @@ CLOSE_TIMEOUT = 2.0
 # What the kernel may keep of a station that talks faster than it is listened to.
 RECEIVE_BUFFER = 64 * 1024
 HANDSHAKES_PER_SECOND = 200.0
+# While more messages wait for the database, nobody else is let in; who is to wait for so many
+# seconds is sent away.
+CROWD = 50
+TURN_DEADLINE = 20.0
 WRONG_TRIES = 60
 TARPITS = 200
 
@@ -61,12 +66,24 @@ class Gate:
     def __init__(self, proxies: tuple[Network, ...] = ()) -> None:
         self.proxies = proxies
         self.handshakes = Bucket(HANDSHAKES_PER_SECOND, HANDSHAKES_PER_SECOND)
+        self.line = asyncio.Lock()
         self.wrong: dict[str, Tally] = {}
         self.waiting = 0
 
-    async def take_turn(self) -> None:
+    async def take_turn(self, database: Database) -> None:
+        """Wait for one's turn. Raises HTTPServiceUnavailable when it does not come in a while.
+
+        Who is connected already goes first: were all let in that come back after an outage, the
+        database would have more to do for each of them than stations wait for an answer (F-17).
+        """
         if pause := self.handshakes.wait(time.monotonic()):
             await asyncio.sleep(pause)
+        try:
+            async with asyncio.timeout(TURN_DEADLINE), self.line:
+                if database.turns is not None:
+                    await database.turns.ease(CROWD)
+        except TimeoutError as error:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"}) from error
 
     async def punish(self, address: str, seconds: float) -> None:
         if len(self.wrong) > 10_000:  # noqa: PLR2004
@@ -111,7 +128,7 @@ async def connect(request: web.Request) -> web.StreamResponse:
     if not identity.readable(name):
         raise web.HTTPNotFound
     caller = caller_of(request, gate, name)
-    await gate.take_turn()
+    await gate.take_turn(wire.database)
     record = await admit(wire, gate, caller, request.remote or "")
     if not wire.registry.may_join(record.ref.id):
         log.warning("duplicate connection refused", station=record.identity)

@@ -10,6 +10,7 @@ from ocpp.v16 import call
 from sqlalchemy import func, select, update
 
 from hub.models.stations import ChargingStation
+from hub.ocpp import server
 from hub.ocpp.frames import OCPPVersion
 from hub.ocpp.identity import chosen_version
 from hub.roaming import stations
@@ -320,3 +321,33 @@ async def test_a_station_that_comes_back_without_a_boot_is_asked_for_its_states(
 
     [(action, payload), *_] = station.asked
     assert (action, payload["requested_message"]) == ("TriggerMessage", "StatusNotification")
+
+
+async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, monkeypatch):
+    """F-17: whoever came first gets through with all that it kept; the others are told to wait."""
+    made = await csms.add_station()
+    go = asyncio.Event()
+
+    async def work():
+        async with csms.wire.database.platform():
+            await go.wait()
+
+    crowd = [asyncio.create_task(work()) for _ in range(server.CROWD + 20)]
+    await asyncio.sleep(0)
+    monkeypatch.setattr(server, "TURN_DEADLINE", 0.1)
+    status, _, headers = await refused(csms, made.identity, basic(made.identity, PASSWORD))
+    assert (status, headers["Retry-After"]) == (503, "30")
+    monkeypatch.undo()
+    calling = asyncio.create_task(
+        csms.session.ws_connect(
+            csms.url(made.identity), protocols=["ocpp1.6"], headers=basic(made.identity, PASSWORD)
+        )
+    )
+    done, _ = await asyncio.wait([calling], timeout=0.2)
+    assert not done
+    go.set()
+
+    websocket = await calling
+    await asyncio.gather(*crowd)
+    assert websocket.protocol == "ocpp1.6"
+    await websocket.close()
