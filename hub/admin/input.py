@@ -1,12 +1,16 @@
 """Reading what operators send: the first thing wrong is named, with what is allowed there."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate, validates_schema
 
 from hub.admin.errors import BadInput
 from hub.models.values import Party
+
+YEARS = range(1900, 9000)
 
 
 class Input(Schema):
@@ -14,6 +18,13 @@ class Input(Schema):
 
     class Meta:
         unknown = RAISE
+
+    @validates_schema
+    def refuse_the_ends_of_time(self, data: dict[str, Any], **_: Any) -> None:
+        """In another zone it would be another year, which no database can tell."""
+        for name, value in data.items():
+            if isinstance(value, datetime) and value.year not in YEARS:
+                raise ValidationError("No time that anything has.", name)
 
 
 class PartyField(fields.Field[Party]):
@@ -31,6 +42,20 @@ class PartyField(fields.Field[Party]):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else str(value)
+
+
+def is_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValidationError("Not a time zone.") from None
+
+
+class ZoneField(fields.String):
+    """The name of a time zone."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=is_zone, **kwargs)
 
 
 def load(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,9 +142,12 @@ def limits(validator: Any) -> Any:
 
 KINDS: Mapping[type[Any], str] = {
     PartyField: "a party such as NL*TNM",
+    ZoneField: "an IANA time zone such as Europe/Amsterdam",
     fields.UUID: "a UUID",
     fields.AwareDateTime: "a time with zone such as 2025-01-31T12:00:00Z",
     fields.Boolean: "true or false",
     fields.Integer: "a whole number",
     fields.Email: "an e-mail address",
+    fields.Dict: "an object",
+    fields.Nested: "an object",
 }

@@ -53,6 +53,7 @@ class Operation:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         await check_permission(request, self.permission)
+        refuse_nul(request)
         if self.query:
             request[QUERY] = load(self.query, dict(request.query))
         elif request.query:
@@ -141,6 +142,13 @@ class Routes:
 
     def delete(self, path: str, *, permission: str) -> Callable[[Handler], Handler]:
         return self.add("DELETE", path, permission, {})
+
+
+def refuse_nul(request: web.Request) -> None:
+    """PostgreSQL has no text with it; in a body it is refused when that is read."""
+    for name, value in [*request.query.items(), *request.match_info.items()]:
+        if "\0" in name + value:
+            raise BadInput(f"{name}: Contains NUL.", field=name, allowed="no NUL")
 
 
 async def read_json(request: web.Request) -> dict[str, Any]:

@@ -2,16 +2,15 @@
 
 import re
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from aiohttp import web
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields, validate
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.cdr_lists import Amount
 from hub.admin.errors import BadInput, Conflict, Missing
-from hub.admin.input import Input, PartyField
+from hub.admin.input import Input, PartyField, ZoneField
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.errors import RoutingError
 from hub.keys import DIRECTORY, INTAKE
@@ -30,21 +29,9 @@ FORMATS = {
 }
 
 
-def is_zone(name: str) -> None:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValidationError("Not a time zone.") from None
-
-
 class InZone(Input):
-    time_zone = fields.String(
-        load_default="UTC",
-        validate=is_zone,
-        metadata={
-            "description": "Where the month begins and ends.",
-            "allowed": "an IANA time zone such as Europe/Amsterdam",
-        },
+    time_zone = ZoneField(
+        load_default="UTC", metadata={"description": "Where the month begins and ends."}
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.auth import ACTOR
 from hub.admin.errors import BadInput, Conflict
-from hub.admin.input import Input, PartyField
+from hub.admin.input import Input, PartyField, ZoneField
 from hub.admin.output import (
     PageQuery,
     PartyOf,
@@ -35,9 +35,14 @@ NAMED = ("tenant", "hub tenant list")
 
 
 class TenantSettings(Input):
-    timezone = fields.String()
-    default_currency = fields.String(validate=validate.Length(equal=3))
-    default_language = fields.String()
+    timezone = ZoneField()
+    default_currency = fields.String(
+        validate=validate.Regexp("[A-Z]{3}$"), metadata={"allowed": "a currency such as EUR"}
+    )
+    default_language = fields.String(
+        validate=validate.Regexp("[a-z]{2}(-[A-Z]{2})?$"),
+        metadata={"allowed": "a language such as nl or nl-BE"},
+    )
     features = fields.Dict(keys=fields.String())
     custom_properties = fields.Dict(keys=fields.String())
 

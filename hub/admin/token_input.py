@@ -1,11 +1,10 @@
 """What may be said of drivers' tokens: where, when and how much they may charge."""
 
 from typing import Any
-from zoneinfo import available_timezones
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from hub.admin.input import Input
+from hub.admin.input import Input, ZoneField
 from hub.models.values import AuthTokenType
 
 # API keys have commands of their own, and nobody shows one at a station.
@@ -37,16 +36,13 @@ class TimeRestriction(Input):
     allowed_days = fields.List(fields.String(validate=validate.OneOf(DAYS)))
     start_time = Clock()
     end_time = Clock()
-    timezone = fields.String(metadata={"allowed": "an IANA time zone such as Europe/Amsterdam"})
+    timezone = ZoneField()
 
     @validates_schema
     def check(self, data: dict[str, Any], **_: Any) -> None:
         if ("start_time" in data) != ("end_time" in data):
             missing = "end_time" if "start_time" in data else "start_time"
             raise ValidationError("A window has a start and an end.", missing)
-        zone = data.get("timezone")
-        if zone is not None and zone not in available_timezones():
-            raise ValidationError("There is no such time zone.", "timezone")
 
 
 class GeographicRestriction(Input):
