@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
-from hub.admin.input import Input
+from hub.admin.input import Input, Matching
 from hub.admin.output import (
     PageQuery,
     PartyOf,
@@ -84,7 +84,7 @@ class NewAgreement(Input):
     module = fields.String(
         load_default=None,
         allow_none=True,
-        validate=validate.Regexp(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}\Z"),
+        validate=Matching(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}\Z"),
         metadata={
             "description": "Null for every module of OCPI. One of your own must be named.",
             "allowed": "a module of OCPI such as tariffs, or one of your own such as nltnm-tokens",

@@ -15,7 +15,7 @@ from sqlalchemy.orm.attributes import flag_modified
 from hub import audit
 from hub.admin.auth import transaction
 from hub.admin.errors import BadInput, Missing
-from hub.admin.input import Input
+from hub.admin.input import Input, Matching
 from hub.admin.output import expect_version, path_id
 from hub.admin.routes import BODY, Routes
 from hub.admin.stations import one, passed_on, ref_of
@@ -94,7 +94,7 @@ class EVSEChange(Input):
     published = fields.Boolean(metadata={"description": "Whether OCPI is to see it."})
     evse_id = fields.String(
         allow_none=True,
-        validate=validate.Regexp(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}\*?E[A-Za-z0-9*]{1,30}$"),
+        validate=Matching(r"[A-Za-z]{2}\*?[A-Za-z0-9]{3}\*?E[A-Za-z0-9*]{1,30}$"),
         metadata={"description": "The eMI3 id.", "allowed": "an eMI3 id such as NL*OWN*E1001*1"},
     )
     physical_reference = fields.String(allow_none=True, validate=validate.Length(1, 16))

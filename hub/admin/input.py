@@ -44,6 +44,15 @@ class PartyField(fields.Field[Party]):
         return None if value is None else str(value)
 
 
+class Matching(validate.Regexp):
+    """The whole of a text: ``$`` alone would let a line end pass behind it."""
+
+    def __call__(self, value: Any) -> Any:
+        if self.regex.fullmatch(value) is None:
+            raise ValidationError(self._format_error(value))
+        return value
+
+
 def is_zone(name: str) -> None:
     try:
         ZoneInfo(name)

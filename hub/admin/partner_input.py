@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from hub.admin.input import Input, PartyField
+from hub.admin.input import Input, Matching, PartyField
 from hub.models.values import Role
 from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
@@ -115,7 +115,7 @@ class Configuration(Input):
         fields.String(), metadata={"description": "Without these a registration is refused."}
     )
     allowed_origins = fields.List(
-        fields.String(validate=validate.Regexp(ORIGIN + "$")),
+        fields.String(validate=Matching(ORIGIN + "$")),
         metadata={
             "description": "Where its endpoints may be besides its versions URL.",
             "allowed": "origins such as https://ocpi.example.com",
@@ -149,7 +149,7 @@ class Configuration(Input):
     token_form = fields.String(validate=validate.OneOf(("auto", "base64", "raw")))
     beside = fields.String(
         allow_none=True,
-        validate=validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
+        validate=Matching(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"),
         metadata={
             "description": "The partner of which this is one more registration, at one address: "
             "OCPI 2.1.1 has one party in one role for each.",
@@ -216,12 +216,12 @@ class VersionWanted(Input):
 class JoiningAgain(VersionWanted):
     versions_url = fields.String(
         required=True,
-        validate=[validate.Regexp(ORIGIN + r"(/[^\s?#]*)?$"), validate.Length(max=500)],
+        validate=[Matching(ORIGIN + r"(/[^\s?#]*)?$"), validate.Length(max=500)],
         metadata={"allowed": "an http or https URL without query", "description": "Theirs."},
     )
     token = fields.String(
         required=True,
-        validate=validate.Regexp(r"[\x21-\x7e]{1,64}$"),
+        validate=Matching(r"[\x21-\x7e]{1,64}$"),
         load_only=True,
         metadata={"allowed": "their token A", "description": "Their token A."},
     )

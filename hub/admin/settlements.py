@@ -10,7 +10,7 @@ from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.cdr_lists import Amount
 from hub.admin.errors import BadInput, Conflict, Missing
-from hub.admin.input import Input, PartyField, ZoneField
+from hub.admin.input import Input, Matching, PartyField, ZoneField
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.errors import RoutingError
 from hub.keys import DIRECTORY, INTAKE
@@ -38,7 +38,7 @@ class InZone(Input):
 class MonthQuery(InZone):
     month = fields.String(
         required=True,
-        validate=validate.Regexp(rf"{MONTH.pattern}\Z", error="Not a month."),
+        validate=Matching(rf"{MONTH.pattern}\Z", error="Not a month."),
         metadata={"allowed": "a month such as 2025-06"},
     )
     party = PartyField(metadata={"description": "Only what concerns this party."})

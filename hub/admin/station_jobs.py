@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Conflict, Missing
-from hub.admin.input import Input
+from hub.admin.input import Input, Matching
 from hub.admin.output import PageQuery, Shown, find, page, page_of, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.stations import one, ref_of
@@ -34,7 +34,7 @@ LONGEST_VALID = 7 * 24
 class FirmwareQuery(Input):
     name = fields.String(
         required=True,
-        validate=validate.Regexp(r"[\w.\-+ ]{1,255}$"),
+        validate=Matching(r"[\w.\-+ ]{1,255}$"),
         metadata={"allowed": "letters, digits, dots, dashes, blanks"},
     )
 

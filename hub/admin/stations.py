@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Conflict, Missing
-from hub.admin.input import Input
+from hub.admin.input import Input, Matching
 from hub.admin.output import PageQuery, expect_version, page, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.station_output import (
@@ -84,7 +84,7 @@ class StationChange(Input):
     )
     certificate_fingerprint = fields.String(
         allow_none=True,
-        validate=validate.Regexp(r"[0-9a-f]{64}$"),
+        validate=Matching(r"[0-9a-f]{64}$"),
         metadata={
             "description": "Of its client certificate, for profile 3.",
             "allowed": "SHA-256 as 64 hexadecimal digits",
@@ -99,7 +99,7 @@ class StationChange(Input):
 class NewStation(StationChange):
     station_id = fields.String(
         required=True,
-        validate=validate.Regexp(identity.IDENTITY.pattern + "$"),
+        validate=Matching(identity.IDENTITY.pattern + "$"),
         metadata={
             "description": "Its OCPP identity, the last part of the URL it connects to.",
             "allowed": "1 to 48 letters, digits and * - _ = | . @ +",
@@ -107,7 +107,7 @@ class NewStation(StationChange):
     )
     password = fields.String(
         load_only=True,
-        validate=validate.Regexp(PASSWORD + "$"),
+        validate=Matching(PASSWORD + "$"),
         metadata={
             "description": "One is made and shown if you give none.",
             "allowed": "16 to 40 letters, digits and * - _ = : + | @ .",

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.auth import ACTOR
 from hub.admin.errors import BadInput, Conflict
-from hub.admin.input import Input, PartyField, ZoneField
+from hub.admin.input import Input, Matching, PartyField, ZoneField
 from hub.admin.output import (
     PageQuery,
     PartyOf,
@@ -37,10 +37,10 @@ NAMED = ("tenant", "hub tenant list")
 class TenantSettings(Input):
     timezone = ZoneField()
     default_currency = fields.String(
-        validate=validate.Regexp("[A-Z]{3}$"), metadata={"allowed": "a currency such as EUR"}
+        validate=Matching("[A-Z]{3}$"), metadata={"allowed": "a currency such as EUR"}
     )
     default_language = fields.String(
-        validate=validate.Regexp("[a-z]{2}(-[A-Z]{2})?$"),
+        validate=Matching("[a-z]{2}(-[A-Z]{2})?$"),
         metadata={"allowed": "a language such as nl or nl-BE"},
     )
     features = fields.Dict(keys=fields.String())
@@ -62,7 +62,7 @@ class TenantChange(Input):
     name = fields.String(validate=validate.Length(1, 255))
     domain = fields.String(
         allow_none=True,
-        validate=validate.Regexp(r"^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$"),
+        validate=Matching(r"^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$"),
         metadata={"allowed": "lower-case letters, digits, dots and hyphens"},
     )
     company_name = fields.String(allow_none=True, validate=validate.Length(max=500))

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from hub.admin.input import Input, ZoneField
+from hub.admin.input import Input, Matching, ZoneField
 from hub.models.values import AuthTokenType
 
 # API keys have commands of their own, and nobody shows one at a station.
@@ -21,7 +21,7 @@ class Clock(fields.String):
 
     def __init__(self, **kwargs: Any) -> None:
         allowed = {"allowed": "a time of day such as 07:30"}
-        super().__init__(validate=validate.Regexp(CLOCK), metadata=allowed, **kwargs)
+        super().__init__(validate=Matching(CLOCK), metadata=allowed, **kwargs)
 
 
 class Amount(fields.String):
@@ -29,7 +29,7 @@ class Amount(fields.String):
 
     def __init__(self, **kwargs: Any) -> None:
         allowed = {"allowed": "an amount as text, such as 25.00"}
-        super().__init__(validate=validate.Regexp(AMOUNT), metadata=allowed, **kwargs)
+        super().__init__(validate=Matching(AMOUNT), metadata=allowed, **kwargs)
 
 
 class TimeRestriction(Input):
@@ -47,7 +47,7 @@ class TimeRestriction(Input):
 
 class GeographicRestriction(Input):
     allowed_countries = fields.List(
-        fields.String(validate=validate.Regexp("[A-Z]{3}$")),
+        fields.String(validate=Matching("[A-Z]{3}$")),
         metadata={"allowed": "ISO 3166-1 alpha-3 codes such as NLD"},
     )
     allowed_regions = fields.List(
@@ -115,7 +115,7 @@ class TokenChange(Input):
 class NewToken(TokenChange):
     uid = fields.String(
         required=True,
-        validate=validate.Regexp(UID),
+        validate=Matching(UID),
         metadata={
             "description": "What the reader reads. Compared without case.",
             "allowed": "letters, digits and * - _ = : + | @ .",

@@ -60,7 +60,8 @@ class Party:
     def parse(cls, text: str) -> "Party":
         """Read ``NL*TNM``, ``NL-TNM`` or ``NLTNM``; ValueError for anything else."""
         letters = text.strip().replace("*", "").replace("-", "").upper()
-        if len(letters) != len("NLTNM") or not letters.isascii() or not letters.isalnum():
+        well_formed = letters.isascii() and letters.isalnum() and letters[:2].isalpha()
+        if len(letters) != len("NLTNM") or not well_formed:
             raise ValueError(f"{text!r} is not a party: write it as NL*TNM.")
         return cls(letters[:2], letters[2:])
 

@@ -94,6 +94,22 @@ async def test_settings_of_a_tenant_are_checked(operator, tenant, field, value):
     assert said.error["allowed"]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/stations", {"station_id": "CP-1\n"}, "station_id"),
+        ("/tokens", {"uid": "TAG1\n"}, "uid"),
+        ("/tenants", {"name": "N", "party": "NL*XYZ", "domain": "a.example\n"}, "domain"),
+        ("/tenants", {"name": "N", "party": "12*XYZ"}, "party"),
+        ("/agreements", {"effect": "BLOCK", "module": "com.example.x\n"}, "module"),
+    ],
+)
+async def test_a_text_must_match_as_a_whole(operator, path, body, field):
+    said = await operator.post(path, **body)
+
+    assert (said.status, said.error["field"]) == (400, field)
+
+
 # What the hub does by itself meanwhile: it tells partners of each other.
 ITS_OWN = {"feed_cursors", "ocpi_clientinfo"}
 # Wherever a row says when it was looked at, that is no change.
