@@ -17,7 +17,7 @@ from hub.roaming.pricing.components import Component
 from hub.roaming.pricing.quantities import DAY, KILOWATT_HOUR
 from hub.roaming.pricing.restrictions import EPOCH_DAY, UNKNOWN, Moment, Span, hh_mm
 from hub.roaming.pricing.tariffs import Candidate
-from hub.roaming.pricing.timeline import all_hold
+from hub.roaming.pricing.timeline import matching
 
 MOST_SAMPLES = 60_000
 WEEK = 7
@@ -55,7 +55,7 @@ def walk(candidates: Sequence[Candidate]) -> Coverage | None:
         is_measured = (moment.current is not UNKNOWN or len(axes[4]) == 1) and (
             moment.power is not UNKNOWN or len(axes[5]) == 1
         )
-        found = next((part for part, _, tests in candidates if all_hold(tests, moment)), None)
+        found = matching(candidates, moment)
         if found is not None:
             (measured if is_measured else unmeasured).add(found)
         elif is_measured and gap is None:

@@ -6,7 +6,7 @@ one and whose restrictions all hold (PRICE-04). Inside a piece energy is spread 
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -242,13 +242,9 @@ def following(marks: Sequence[int], clock: Exact) -> int:
 def matching(candidates: Sequence[Candidate], moment: Moment) -> Component | None:
     """The component of the first element whose restrictions all hold."""
     for component, _, tests in candidates:
-        if not tests or all_hold(tests, moment):
+        for test in tests:
+            if not test(moment):
+                break
+        else:
             return component
     return None
-
-
-def all_hold(tests: Sequence[Callable[[Moment], bool]], moment: Moment) -> bool:
-    for test in tests:  # noqa: SIM110 - a generator for all() costs more than the tests
-        if not test(moment):
-            return False
-    return True
