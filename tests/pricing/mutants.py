@@ -48,10 +48,10 @@ MUTANTS = [
         "    for component, _, tests in reversed(candidates):\n",
     ),
     Mutant(
-        "restrictions are alternatives",
+        "restrictions are ignored",
         "timeline.py",
-        "        if not test(moment):\n            return False\n    return True",
-        "        if test(moment):\n            return True\n    return False",
+        "            if not test(moment):\n                break\n",
+        "            if test(moment):\n                continue\n",
     ),
     Mutant(
         "flat fees are charged in every period",
