@@ -83,6 +83,8 @@ CASES = {
     "HUB_FEED_PER_PARTNER": ([("1", 1)], [("101", "from 1 to 100")]),
     "HUB_RENEWAL_OVERLAP": ([("60", 60.0)], [("0", "from 1 to 86400")]),
     "HUB_STILL_ALIVE_AFTER": ([("60", 60.0)], [("x", "from 1 to 86400")]),
+    "HUB_AUDIT_MONTHS": ([("6", 6)], [("5", "from 6 to 1200"), ("1201", "from 6 to 1200")]),
+    "HUB_METER_VALUE_MONTHS": ([("3", 3)], [("2", "from 3 to 1200")]),
     "HUB_OCPP_TRUSTED_NETWORK": ([("true", True), ("off", False)], [("maybe", "true or false")]),
     "HUB_OCPP_TLS_PORT": (
         [("8443", 8443)],
@@ -173,7 +175,7 @@ def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path):
         ("HUB_PROT", "Did you mean HUB_PORT?"),
         ("HUB_DATABASE_URI", "Did you mean HUB_DATABASE_URL?"),
         ("HUB_PORTS_FILE", "is not a setting"),
-        ("HUB_ZZZZZ", "Known are: HUB_AUTHORIZE_TIMEOUT"),
+        ("HUB_ZZZZZ", "Known are: HUB_AUDIT_MONTHS"),
     ],
 )
 def test_a_misspelt_variable_is_not_ignored(variable, hint):
