@@ -46,7 +46,7 @@ class EmbeddedPostgres:
         Raises EmbeddedError when another hub uses the directory or the server does not come up.
         """
         data_dir = data_dir.expanduser().resolve()
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         server = cls(data_dir)
         server._take_lock()
         try:

@@ -145,6 +145,15 @@ def test_a_directory_with_a_long_name_gets_its_socket_elsewhere(own_dir):
     assert not place.exists()
 
 
+def test_a_directory_that_is_made_shows_nobody_else_what_is_in_it(own_dir):
+    place = own_dir / "made"
+
+    EmbeddedPostgres.start(place).stop()
+
+    # The account of a server started by root may pass, but not look around.
+    assert place.stat().st_mode & 0o066 == 0
+
+
 def test_nobody_else_on_the_machine_can_reach_the_server(postgres, data_dir):
     assert postgres.run_sql("postgres", "SHOW listen_addresses") == ""
     assert (data_dir / "postgres").stat().st_mode & 0o077 == 0

@@ -29,6 +29,9 @@ from hub.roaming.sources import SOURCES
 routes = Routes("Objects")
 
 
+STATES = ("DELIVERED", "WAITING", "REFUSED", "HELD", "NOT_TAKEN")
+
+
 class ObjectQuery(PageQuery):
     party = PartyField(metadata={"description": "The owner."})
     id = fields.String(
@@ -57,7 +60,7 @@ class Delivery(Schema):
     partner = fields.String()
     party = fields.String()
     ocpi_version = fields.String(allow_none=True)
-    state = fields.String(validate=validate.OneOf(("DELIVERED", "WAITING", "REFUSED", "HELD")))
+    state = fields.String(validate=validate.OneOf(STATES))
     reason = fields.String(allow_none=True)
     delivered_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When the platform last took anything."}
@@ -181,7 +184,10 @@ async def states(
             "party": str(party),
             "ocpi_version": connection.version,
             **state(
-                cursors.get(connection.id), refused.get((connection.id, str(party))), change.place
+                cursors.get(connection.id),
+                refused.get((connection.id, str(party))),
+                change.place,
+                reached=source.reaches(connection),
             ),
         }
         for connection, party in source.addressees(audience, change)
@@ -206,7 +212,9 @@ def held(row: Any, audience: Audience) -> list[dict[str, Any]]:
     ]
 
 
-def state(cursor: Cursor | None, setback: Setback | None, place: Place) -> dict[str, Any]:
+def state(
+    cursor: Cursor | None, setback: Setback | None, place: Place, *, reached: bool
+) -> dict[str, Any]:
     if setback is not None:
         return {
             "state": "REFUSED",
@@ -217,6 +225,8 @@ def state(cursor: Cursor | None, setback: Setback | None, place: Place) -> dict[
         return {"state": "WAITING", "reason": "It is not registered, or does not take the module."}
     if Place(cursor.xid, cursor.seq) >= place:
         return {"state": "DELIVERED", "delivered_at": cursor.delivered_at}
+    if not reached:
+        return {"state": "NOT_TAKEN", "reason": "It has no receiver for this module."}
     return {
         "state": "WAITING",
         "reason": cursor.held_reason or cursor.last_error,

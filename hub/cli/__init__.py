@@ -39,13 +39,14 @@ from hub.cli import (
     whoami,
 )
 from hub.cli.failures import Failure
-from hub.cli.options import Help
+from hub.cli.options import Help, Parser
 from hub.cli.output import console, printable, write_json
 from hub.settings import SettingsError
 
 DESCRIPTION = """\
 A roaming hub for electric vehicle charging: platforms of charge point operators and of mobility
-providers connect to it over OCPI 2.2.1 and 2.3.0, and roam through it.
+providers connect to it over OCPI 2.1.1, 2.2.1 and 2.3.0, and roam through it. Charging stations of
+its own, over OCPP 1.6, 2.0.1 and 2.1, are one more operator among them.
 """
 
 EPILOG = """\
@@ -114,7 +115,7 @@ GROUPS = (
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="hub",
         description=DESCRIPTION,
         epilog=EPILOG,

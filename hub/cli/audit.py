@@ -1,5 +1,6 @@
 """``hub audit``: who did what."""
 
+import re
 from argparse import ArgumentTypeError
 from typing import Any, NoReturn
 
@@ -10,6 +11,9 @@ from hub.cli.output import facts, note, table, write_json
 
 # Links that are compared in one request.
 LINKS = 20
+
+# SHA-256 in hex.
+DIGEST = re.compile("[0-9A-Fa-f]{64}")
 
 
 def add(commands: Commands) -> None:
@@ -40,7 +44,7 @@ def add(commands: Commands) -> None:
 
 def head(text: str) -> tuple[int, str]:
     number, _, digest = text.partition(":")
-    if not number.isdecimal() or not digest:
+    if not number.isdecimal() or not DIGEST.fullmatch(digest):
         raise ArgumentTypeError("must be what `hub audit verify` printed as Head: N:DIGEST")
     return int(number), digest.lower()
 
@@ -86,7 +90,7 @@ def verify(arguments: Arguments) -> None:
             ("Head", told["head"]),
         ]
     )
-    note("Nothing was changed.")
+    note("Nothing was changed." if after else "Nothing is chained yet: look again in a minute.")
 
 
 def fail(fault: dict[str, Any]) -> NoReturn:

@@ -72,7 +72,7 @@ def list_(arguments: Arguments) -> None:
         [
             ("ID", "id"),
             ("NAME", "name"),
-            ("ENDS IN", "hint"),
+            ("KEY", lambda row: f"…{row['hint']}"),
             ("USED", lambda row: when(row["last_used_at"])),
             ("STATE", state),
         ],

@@ -38,7 +38,9 @@ def add(commands: Commands) -> None:
         more="The reference is that of `hub object list`: NL/ACM/LOC1, tokens as NL/ACM/UID/RFID.",
     )
     parser.add_argument("module", choices=MODULES)
-    parser.add_argument("ref", help="country code, party id and id, with slashes")
+    parser.add_argument(
+        "ref", type=options.reference, help="country code, party id and id, with slashes"
+    )
 
     parser = options.command(
         objects,

@@ -3,13 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from getpass import getpass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 from hub.cli.client import Hub, default_url, find_key
 from hub.cli.failures import Refused, Usage
+from hub.cli.output import write_json
 
 Arguments: TypeAlias = argparse.Namespace
 Run = Callable[[Arguments], int | None]
@@ -27,6 +28,31 @@ class Help(argparse.RawDescriptionHelpFormatter):
         if isinstance(action.choices, dict):
             # argparse forgets that it indents the names of commands once more.
             self._action_max_length += self._indent_increment
+
+
+class Parser(argparse.ArgumentParser):
+    """Complains of what it does not know itself, with its own usage and not that of ``hub``.
+
+    With ``--json`` the complaint is JSON, as every other error is.
+    """
+
+    as_json = False
+
+    def parse_known_args(  # type: ignore[override]  # one overload is enough
+        self, args: Iterable[str] | None = None, namespace: Any = None
+    ) -> tuple[Arguments, list[str]]:
+        given = sys.argv[1:] if args is None else list(args)
+        self.as_json = "--json" in given
+        known, unknown = super().parse_known_args(given, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        if self.as_json:
+            write_json(Usage(f"{message}.", next_step=f"{self.prog} --help").as_json())
+            self.exit(Usage.exit_code)
+        super().error(message)
 
 
 def group(commands: Commands, name: str, about: str) -> Commands:
@@ -85,6 +111,16 @@ def hub(arguments: Arguments) -> Hub:
         key=find_key(),
         tenant=arguments.tenant or os.environ.get("HUB_TENANT"),
     )
+
+
+def reference(text: str) -> str:
+    """What names an object: ``NL/ACM/LOC1``. Its id may have slashes, too."""
+    parts = text.split("/", 2)
+    if len(parts) < 3 or not all(parts):  # noqa: PLR2004 - as the message says
+        raise argparse.ArgumentTypeError(
+            f"must be country code, party id and id, such as NL/ACM/LOC1, not {text!r}"
+        )
+    return text
 
 
 def read_secret(path: str | None, *, prompt: str, option: str) -> str:

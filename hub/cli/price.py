@@ -63,7 +63,7 @@ def run(arguments: Arguments) -> None:
         raise Failure(
             " ".join(verdict.reasons),
             code="cannot_price",
-            next_step="Give what is missing with --tariff or --time-zone.",
+            next_step="What a CDR lacks can be given with --tariff and --time-zone.",
         )
     if arguments.json:
         write_json(answers.report(verdict) | {"cdr_check": answers.checked(verdict)})

@@ -164,7 +164,7 @@ class Subject:
             asked = await self.get(self.versions_url)
             if asked.answer.http_status != UNAUTHORIZED:
                 return asked
-        raise Unusable(f"It does not know the token: {asked.told}.")
+        raise Unusable(f"It does not know the token: {asked.told.rstrip('.')}.")
 
     def read_endpoints(self, data: Any) -> dict[tuple[str, str], str]:
         """In 2.1.1 an endpoint has no role: it is taken for both, and asking shows which."""

@@ -135,6 +135,8 @@ def where(error: jsonschema_rs.ValidationError) -> str:
     path = "/".join(str(step) for step in error.instance_path)
     if error.kind.name == "required":
         path = f"{path}/{error.kind.as_dict()['property']}".lstrip("/")
+    if error.kind.name == "additionalProperties":
+        path = f"{path}/{error.kind.as_dict()['unexpected'][0][:40]}".lstrip("/")
     return f"{path or 'payload'}: {error.kind.name}"
 
 

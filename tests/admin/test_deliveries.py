@@ -4,6 +4,7 @@ import pytest
 
 from tests.helpers.documents import location, tariff, token
 from tests.helpers.faults import http, refuse
+from tests.helpers.partner import FakePartner
 
 V = "2.2.1"
 
@@ -46,6 +47,20 @@ async def test_an_object_tells_who_is_still_waiting_for_it_and_why(hub, operator
     assert "503" in status["reason"]
     assert status["behind"] == 1
     assert status["next_attempt_at"]
+
+
+async def test_an_object_tells_who_does_not_take_such_things(hub, operator, cpo, stack):
+    emsp = FakePartner("DE*TWO EMSP", name="Two")
+    emsp.without_modules.add(("tariffs", "RECEIVER"))
+    await stack.enter_async_context(emsp)
+    await hub.connect(emsp)
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    [delivery] = (await operator.get("/objects/tariffs/NL/ONE/T1")).body["deliveries"]
+
+    assert delivery["state"] == "NOT_TAKEN"
+    assert "no receiver" in delivery["reason"]
 
 
 async def test_a_partner_is_tried_again_at_once_when_an_operator_says_so(hub, operator, cpo, emsp):

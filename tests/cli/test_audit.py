@@ -105,7 +105,7 @@ async def test_an_end_that_was_cut_off_shows_to_who_remembers_it(command, seal, 
 
 
 async def test_a_head_must_be_what_was_printed(command):
-    for head in ("22", "x:00", "22:"):
+    for head in ("22", "x:00", "22:", "1:abc"):
         refused = await command("audit", "verify", "--head", head)
         assert (refused.code, "N:DIGEST" in refused.err) == (2, True)
 

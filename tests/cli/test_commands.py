@@ -241,6 +241,33 @@ def test_there_is_no_option_that_takes_a_secret(run):
     assert "unrecognized arguments: --token" in ended.err
 
 
+def test_what_a_command_does_not_know_is_said_with_its_own_usage(run):
+    ended = run("agreement", "block", "NL*ACM")
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "usage: hub agreement block" in ended.err
+    assert "unrecognized arguments: NL*ACM" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint", "usage"),
+    [
+        (("object", "list", "chargers"), "invalid choice: 'chargers'", "hub object list"),
+        (("object", "show", "cdrs", "NL/ACM"), "NL/ACM/LOC1, not 'NL/ACM'", "hub object show"),
+        (("cdr", "note", "NL/ACM/C1", "--say", "no"), "unrecognized arguments", "hub cdr note"),
+        (("transaction", "begin"), "invalid choice: 'begin'", "hub transaction"),
+        (("nothing",), "invalid choice: 'nothing'", "hub"),
+    ],
+)
+def test_a_program_is_told_in_json_that_the_command_line_is_wrong(run, arguments, complaint, usage):
+    ended = run(*arguments, "--json")
+
+    assert (ended.code, ended.err) == (2, "")
+    assert ended.json["error"]["code"] == "usage"
+    assert complaint in ended.json["error"]["message"]
+    assert ended.json["error"]["next"] == f"{usage} --help"
+
+
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_token_file_is_refused(run, tmp_path, content):
     (tmp_path / "token").write_text(content)

@@ -102,7 +102,7 @@ async def test_from_another_process_as_well(csms):
         ("StartTransaction", {}, "NotImplemented: .*no message StartTransaction"),
         ("Reset", {}, "ProtocolError: .*type: required"),
         ("Reset", {"type": "Warm"}, "PropertyConstraintViolation: .*type: enum"),
-        ("Reset", {"type": "Soft", "when": 1}, "FormatViolation: .*additionalProperties"),
+        ("Reset", {"type": "Soft", "when": 1}, "FormatViolation: .*when: additionalProperties"),
         ("UnlockConnector", {"connectorId": "1"}, "TypeConstraintViolation: .*connectorId: type"),
     ],
 )
