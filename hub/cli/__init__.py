@@ -38,7 +38,7 @@ from hub.cli import (
     users,
     whoami,
 )
-from hub.cli.failures import Failure
+from hub.cli.failures import Failure, Usage
 from hub.cli.options import Help, Parser
 from hub.cli.output import console, printable, write_json
 from hub.settings import SettingsError
@@ -136,8 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as failure:
         return explain(failure, as_json=getattr(arguments, "json", False))
     except SettingsError as error:
-        print(f"hub: {error}", file=sys.stderr)
-        return 2
+        return explain(Usage(str(error)), as_json=getattr(arguments, "json", False))
     except BrokenPipeError:
         # Whoever read the answer has seen enough, as with `hub partner list | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

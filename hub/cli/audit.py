@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 from typing import Any, NoReturn
 
 from hub.cli import options
-from hub.cli.failures import Failure
+from hub.cli.failures import Failure, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, note, table, write_json
 
@@ -13,7 +13,9 @@ from hub.cli.output import facts, note, table, write_json
 LINKS = 20
 
 # SHA-256 in hex.
-DIGEST = re.compile("[0-9A-Fa-f]{64}")
+DIGEST = re.compile("[0-9a-f]{64}")
+
+NO_HEAD = "must be what `hub audit verify` printed as Head: N:DIGEST"
 
 
 def add(commands: Commands) -> None:
@@ -44,8 +46,8 @@ def add(commands: Commands) -> None:
 
 def head(text: str) -> tuple[int, str]:
     number, _, digest = text.partition(":")
-    if not number.isdecimal() or not DIGEST.fullmatch(digest):
-        raise ArgumentTypeError("must be what `hub audit verify` printed as Head: N:DIGEST")
+    if not number.isdecimal() or not digest:
+        raise ArgumentTypeError(NO_HEAD)
     return int(number), digest.lower()
 
 
@@ -54,6 +56,9 @@ def verify(arguments: Arguments) -> None:
     total = {"segments": 0, "entries": 0, "purged": 0}
     keys: set[str] = set()
     known: tuple[int, str] | None = arguments.head
+    if known and not DIGEST.fullmatch(known[1]):
+        # A slip of the pen is no reason to cry that somebody tampered with the log.
+        raise Usage(f"--head: {NO_HEAD}.", field="--head")
     after = 0
     part: dict[str, Any] = {"next": 0}
     while part["next"] is not None:

@@ -268,6 +268,15 @@ def test_a_program_is_told_in_json_that_the_command_line_is_wrong(run, arguments
     assert ended.json["error"]["next"] == f"{usage} --help"
 
 
+def test_a_program_is_told_in_json_that_a_setting_is_wrong(run, monkeypatch):
+    monkeypatch.setenv("HUB_PORT", "abc")
+
+    ended = run("serve", "--settings", "--json")
+
+    assert (ended.code, ended.err) == (2, "")
+    assert "HUB_PORT must be" in ended.json["error"]["message"]
+
+
 @pytest.mark.parametrize("content", ["", "\n"])
 def test_an_empty_token_file_is_refused(run, tmp_path, content):
     (tmp_path / "token").write_text(content)
