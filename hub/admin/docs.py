@@ -31,6 +31,7 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
+<style>nav a {{ color: #fff }}</style>
 <script type="module" src="/docs/rapidoc-min.js"></script>
 </head>
 <body>
