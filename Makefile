@@ -46,6 +46,7 @@ conformance: $(VENV)/.dev ## Write docs/conformance.md from the tests
 
 bench: $(BENCH)/.bench ## Measure the hub beside a bare aiohttp server
 	$(BENCH)/bin/python -m benchmarks
+	$(BENCH)/bin/python -m benchmarks.pricing
 
 LOCK = $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links

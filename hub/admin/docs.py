@@ -39,7 +39,7 @@ PAGE = """<!doctype html>
  show-header="false" schema-style="table" allow-spec-url-load="false"
  allow-spec-file-load="false" persist-auth="false" regular-font="sans-serif"
  mono-font="monospace">
-<nav slot="nav-logo">{links}</nav>
+<nav slot="nav-logo" style="padding: 4px 8px; line-height: 1.6">{links}</nav>
 </rapi-doc>
 </body>
 </html>
@@ -82,7 +82,10 @@ async def show_page(request: web.Request) -> web.Response:
     surface = request.match_info.get("surface", "admin")
     if surface not in SURFACES:
         raise web.HTTPNotFound
-    links = " · ".join(f'<a href="/docs/{name}">{name}</a>' for name in SURFACES)
+    links = " · ".join(
+        f'<a href="/docs/{name}" style="color: inherit; white-space: nowrap">{name}</a>'
+        for name in SURFACES
+    )
     page = PAGE.format(title=SURFACES[surface], surface=surface, links=links)
     return web.Response(text=page, content_type="text/html", headers=HEADERS)
 
