@@ -63,11 +63,11 @@ def read_arguments() -> argparse.Namespace:
 
 
 def measure(bench: Bench, only: tuple[str, ...]) -> list[Row]:
-    found = []
+    found = of_platforms(bench, only) if {*OF_PLATFORMS} & {*only} else []
     if "stations" in only:
         tell("talking to stations")
-        found = stations.rows(bench)
-    return of_platforms(bench, only) + found if {*OF_PLATFORMS} & {*only} else found
+        found += stations.rows(bench)
+    return found
 
 
 def of_platforms(bench: Bench, only: tuple[str, ...]) -> list[Row]:
