@@ -76,7 +76,7 @@ def process(
     """``python -m module`` until the end of the block; without a port it is given a free one."""
     if port is None:
         port = free_port()
-        arguments = (str(port),)
+        arguments = (str(port), *arguments)
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("HUB_")}
     log = directory / f"{module}.log"
     with log.open("wb") as output:
