@@ -46,7 +46,8 @@ class EmbeddedPostgres:
         Raises EmbeddedError when another hub uses the directory or the server does not come up.
         """
         data_dir = data_dir.expanduser().resolve()
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The account that runs root's server has to pass.
+        data_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
         server = cls(data_dir)
         server._take_lock()
         try:
