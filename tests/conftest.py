@@ -7,12 +7,15 @@ starts would call them. And a tenant without a party gets one, or later jobs wou
 """
 
 import asyncio
+import io
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
+import structlog
 from sqlalchemy import update
 
 from hub import log
@@ -32,6 +35,19 @@ MakeTenant = Callable[..., Awaitable[Tenant]]
 def plain_log() -> None:
     """One line per event, as in production: tracebacks that show every variable cost seconds."""
     log.configure(Settings(log_level="WARNING"))
+
+
+@pytest.fixture
+def own_log() -> Iterator[io.StringIO]:
+    """A stream to configure the log for. What a test makes of the log ends with the test."""
+    root = logging.getLogger()
+    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
+    yield io.StringIO()
+    structlog.configure(**configured)
+    structlog.contextvars.clear_contextvars()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(scope="session")

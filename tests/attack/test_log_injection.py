@@ -1,7 +1,6 @@
 """What must never reach a log: secrets, drivers, what a terminal obeys (T-16, T-26)."""
 
 import base64
-import io
 import json
 import logging
 import re
@@ -34,15 +33,8 @@ INJECTIONS = [
 
 
 @pytest.fixture
-def output():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield io.StringIO()
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def output(own_log):
+    return own_log
 
 
 @pytest.mark.parametrize("injection", INJECTIONS, ids=ascii)

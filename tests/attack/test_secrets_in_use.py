@@ -1,10 +1,6 @@
 """After platforms registered and spoke: no token in the database or in the log (T-12, T-16)."""
 
-import io
-import logging
-
 import pytest
-import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -15,16 +11,9 @@ from tests.helpers.partner import FakePartner
 
 
 @pytest.fixture
-def logged():
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    stream = io.StringIO()
-    log.configure(Settings(log_level="DEBUG"), stream=stream)
-    yield stream
-    structlog.reset_defaults()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+def logged(own_log):
+    log.configure(Settings(log_level="DEBUG"), stream=own_log)
+    return own_log
 
 
 async def dump(admin_url):

@@ -223,7 +223,7 @@ async def test_a_clock_that_was_never_set_still_gives_the_right_duration(csms):
         await station.ask(call.StopTransaction(1900, "1970-01-01T00:40:00Z", answer.transaction_id))
 
     [cdr] = await csms.cdrs()
-    assert cdr["total_time"] == pytest.approx(0.5, abs=0.001)
+    assert cdr["total_time"] == pytest.approx(0.5, abs=0.02)
     ended = datetime.fromisoformat(cdr["end_date_time"])
     assert abs(ended - datetime.now(UTC)) < timedelta(minutes=1)
     assert "Clock corrected" in cdr["remark"]
@@ -295,8 +295,8 @@ async def test_suspended_by_the_vehicle_is_parking_time_and_by_the_station_is_no
         await station.ask(call.StopTransaction(4000, iso(0), number))
 
     [cdr] = await csms.cdrs()
-    assert cdr["total_parking_time"] == pytest.approx(0.25, abs=0.001)
-    assert cdr["total_time"] == pytest.approx(1.0, abs=0.001)
+    assert cdr["total_parking_time"] == pytest.approx(0.25, abs=0.02)
+    assert cdr["total_time"] == pytest.approx(1.0, abs=0.02)
 
 
 async def test_signed_readings_arrive_in_the_cdr_byte_for_byte(csms):

@@ -1,7 +1,6 @@
 """One event, one line: its shape, its level, its context, and who is made to write it."""
 
 import asyncio
-import io
 import json
 import logging
 import warnings
@@ -16,29 +15,21 @@ from hub.settings import Settings
 
 
 @pytest.fixture
-def lines():
+def lines(own_log):
     """Configure and return a function that reads what was logged: dicts, or text for console."""
-    root = logging.getLogger()
-    handlers, level, configured = root.handlers[:], root.level, structlog.get_config()
-    stream = io.StringIO()
 
     def read(**settings):
-        log.configure(Settings(**settings), stream=stream)
+        log.configure(Settings(**settings), stream=own_log)
 
         def logged():
-            text = stream.getvalue()
+            text = own_log.getvalue()
             if settings.get("log_format") == "console":
                 return text
             return [json.loads(line) for line in text.splitlines()]
 
         return logged
 
-    yield read
-    structlog.configure(**configured)
-    structlog.contextvars.clear_contextvars()
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return read
 
 
 def test_an_event_is_one_line_of_json_with_its_context(lines):
