@@ -244,7 +244,7 @@ async def flood(bench: Bench, fleet: Fleet) -> Row:
     innocent = await fleet.connect("A0")
     others = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "benchmarks.flooders"),
-        *(str(fleet.port), str(FLOODERS), str(seconds)),
+        *(str(fleet.port), str(FLOODERS)),
         stdout=asyncio.subprocess.PIPE,
     )
     assert others.stdout is not None
@@ -256,7 +256,7 @@ async def flood(bench: Bench, fleet: Fleet) -> Row:
         await innocent.ask(*heartbeat(None, 0))
         waited.append((time.perf_counter() - began) * 1000)
         await asyncio.sleep(INNOCENT_PAUSE)
-    sent = int(await others.stdout.read())
+    others.kill()
     await others.wait()
     await close([innocent])
     worst = sorted(waited)[int(len(waited) * 0.99)]
@@ -266,7 +266,7 @@ async def flood(bench: Bench, fleet: Fleet) -> Row:
         aim="≤ 50",
         met=worst <= 50,
         note=f"median {statistics.median(waited):.1f} ms, longest {max(waited):.1f} ms,"
-        f" {len(waited)} questions; the others got rid of {sent:,} messages",
+        f" {len(waited)} questions",
     )
 
 
