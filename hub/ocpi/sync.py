@@ -30,7 +30,8 @@ from hub.ocpi.pulled import Bad, Reader, text_of
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import absences, quarantine, sync_states
 from hub.roaming.changes import key_of
-from hub.roaming.intake import LARGEST_GROUP, Intake
+from hub.roaming.grouping import LARGEST_GROUP
+from hub.roaming.intake import Intake
 from hub.roaming.losses import Losses
 from hub.roaming.modules import Module
 from hub.roaming.objects import Stored, Write, object_ref
@@ -47,7 +48,6 @@ PAGE_LIMIT = 100
 NOTE_EVERY = 15.0
 # Bad objects of one run that are kept in quarantine; the others are only counted.
 MOST_KEPT_BAD = 500
-CLIENT_ERRORS = range(400, 500)
 PLACE_LOST = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 
 

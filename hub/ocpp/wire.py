@@ -95,3 +95,5 @@ class Wire:
         """Send the stations away, and see to the end what was begun for them."""
         await self.registry.close()
         await self.background.close()
+        await self.statuses.close()
+        await self.meters.close()

@@ -6,7 +6,7 @@ for it (see docs/decisions/0007).
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from uuid import UUID
@@ -47,13 +47,23 @@ class Grouping(Generic[T, R]):
 
     async def do(self, tenant_id: UUID, item: T) -> R:
         """The result of one item, once it is committed; raises what its work raised."""
-        outcome: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        queue = self.queues[tenant_id]
-        queue.waiting.append((item, outcome))
-        if queue.task is None:
-            queue.task = asyncio.create_task(self.run(tenant_id, queue))
+        [outcome] = self.add(tenant_id, [item])
         # The caller may go away; the work goes on, for others share its commit.
         return await asyncio.shield(outcome)
+
+    def add(self, tenant_id: UUID, items: Sequence[T]) -> "list[asyncio.Future[R]]":
+        """What becomes of items that came together; nobody else's come between them."""
+        loop, queue = asyncio.get_running_loop(), self.queues[tenant_id]
+        added: list[tuple[T, asyncio.Future[R]]] = [(item, loop.create_future()) for item in items]
+        queue.waiting += added
+        if queue.task is None:
+            queue.task = asyncio.create_task(self.run(tenant_id, queue))
+        return [outcome for _, outcome in added]
+
+    async def close(self) -> None:
+        """Wait for what is under way."""
+        tasks = [queue.task for queue in self.queues.values() if queue.task is not None]
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def run(self, tenant_id: UUID, queue: Queue[T, R]) -> None:
         try:

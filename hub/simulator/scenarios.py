@@ -114,5 +114,3 @@ SCENARIOS: Mapping[str, Scenario] = {
     "fault": fault,
     "day": day,
 }
-# These go on until somebody ends them.
-ENDLESS = frozenset({"idle", "remote", "day"})
