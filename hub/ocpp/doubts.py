@@ -3,6 +3,7 @@
 Only the process that holds the station's socket does: a station that is away is left alone.
 """
 
+import asyncio
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -21,14 +22,21 @@ async def look_into(wire: Wire, tenant_id: UUID, here: Mapping[UUID, Conversatio
     """The doubts that are due at the stations of one tenant whose sockets are here."""
     async with wire.database.transaction(tenant_id) as db:
         due = await missing_stops.doubted(db, list(here))
-    for station_id, transaction_id in due:
-        conversation = here[station_id]
-        over = await is_over(conversation, transaction_id)
-        async with wire.database.transaction(tenant_id) as db:
-            moved = await missing_stops.settle_doubt(
-                db, conversation.ref, transaction_id, wire.policy, over=over
-            )
-        wire.told(tenant_id, moved)
+    # At the same time: one station that does not answer must not hold up what is looked after next.
+    await asyncio.gather(
+        *(settle(wire, tenant_id, here[station_id], number) for station_id, number in due)
+    )
+
+
+async def settle(
+    wire: Wire, tenant_id: UUID, conversation: Conversation, transaction_id: str
+) -> None:
+    over = await is_over(conversation, transaction_id)
+    async with wire.database.transaction(tenant_id) as db:
+        moved = await missing_stops.settle_doubt(
+            db, conversation.ref, transaction_id, wire.policy, over=over
+        )
+    wire.told(tenant_id, moved)
 
 
 async def is_over(conversation: Conversation, transaction_id: str) -> bool | None:

@@ -76,6 +76,10 @@ class BrokenAnswer(Exception):
     """The station answered with something that is no answer to this CALL."""
 
 
+# How a question of ours may fail without anything being wrong with the conversation.
+UNANSWERED = (frames.CallRefused, NoAnswer, BrokenAnswer, Disconnected)
+
+
 def silent(direction: str, text: str) -> None:
     """The trace of a connection that nobody listens to."""
 

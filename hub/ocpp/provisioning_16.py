@@ -7,8 +7,8 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.ocpp.frames import Payload
-from hub.ocpp.link import Disconnected, NoAnswer
-from hub.ocpp.station import UNANSWERED, Learning, Station
+from hub.ocpp.link import UNANSWERED, Disconnected, NoAnswer
+from hub.ocpp.station import Learning, Station
 from hub.roaming import station_settings
 from hub.roaming.objects import Stored
 

@@ -14,9 +14,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.stations import ChargingStation
-from hub.ocpp.frames import CallRefused, OCPPVersion, Payload
+from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.identity import CERTIFICATE
-from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.link import UNANSWERED
 from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
 
@@ -67,7 +67,7 @@ async def ending(db: AsyncSession, station_ids: list[UUID]) -> list[tuple[UUID, 
 async def ask(conversation: Conversation) -> None:
     try:
         answer = await conversation.call(*wish(conversation.link.version))
-    except (CallRefused, NoAnswer, BrokenAnswer, Disconnected) as error:
+    except UNANSWERED as error:
         log.warning("certificate not renewed", station=conversation.identity, reason=str(error))
         return
     if answer["status"] != "Accepted":

@@ -76,14 +76,18 @@ class Gate:
         Who is connected already goes first: were all let in that come back after an outage, the
         database would have more to do for each of them than stations wait for an answer (F-17).
         """
-        if pause := self.handshakes.wait(time.monotonic()):
-            await asyncio.sleep(pause)
+        later = web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
+        if self.handshakes.at > time.monotonic() + TURN_DEADLINE:
+            raise later
         try:
-            async with asyncio.timeout(TURN_DEADLINE), self.line:
-                if database.turns is not None:
-                    await database.turns.ease(CROWD)
+            async with asyncio.timeout(TURN_DEADLINE):
+                if pause := self.handshakes.wait(time.monotonic()):
+                    await asyncio.sleep(pause)
+                async with self.line:
+                    if database.turns is not None:
+                        await database.turns.ease(CROWD)
         except TimeoutError as error:
-            raise web.HTTPServiceUnavailable(headers={"Retry-After": "30"}) from error
+            raise later from error
 
     async def punish(self, address: str, seconds: float) -> None:
         if len(self.wrong) > 10_000:  # noqa: PLR2004

@@ -17,7 +17,7 @@ from hub.errors import Unavailable
 from hub.ocpp import timestamps
 from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
-from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, Link, NoAnswer
+from hub.ocpp.link import CALL_DEADLINE, UNANSWERED, Link
 from hub.ocpp.presence import Presence
 from hub.ocpp.wire import Wire
 from hub.roaming import authorization, connectors, missing_stops, own_evses, stations
@@ -46,8 +46,6 @@ LEADS_TO: Mapping[str, Callable[[Payload], str]] = {
     "RemoteStopTransaction": lambda payload: str(payload["transactionId"]),
     "RequestStopTransaction": lambda payload: str(payload["transactionId"]),
 }
-# How a question of ours may fail without anything being wrong with the conversation.
-UNANSWERED = (CallRefused, NoAnswer, BrokenAnswer, Disconnected)
 
 # Statuses that come and go within this many seconds are shown once.
 SETTLING = 2.0

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
-from hub.ocpp.frames import CallRefused, Payload
-from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.frames import Payload
+from hub.ocpp.link import UNANSWERED
 from hub.ocpp.registry import Conversation
 from hub.ocpp.renewals import Renewals
 from hub.ocpp.wire import Wire
@@ -121,5 +121,5 @@ async def stop(conversation: Conversation, transaction_id: str) -> None:
         else:
             asked = {"transactionId": int(transaction_id)}
             await conversation.call("RemoteStopTransaction", asked)
-    except (CallRefused, NoAnswer, BrokenAnswer, Disconnected) as error:
+    except UNANSWERED as error:
         log.warning("session not stopped", station=conversation.identity, reason=str(error))
