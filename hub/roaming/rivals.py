@@ -4,52 +4,76 @@ They are found by what their checks remember of them, so only CDRs that were che
 found; of two that bill the same, the later one is the duplicate.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import DateTime, String
+from sqlalchemy.types import DateTime, String, Uuid
 
 from hub.roaming.evidence import Case, Document, spelled
 
-FOUND = "select k.cdr_id, session_ref, token_ref, evse_ref, k.starts_at, k.ends_at from mine"
+# Whoever sees so many that bill the same need not see them all: where one token or one EVSE is in
+# every CDR, comparing all with all would take days.
+MOST = 10
+
+# Neither credits nor what a credit takes back bill anything (CDR-06).
+COUNTS = (
+    " and c.credit_reference_id is null and not exists (select from ocpi_cdrs as credit"
+    " where credit.country_code = c.country_code and credit.party_id = c.party_id"
+    " and upper(credit.credit_reference_id) = c.object_key)"
+)
 AT_THE_TIME = "k.ends_at > mine.starts_at and k.starts_at < mine.ends_at"
+
+
+def some(condition: str, order: str = "") -> str:
+    return (
+        "(select c.country_code, c.party_id, c.object_id, k.cdr_id, k.session_ref, k.token_ref,"  # noqa: S608
+        " k.evse_ref, k.starts_at, k.ends_at from cdr_checks as k join ocpi_cdrs as c"
+        f" on c.id = k.cdr_id where k.cdr_id <> mine.cdr_id and {condition}{COUNTS}"
+        f" {order} limit {MOST})"
+    )
+
+
 RIVALS = text(
-    "with mine as (select * from unnest(:sessions, :tokens, :evses, :starts, :ends)"  # noqa: S608
-    " as given(session, token, evse, starts_at, ends_at))"
-    " select c.country_code, c.party_id, c.object_id, c.credit_reference_id, found.* from ("
-    f"{FOUND} join cdr_checks as k on k.session_ref = mine.session"
-    f" union {FOUND} join cdr_checks as k on k.token_ref = mine.token and {AT_THE_TIME}"
-    f" union {FOUND} join cdr_checks as k on k.evse_ref = mine.evse and {AT_THE_TIME}"
-    ") as found join ocpi_cdrs as c on c.id = found.cdr_id"
+    "with mine as (select * from unnest(:ids, :sessions, :tokens, :evses, :starts, :ends)"  # noqa: S608
+    " as given(cdr_id, session, token, evse, starts_at, ends_at))"
+    " select mine.cdr_id as rival_of, found.* from mine cross join lateral ("
+    f"{some('k.session_ref = mine.session')}"
+    f" union {some(f'k.token_ref = mine.token and {AT_THE_TIME}', 'order by k.ends_at')}"
+    f" union {some(f'k.evse_ref = mine.evse and {AT_THE_TIME}', 'order by k.ends_at')}"
+    ") as found"
 ).bindparams(
+    bindparam("ids", type_=ARRAY(Uuid())),
     *(bindparam(part, type_=ARRAY(String())) for part in ("sessions", "tokens", "evses")),
     *(bindparam(part, type_=ARRAY(DateTime(timezone=True))) for part in ("starts", "ends")),
 )
 
 
 class Rivals:
-    """By what they have in common; those of the same batch are added as they are judged."""
+    """Those that were checked before, by CDR; those of the same batch are added as they are judged,
+    by what they have in common.
+    """
 
     def __init__(self) -> None:
-        self.known: dict[str, dict[UUID, Document]] = {}
-
-    def add(self, cdr_id: UUID, refs: Iterable[str | None], document: Document) -> None:
-        for kind, ref in zip(("session", "driver", "EVSE"), refs, strict=True):
-            if ref is not None:
-                self.known.setdefault(f"{kind} {ref}", {})[cdr_id] = document
+        self.earlier: dict[UUID, dict[UUID, Document]] = defaultdict(dict)
+        self.judged: dict[str, dict[UUID, Document]] = defaultdict(dict)
 
     def of(self, case: Case) -> list[Document]:
         """Those checked before it; and from now on it is one of them."""
-        found: dict[UUID, Document] = {}
-        refs = [spelled(case.session), spelled(case.driver), spelled(case.evse)]
+        found = dict(self.earlier[case.cdr_id])
+        refs = (spelled(case.session), spelled(case.driver), spelled(case.evse))
         for kind, ref in zip(("session", "driver", "EVSE"), refs, strict=True):
-            found |= self.known.get(f"{kind} {ref}", {})
+            if ref is None:
+                continue
+            same = self.judged[f"{kind} {ref}"]
+            found |= same
+            if len(same) < MOST or case.credits:
+                same[case.cdr_id] = case.document
         found.pop(case.cdr_id, None)
-        self.add(case.cdr_id, refs, case.document)
         return list(found.values())
 
 
@@ -57,6 +81,7 @@ async def of(db: AsyncSession, cases: Sequence[Case]) -> Rivals:
     rows = await db.execute(
         RIVALS,
         {
+            "ids": [case.cdr_id for case in cases],
             "sessions": [spelled(case.session) for case in cases],
             "tokens": [spelled(case.driver) for case in cases],
             "evses": [spelled(case.evse) for case in cases],
@@ -66,7 +91,7 @@ async def of(db: AsyncSession, cases: Sequence[Case]) -> Rivals:
     )
     found = Rivals()
     for row in rows:
-        found.add(row.cdr_id, (row.session_ref, row.token_ref, row.evse_ref), shown(row))
+        found.earlier[row.rival_of][row.cdr_id] = shown(row)
     return found
 
 
@@ -82,8 +107,6 @@ def shown(row: Row[Any]) -> Document:
         "cdr_location": {"evse_uid": parts(row.evse_ref)[2]},
         "start_date_time": row.starts_at and row.starts_at.isoformat(),
         "end_date_time": row.ends_at and row.ends_at.isoformat(),
-        "credit": row.credit_reference_id is not None,
-        "credit_reference_id": row.credit_reference_id,
     }
 
 

@@ -4,8 +4,10 @@ import json
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
-from hub.roaming import checking
+from hub.models.values import Place
+from hub.roaming import checking, rivals
 from tests.helpers import documents
 from tests.helpers.documents import ABSENT
 from tests.helpers.network import Network
@@ -334,3 +336,43 @@ async def test_drivers_whose_token_an_older_version_hid_are_not_one_and_the_same
 
     found = {name: row.flags for name, row in (await checks(network)).items()}
     assert found == {"C1": [], "C2": [], "C3": ["duplicate_charging"]}
+
+
+async def test_of_very_many_that_bill_the_same_only_some_are_told(network):
+    """One token in every CDR of a partner: each is checked all the same, and soon."""
+    for number in range(rivals.MOST + 3):
+        place = PLACE | {"evse_uid": f"E{number}"}
+        other = cdr(id=f"C{number}", session_id=f"S{number}", cdr_location=place)
+        await network.put("cdrs", other)
+        await check(network)
+
+    found = await checks(network)
+
+    last = json.loads(found[f"C{rivals.MOST + 2}"].report)
+    told = {fault["text"] for fault in last["faults"]}
+    assert len(told) == rivals.MOST
+    assert found[f"C{rivals.MOST + 2}"].flags == ["duplicate_charging"]
+
+
+async def test_who_begins_anew_is_not_overruled_by_a_batch_under_way(network):
+    await network.put("cdrs", cdr())
+    await check(network)
+    async with network.database.transaction(network.tenant_id) as db:
+        since = await checking.place_of_cursor(db)
+        async with network.database.transaction(network.tenant_id) as other:
+            await checking.reset(other)
+        await checking.move_cursor(db, since, Place(since.xid + 1))
+
+    async with network.database.transaction(network.tenant_id) as db:
+        assert await checking.place_of_cursor(db) == Place(0)
+
+
+async def test_a_batch_under_way_holds_nobodys_feed_back(network):
+    """A transaction with a place in the feed would, until it ends."""
+    await check(network)
+    await network.put("cdrs", cdr())
+    async with network.database.transaction(network.tenant_id) as db:
+        await db.execute(checking.ALONE)
+        await checking.place_of_cursor(db)
+
+        assert await db.scalar(text("select pg_current_xact_id_if_assigned()")) is None
