@@ -78,7 +78,8 @@ class Socket:
 
     async def ask(self, action: str, payload: Payload) -> Payload:
         """Raises Refused for anything but a CALLRESULT."""
-        message_id = f"{next(self._ids):032}"
+        # As long as those of most stations.
+        message_id = f"00000000-0000-4000-8000-{next(self._ids):012}"
         call = [CALL, message_id, action, payload]
         await self.websocket.send_str(json.dumps(call, separators=(",", ":")))
         message = await self.websocket.receive(timeout=60)

@@ -15,23 +15,21 @@ from hub.roaming.readings import REGISTER, Reading, Sample, Signed, number
 
 def readings_16(values: Iterable[dict[str, Any]]) -> tuple[Reading, ...]:
     return tuple(
-        Reading(
-            timestamps.read(value["timestamp"]),
-            tuple(sample_16(sample) for sample in value["sampledValue"]),
-        )
+        Reading(timestamps.read(value["timestamp"]), tuple(map(sample_16, value["sampledValue"])))
         for value in values
     )
 
 
 def sample_16(sample: dict[str, Any]) -> Sample:
-    signed = signed_16(sample["value"]) if sample.get("format") == "SignedData" else None
+    told, value = sample.get, sample["value"]
+    signed = signed_16(value) if told("format") == "SignedData" else None
     return Sample(
-        None if signed is not None else number(sample["value"]),
-        sample.get("measurand", REGISTER),
-        sample.get("unit"),
-        sample.get("context"),
-        sample.get("location"),
-        sample.get("phase"),
+        None if signed is not None else number(value),
+        told("measurand", REGISTER),
+        told("unit"),
+        told("context"),
+        told("location"),
+        told("phase"),
         signed,
     )
 

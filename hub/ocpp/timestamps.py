@@ -7,12 +7,15 @@ library lets "yesterday" through.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 PATTERN = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?([Zz]|[+-]\d\d:?\d\d|[+-]\d\d)?"
 )
 
 
+# A message is checked before it is read.
+@lru_cache(maxsize=1024)
 def read(text: str) -> datetime:
     """The instant in UTC; ValueError when it is none."""
     match = PATTERN.fullmatch(text.strip())

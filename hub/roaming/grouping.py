@@ -49,7 +49,7 @@ class Grouping(Generic[T, R]):
         """The result of one item, once it is committed; raises what its work raised."""
         [outcome] = self.add(tenant_id, [item])
         # The caller may go away; the work goes on, for others share its commit.
-        return await asyncio.shield(outcome)
+        return await outcome
 
     def add(self, tenant_id: UUID, items: Sequence[T]) -> "list[asyncio.Future[R]]":
         """What becomes of items that came together; nobody else's come between them."""

@@ -6,9 +6,9 @@ leaves out what does not bill: samples at the inlet, the body and the cable.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import NamedTuple
 
 REGISTER = "Energy.Active.Import.Register"
 BILLING_LOCATIONS = (None, "Outlet", "EV")
@@ -18,8 +18,7 @@ BEGIN, END = "Transaction.Begin", "Transaction.End"
 LARGEST = Decimal(10) ** 12
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """One value, in OCPP's words. ``signed`` is what the meter signed, byte for byte."""
 
     value: Decimal | None
@@ -31,8 +30,7 @@ class Sample:
     signed: "Signed | None" = None
 
 
-@dataclass(frozen=True, slots=True)
-class Signed:
+class Signed(NamedTuple):
     """A signed reading as it came: text or base64 of it, and what was said about it."""
 
     data: str
@@ -41,14 +39,12 @@ class Signed:
     public_key: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     at: datetime
     samples: tuple[Sample, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(NamedTuple):
     """One instant. Energy in Wh, power in kW, current in A, state of charge in per cent."""
 
     at: datetime
