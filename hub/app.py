@@ -25,6 +25,7 @@ from hub.keys import (
     LOSSES,
     METRICS,
     OUTBOUND,
+    PLACES,
     PROBER,
     PULLER,
     SENDER,
@@ -55,6 +56,7 @@ from hub.roaming.intake import Intake
 from hub.roaming.losses import Losses
 from hub.roaming.modules import CDRS, TARIFFS, TOKENS
 from hub.roaming.objects import Outcome, Stored
+from hub.roaming.places import Places
 from hub.roaming.totals import Totals
 from hub.security import Keyring
 from hub.settings import Settings
@@ -73,7 +75,7 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[CLIENT] = Client(app[OUTBOUND], app[KEYRING], settings)
     app[DIRECTORY] = Directory(app[DATABASE], app[KEYRING])
     app[LIMITS] = Limits(settings)
-    app[TOTALS] = Totals()
+    app[TOTALS], app[PLACES] = Totals(), Places()
     app[LOSSES] = Losses()
     app[SENDER] = Sender(app[DATABASE], app[CLIENT], settings, app[DIRECTORY])
     app[DIRECTORY].on_return = app[SENDER].wake

@@ -12,6 +12,7 @@ from hub.roaming.caches import Caches
 from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
 from hub.roaming.losses import Losses
+from hub.roaming.places import Places
 from hub.roaming.ports import Stations
 from hub.roaming.totals import Totals
 from hub.security import Keyring
@@ -39,6 +40,7 @@ STATIONS: "web.AppKey[Stations]" = web.AppKey("port to stations")
 CACHES: web.AppKey[Caches] = web.AppKey("caches", Caches)
 BACKGROUND: web.AppKey[Background] = web.AppKey("background", Background)
 METRICS: web.AppKey[Metrics] = web.AppKey("metrics", Metrics)
+PLACES: web.AppKey[Places] = web.AppKey("places", Places)
 TOTALS: web.AppKey[Totals] = web.AppKey("totals", Totals)
 OUTBOUND: "web.AppKey[Outbound]" = web.AppKey("outbound")
 CLIENT: "web.AppKey[Client]" = web.AppKey("client")

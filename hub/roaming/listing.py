@@ -1,9 +1,9 @@
 """Reading what the hub keeps: one object, or a page of a list.
 
 Pages follow the order of creation, so that what is added while somebody pages lands on the last
-page (TRANSPORT-61). A page is found by its place (``after``) at any depth for the same price; a
-bare ``offset`` costs a walk over the index alone. Documents come out as text and are joined, not
-parsed.
+page (TRANSPORT-61). A page is found by its place (``after``) at any depth for the same price; an
+``offset`` behind it costs a walk over what lies between. Documents come out as text and are joined,
+not parsed.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -214,11 +214,13 @@ async def page(
     after: int | None = None,
     offset: int = 0,
 ) -> list[Kept]:
-    """At most ``limit`` objects, oldest creation first, behind ``after`` or past ``offset``."""
+    """At most ``limit`` objects, oldest creation first, behind ``after`` and past ``offset`` more
+    of them.
+    """
     values: dict[str, Any] = {**wanted.dates, "limit": limit}
     if after is not None:
         values["after"] = after
-    elif offset:
+    if offset:
         values["offset"] = offset
     query = page_query(module, wanted.undated, frozenset(values))
     return await kept(db, module, query, values)
@@ -230,14 +232,15 @@ def page_query(module: Module, wanted: Filter, values: frozenset[str]) -> Select
     that is done once for each partner and way of paging.
     """
     table: Any = module.table
-    found = rows_of(module).where(wanted.where(table)).order_by(table.page_seq)
+    conditions = [wanted.where(table)]
     if "after" in values:
-        found = found.where(table.page_seq > bindparam("after"))
-    elif "offset" in values:
+        conditions.append(table.page_seq > bindparam("after"))
+    found = rows_of(module).where(*conditions).order_by(table.page_seq)
+    if "offset" in values:
         # Find the place without the documents, then fetch: a plain OFFSET would read all of them.
         places = (
             select(table.page_seq)
-            .where(wanted.where(table))
+            .where(*conditions)
             .order_by(table.page_seq)
             .offset(bindparam("offset"))
             .limit(1)

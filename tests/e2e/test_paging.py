@@ -12,7 +12,7 @@ V = "2.2.1"
 
 
 @pytest.fixture
-async def small(postgres, data_dir, tenant):
+async def small_network(postgres, data_dir, tenant):
     """A hub with three objects to a page, a CPO with five tariffs and an eMSP."""
     hub = RunningHub(postgres.url, data_dir, tenant.id, page_limit=3)
     await hub.start()
@@ -22,8 +22,13 @@ async def small(postgres, data_dir, tenant):
         for n in range(5):
             sent = tariff(version=V, id=f"T{n}", last_updated=f"2025-03-0{n + 1}T00:00:00Z")
             await cpo.put(f"tariffs/NL/ONE/T{n}", sent)
-        yield emsp
+        yield cpo, emsp
     await hub.stop()
+
+
+@pytest.fixture
+def small(small_network):
+    return small_network[1]
 
 
 def ids(answer):
@@ -72,3 +77,22 @@ async def test_links_lead_to_the_public_url_whoever_the_caller_takes_it_for_TRAN
     answer = await small.get("tariffs", headers={"Host": "elsewhere.example"})
 
     assert urlsplit(url_of(answer)).netloc == urlsplit(small.endpoints["tariffs", "SENDER"]).netloc
+
+
+@pytest.mark.parametrize("jumps", [(4, 1, 3, 0, 2), (0, 1, 2, 3, 4), (4, 3, 2, 1, 0)])
+async def test_offsets_may_be_asked_for_in_any_order_TRANSPORT_55(small, jumps):
+    for offset in jumps:
+        answer = await small.get("tariffs", params={"offset": offset, "limit": 2})
+
+        assert ids(answer) == [f"T{n}" for n in range(5)][offset : offset + 2]
+
+
+async def test_who_pages_by_offset_misses_nothing_when_something_goes_TRANSPORT_61(small_network):
+    """An object before the place goes meanwhile: by counting, the client would miss the next."""
+    cpo, emsp = small_network
+    first = await emsp.get("tariffs", params={"limit": 3})
+    await cpo.delete("tariffs/NL/ONE/T0")
+
+    following = await emsp.get("tariffs", params={"offset": 3, "limit": 3})
+
+    assert ids(first) + ids(following) == ["T0", "T1", "T2", "T3", "T4"]

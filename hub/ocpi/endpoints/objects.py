@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.errors import InvalidRequest, NotFound, RoutingError
-from hub.keys import DATABASE, LOSSES, TOTALS
+from hub.keys import DATABASE, LOSSES, PLACES, TOTALS
 from hub.models.values import Party
 from hub.ocpi import bodies, paging, translation
 from hub.ocpi.endpoints import pushes
@@ -28,6 +28,7 @@ from hub.roaming.listing import Filter, Kept
 from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
 from hub.roaming.objects import Stored, object_key, object_ref
+from hub.roaming.places import Start, Walk
 
 
 async def list_objects(request: web.Request) -> web.Response:
@@ -70,11 +71,15 @@ class Found(NamedTuple):
 async def read_page(
     request: web.Request, db: AsyncSession, module: Module, page: Page, wanted: Filter
 ) -> Found:
-    kept = await listing.page(
-        db, module, wanted, limit=page.limit + 1, after=page.after, offset=page.offset
-    )
-    texts = await written(db, request, module, kept[: page.limit])
     totals, tenant_id = request.config_dict[TOTALS], request[PARTNER].tenant_id
+    walk, places = Walk(tenant_id, module, wanted), request.config_dict[PLACES]
+    start = Start(page.after, 0) if page.after is not None else places.start(walk, page.offset)
+    kept = await listing.page(
+        db, module, wanted, limit=page.limit + 1, after=start.after, offset=start.offset
+    )
+    if page.after is None:
+        places.note_page(walk, page.offset, [one.page_seq for one in kept[: page.limit]])
+    texts = await written(db, request, module, kept[: page.limit])
     return Found(kept, texts, await totals.of(db, tenant_id, module, wanted))
 
 
