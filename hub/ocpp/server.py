@@ -45,6 +45,9 @@ SPOKEN = {
 CLOSE_TIMEOUT = 2.0
 # What the kernel may keep of a station that talks faster than it is listened to.
 RECEIVE_BUFFER = 64 * 1024
+# What is read of one station before others have their turn. asyncio would read 256 KiB, and 20
+# stations that flood would each have thousands of messages taken apart in between.
+READ_AT_ONCE = 4 * 1024
 HANDSHAKES_PER_SECOND = 200.0
 # While more messages wait for the database, nobody else is let in; who is to wait for so many
 # seconds is sent away.
@@ -142,7 +145,7 @@ async def connect(request: web.Request) -> web.StreamResponse:
     if version is None:
         return await refuse_protocol(request, record, offered)
     arrived(request.transport)
-    shrink_buffer(request)
+    shrink_buffers(request.transport)
     return await converse(request, wire, record, version, caller)
 
 
@@ -227,9 +230,13 @@ async def refuse_protocol(
     return response
 
 
-def shrink_buffer(request: web.Request) -> None:
-    transport = request.transport
-    raw: Any = transport.get_extra_info("socket") if transport is not None else None
+def shrink_buffers(transport: Any) -> None:
+    """Of asyncio's transport for plain sockets, and of the kernel; see ``arrivals`` for TLS."""
+    if transport is None:
+        return
+    if hasattr(transport, "max_size"):
+        transport.max_size = READ_AT_ONCE
+    raw = transport.get_extra_info("socket")
     if raw is not None:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 

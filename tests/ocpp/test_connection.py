@@ -351,3 +351,12 @@ async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, 
     await asyncio.gather(*crowd)
     assert websocket.protocol == "ocpp1.6"
     await websocket.close()
+
+
+async def test_little_is_read_of_one_station_before_others_have_their_turn(csms):
+    """Else twenty that flood have their messages taken apart for a tenth of a second in one go."""
+    made = await csms.add_station()
+    async with csms.connect(made):
+        link = csms.wire.registry.get(made.ref.id).link
+
+        assert link.transport.max_size == server.READ_AT_ONCE
