@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -266,8 +266,12 @@ class Client:
 
 def origins_of(partner: Connection) -> frozenset[str]:
     """Where a partner's servers may be: with its versions URL, or where the operator allowed it."""
-    own = {origin(partner.versions_url)} if partner.versions_url else set()
-    return frozenset(own | partner.settings.allowed_origins)
+    return origins(partner.versions_url, partner.settings.allowed_origins)
+
+
+@lru_cache(maxsize=1000)
+def origins(versions_url: str | None, allowed: frozenset[str]) -> frozenset[str]:
+    return allowed | {origin(versions_url)} if versions_url else allowed
 
 
 def routing_headers(direction: str, party: Party | None) -> dict[str, str]:

@@ -9,6 +9,7 @@ import errno
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,7 +70,10 @@ class AddressRefused(OSError):
 
 def origin(url: str) -> str:
     """Scheme, host and port, lower case, without a default port; raises `Refused`."""
-    parts = split(url)
+    return origin_of(split(url))
+
+
+def origin_of(parts: SplitResult) -> str:
     host = parts.hostname or ""
     shown = f"[{host}]" if ":" in host else host
     if parts.port in {None, DEFAULT_PORTS[parts.scheme]}:
@@ -100,7 +104,9 @@ def split(url: str) -> SplitResult:
     return parts
 
 
+@lru_cache(maxsize=1000)
 def check_host(host: str, *, bracketed: bool) -> None:
+    """Raises `Refused`, which is found out anew each time; what passed once does again."""
     if bracketed:
         try:
             IPv6Address(host)
@@ -154,7 +160,7 @@ class Gate:
         parts = split(url)
         if parts.scheme == "http" and not self.http:
             raise Refused("the URL is not https (HUB_EGRESS_ALLOW_HTTP would allow http)")
-        place = origin(url)
+        place = origin_of(parts)
         if place == self.own_origin:
             raise Refused("the URL is the hub's own")
         if origins is not None and place not in origins:

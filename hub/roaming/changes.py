@@ -15,6 +15,7 @@ them is in ``sources``.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
@@ -84,7 +85,13 @@ class Change:
     @property
     def correlation_id(self) -> str:
         """The same on all legs of the fan-out, in every process and attempt (TRANSPORT-51)."""
-        return self.correlation or str(uuid5(self.row_id, f"{self.place.xid}-{self.place.seq}"))
+        return self.correlation or correlation_of(self.row_id, self.place)
+
+
+@lru_cache(maxsize=10_000)
+def correlation_of(row_id: UUID, place: Place) -> str:
+    """Kept for all partners that are told of a change."""
+    return str(uuid5(row_id, f"{place.xid}-{place.seq}"))
 
 
 class Stretch(NamedTuple):
