@@ -15,7 +15,7 @@ from aiohttp import web
 from benchmarks.bare import envelope
 from hub import log
 from hub.db import Database
-from hub.ocpp import link, server
+from hub.ocpp import gate, link
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.wire import Wire
 from hub.security import Keyring
@@ -40,7 +40,7 @@ def main() -> None:
     log.configure(Settings(log_level="WARNING"))
     if arguments.unlimited:
         link.MESSAGES_PER_SECOND = link.BURST = NO_LIMIT
-        server.HANDSHAKES_PER_SECOND = NO_LIMIT
+        gate.HANDSHAKES_PER_SECOND = NO_LIMIT
     database = Database(os.environ["HUB_BENCH_DATABASE"])
     keyring = Keyring.from_text(os.environ["HUB_BENCH_KEYS"])
     app = web.Application()

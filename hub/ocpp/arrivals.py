@@ -1,14 +1,16 @@
 """Connections with TLS that are no station's yet: how many there may be, and for how long.
 
 Anybody can open a connection and say nothing, or say it slowly. A connection has ``PATIENCE``
-seconds to become a station's; when too many are on their way, the oldest one goes of the address
-that has the most. An honest station is through within a second, so it is seldom the one.
+seconds to become a station's, without those that the hub itself keeps it waiting; when too many are
+on their way, the oldest one goes of the address that has the most. An honest station is through
+within a second, so it is seldom the one.
 """
 
 import asyncio
 import ssl
 from asyncio import sslproto
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -71,14 +73,16 @@ class Connection(sslproto.SSLProtocol):
         self.arrivals = arrivals
         self.address = ""
         self.timer: asyncio.TimerHandle | None = None
+        # Seconds it still has while its time does not run.
+        self.left: float | None = None
         self.socket: asyncio.Transport | None = None
-        self._extra["arrived"] = self.arrived
+        self._extra["connection"] = self
 
     def connection_made(self, transport: Any) -> None:
         self.socket = transport
         self.address = str((transport.get_extra_info("peername") or ("",))[0])
-        loop = asyncio.get_running_loop()
-        self.timer = loop.call_later(self.arrivals.patience, self.drop)
+        self.left = self.arrivals.patience
+        self.go_on()
         super().connection_made(transport)
         self.arrivals.add(self)
 
@@ -91,12 +95,23 @@ class Connection(sslproto.SSLProtocol):
         self.arrived()
         super().connection_lost(exc)
 
+    def pause(self) -> None:
+        """Its time does not run until it goes on."""
+        if self.timer is not None:
+            self.left = self.timer.when() - asyncio.get_running_loop().time()
+            self.timer.cancel()
+            self.timer = None
+
+    def go_on(self) -> None:
+        if self.left is not None:
+            self.timer = asyncio.get_running_loop().call_later(self.left, self.drop)
+            self.left = None
+
     def arrived(self) -> None:
         """A station was admitted, or the connection is gone: it is not on its way any more."""
         self.arrivals.discard(self)
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
+        self.pause()
+        self.left = None
 
     def drop(self) -> None:
         self.arrived()
@@ -111,10 +126,26 @@ def reason_of(error: Any) -> str:
     return str(getattr(error, "reason", None) or "the connection was lost")
 
 
+def connection_of(transport: asyncio.BaseTransport | None) -> Connection | None:
+    """None for plain sockets."""
+    return transport.get_extra_info("connection") if transport is not None else None
+
+
 def arrived(transport: asyncio.BaseTransport | None) -> None:
     """To be called when whoever is at this connection turned out to be a station."""
-    told: Callable[[], None] | None = (
-        transport.get_extra_info("arrived") if transport is not None else None
-    )
-    if told is not None:
-        told()
+    if (connection := connection_of(transport)) is not None:
+        connection.arrived()
+
+
+@contextmanager
+def kept_waiting(transport: asyncio.BaseTransport | None) -> Iterator[None]:
+    """While the hub keeps it waiting, the time that a connection has does not run."""
+    connection = connection_of(transport)
+    if connection is None:
+        yield
+        return
+    connection.pause()
+    try:
+        yield
+    finally:
+        connection.go_on()

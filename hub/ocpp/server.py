@@ -6,24 +6,21 @@ one (503). Only a missing common sub-protocol is told as OCPP-J wants it: the ha
 without the header and the connection closed.
 """
 
-import asyncio
 import socket
-import time
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Any
 
 import structlog
 from aiohttp import WSCloseCode, web
 
-from hub.db import Database
 from hub.errors import Unavailable
 from hub.ocpp import certificates, identity, relay
-from hub.ocpp.arrivals import arrived
+from hub.ocpp.arrivals import arrived, kept_waiting
 from hub.ocpp.frames import MAX_FRAME, OCPPVersion
 from hub.ocpp.identity import Caller, Found, Record
 from hub.ocpp.link import Link
-from hub.ocpp.rates import Bucket, Tally
-from hub.ocpp.station import patiently
+from hub.ocpp.patience import patiently
 from hub.ocpp.v16 import Station16
 from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
@@ -34,7 +31,8 @@ from hub.settings import Network
 log = structlog.get_logger()
 
 WIRE: web.AppKey[Wire] = web.AppKey("ocpp wire", Wire)
-GATE: "web.AppKey[Gate]" = web.AppKey("ocpp gate")
+# Networks of the proxies whose word counts about encryption and certificates.
+PROXIES: web.AppKey[list[Network]] = web.AppKey("ocpp proxies")
 
 SPOKEN = {
     OCPPVersion.V16: Station16,
@@ -48,75 +46,15 @@ RECEIVE_BUFFER = 64 * 1024
 # What is read of one station before others have their turn. asyncio would read 256 KiB, and 20
 # stations that flood would each have thousands of messages taken apart in between.
 READ_AT_ONCE = 4 * 1024
-HANDSHAKES_PER_SECOND = 200.0
-# While more messages wait for the database, nobody else is let in; who is to wait for so many
-# seconds is sent away.
-CROWD = 50
-TURN_DEADLINE = 20.0
-WRONG_TRIES = 60
-TARPITS = 200
 
 DENIED = {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}
-
-
-class Gate:
-    """How fast stations are let in, and what wrong guesses cost the guesser (T-45).
-
-    A right password is never refused for wrong ones that came from the same address, or of the same
-    name: that would let anybody lock stations out. A guesser is only answered later and later.
-    """
-
-    def __init__(self, proxies: tuple[Network, ...] = ()) -> None:
-        self.proxies = proxies
-        self.handshakes = Bucket(HANDSHAKES_PER_SECOND, HANDSHAKES_PER_SECOND)
-        self.line = asyncio.Lock()
-        self.wrong: dict[str, Tally] = {}
-        self.waiting = 0
-
-    async def take_turn(self, database: Database) -> None:
-        """Wait for one's turn. Raises HTTPServiceUnavailable when it does not come in a while.
-
-        Who is connected already goes first: were all let in that come back after an outage, the
-        database would have more to do for each of them than stations wait for an answer (F-17).
-        """
-        later = web.HTTPServiceUnavailable(headers={"Retry-After": "30"})
-        if self.handshakes.at > time.monotonic() + TURN_DEADLINE:
-            raise later
-        try:
-            async with asyncio.timeout(TURN_DEADLINE):
-                if pause := self.handshakes.wait(time.monotonic()):
-                    await asyncio.sleep(pause)
-                async with self.line:
-                    if database.turns is not None:
-                        await database.turns.ease(CROWD)
-        except TimeoutError as error:
-            raise later from error
-
-    async def punish(self, address: str, seconds: float) -> None:
-        if len(self.wrong) > 10_000:  # noqa: PLR2004
-            self.wrong.clear()
-        tally = self.wrong.setdefault(address, Tally(WRONG_TRIES))
-        if tally.exceeded(time.monotonic()) and self.waiting < TARPITS:
-            self.waiting += 1
-            try:
-                await asyncio.sleep(seconds)
-            finally:
-                self.waiting -= 1
-
-    def trusts(self, address: str | None) -> bool:
-        """Whether the request came through a proxy of ours, whose word counts."""
-        try:
-            found = ip_address(address or "")
-        except ValueError:
-            return False
-        return any(found in network for network in self.proxies)
 
 
 def make_ocpp(wire: Wire, *, proxies: tuple[Network, ...] = ()) -> web.Application:
     """The sub-application; whoever mounts it closes ``wire.registry`` before the listener."""
     app = web.Application()
     app[WIRE] = wire
-    app[GATE] = Gate(proxies)
+    app[PROXIES] = list(proxies)
     app.on_shutdown.append(go_away)
     app.router.add_get("/{identity}", connect)
     app.router.add_get("/{tenant}/{identity}", connect)
@@ -130,13 +68,14 @@ async def go_away(app: web.Application) -> None:
 
 async def connect(request: web.Request) -> web.StreamResponse:
     """One station's connection, from the handshake to its end."""
-    wire, gate = request.config_dict[WIRE], request.config_dict[GATE]
+    wire = request.config_dict[WIRE]
     name = request.match_info["identity"]
     if not identity.readable(name):
         raise web.HTTPNotFound
-    caller = caller_of(request, gate, name)
-    await gate.take_turn(wire.database)
-    record = await admit(wire, gate, caller, request.remote or "")
+    caller = caller_of(request, name)
+    with kept_waiting(request.transport):
+        await wire.gate.take_turn(wire.database)
+    record = await admit(wire, caller, request.remote or "")
     if not wire.registry.may_join(record.ref.id):
         log.warning("duplicate connection refused", station=record.identity)
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
@@ -149,12 +88,13 @@ async def connect(request: web.Request) -> web.StreamResponse:
     return await converse(request, wire, record, version, caller)
 
 
-def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
+def caller_of(request: web.Request, name: str) -> Caller:
     """Read who calls, believing a proxy of ours about encryption and client certificates."""
     encrypted, fingerprint = request.secure, None
     if request.transport is not None:
         fingerprint = certificates.fingerprint_of_peer(request.transport)
-    if gate.trusts(request.remote):
+    proxies = request.config_dict[PROXIES]
+    if came_through(proxies, request.remote):
         encrypted = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
         fingerprint = certificates.fingerprint_from_proxy(request.headers)
     return Caller(
@@ -166,7 +106,16 @@ def caller_of(request: web.Request, gate: Gate, name: str) -> Caller:
     )
 
 
-async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
+def came_through(proxies: Sequence[Network], address: str | None) -> bool:
+    """Whether the request came through a proxy of ours."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return False
+    return any(found in network for network in proxies)
+
+
+async def admit(wire: Wire, caller: Caller, address: str) -> Record:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
     try:
         found = await patiently(lambda: recognise(wire, caller))
@@ -176,7 +125,7 @@ async def admit(wire: Wire, gate: Gate, caller: Caller, address: str) -> Record:
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
     log.warning("station refused", station=repr(caller.identity), address=address)
-    await gate.punish(address, wire.tarpit)
+    await wire.gate.punish(address, wire.tarpit)
     raise web.HTTPUnauthorized(headers=DENIED)
 
 

@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from hub.ocpp import timestamps
 from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
 from hub.ocpp.link import CALL_DEADLINE, UNANSWERED, Link
+from hub.ocpp.patience import patiently
 from hub.ocpp.presence import Presence
 from hub.ocpp.wire import Wire
 from hub.roaming import authorization, connectors, missing_stops, own_evses, stations
@@ -33,8 +34,6 @@ from hub.roaming.status_intake import Reported
 
 log = structlog.get_logger()
 
-T = TypeVar("T")
-
 Answering = Callable[[Any, Payload], Awaitable[Payload]]
 # What is kept of the answer to a question of ours: (station, question, answer).
 Learning = Callable[[Any, Payload, Payload], Coroutine[Any, Any, None]]
@@ -49,9 +48,6 @@ LEADS_TO: Mapping[str, Callable[[Payload], str]] = {
 
 # Statuses that come and go within this many seconds are shown once.
 SETTLING = 2.0
-# While the database is away, messages wait for it rather than be refused: a station gives up after
-# a few refusals of a transaction and then drops it, and never repeats a status.
-PATIENCE = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Station:
@@ -198,16 +194,15 @@ class Station:
         return taken.done
 
     async def authorize(self, shown: Shown, *, offline: bool = False) -> Decision:
-        """Within the budget: a station waits for its answer, and a driver for the station."""
-        try:
-            async with asyncio.timeout(self.wire.authorize_timeout + 1):
-                return await authorization.authorize(
-                    self.wire.database, self.wire.issuers, self.ref, shown, offline=offline
-                )
-        except TimeoutError:
-            return await authorization.authorize(
-                self.wire.database, None, self.ref, shown, offline=True
-            )
+        """Whose token it is and whether it may charge; the issuer is asked where that is agreed."""
+        return await authorization.authorize(
+            self.wire.database,
+            self.wire.issuers,
+            self.ref,
+            shown,
+            offline=offline,
+            within=self.wire.authorize_timeout + 1,
+        )
 
     async def decide_shown(self, shown: Shown) -> Decision:
         """What a driver who shows a token is told. Whoever tries many learns nothing."""
@@ -284,13 +279,3 @@ class Station:
             await self.within(lambda db: own_evses.publish(db, self.ref))
         except Unavailable:
             log.warning("status not shown", station=self.identity)
-
-
-async def patiently(work: Callable[[], Awaitable[T]]) -> T:
-    """Do it again while the database is away, as long as the station may wait for its answer."""
-    for pause in PATIENCE:
-        try:
-            return await work()
-        except Unavailable:
-            await asyncio.sleep(pause)
-    return await work()

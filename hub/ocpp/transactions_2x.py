@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import codec
 from hub.ocpp import samples, timestamps
 from hub.ocpp.frames import Payload
-from hub.ocpp.station import Answering, Station, patiently
+from hub.ocpp.patience import patiently
+from hub.ocpp.station import Answering, Station
 from hub.roaming import authorization, charging, displayed_costs, session_records, transactions
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.billing import Policy

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from hub.background import Background
 from hub.db import Database
+from hub.ocpp.gate import Gate
 from hub.ocpp.registry import Registry
 from hub.roaming import meter_intake, status_intake
 from hub.roaming.billing import Policy
@@ -37,6 +38,7 @@ class Wire:
     database: Database
     keyring: Keyring
     registry: Registry = field(default_factory=Registry)
+    gate: Gate = field(default_factory=Gate)
     issuers: Issuers | None = None
     on_change: OnChange = nobody_waits
     process: str = field(default_factory=lambda: new_token()[:16])
@@ -48,6 +50,7 @@ class Wire:
     heartbeat_interval: int = 300
     grace: float = 120.0
     policy: Policy = field(default_factory=Policy)
+    # Seconds that an issuer has for its word on a token; the station gets one more.
     authorize_timeout: float = 3.0
     # Seconds that a guesser waits for each refusal.
     tarpit: float = 2.0

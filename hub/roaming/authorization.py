@@ -5,6 +5,7 @@ of a partner by its whitelist, its issuer in real time. No transaction is open w
 asked, and a token nobody knows costs as long as one that somebody does: the answer tells nothing.
 """
 
+import asyncio
 import math
 import secrets
 from collections.abc import Sequence
@@ -107,8 +108,13 @@ async def authorize(
     *,
     location: Document | None = None,
     offline: bool = False,
+    within: float | None = None,
 ) -> Decision:
-    """Decide. ``offline`` is for what has already happened: then nobody is asked any more."""
+    """Decide. ``offline`` is for what has already happened: then nobody is asked any more.
+
+    ``within`` so many seconds an issuer must have said its word, for a driver waits. What the hub
+    waits for its own database is not part of them.
+    """
     async with database.transaction(ref.tenant_id) as db:
         decision = await known(db, ref, shown)
     if decision.ask is None:
@@ -116,7 +122,11 @@ async def authorize(
     issuer, uid, kind, whitelist = decision.ask
     if issuers is None or offline:
         return without_issuer(decision, whitelist)
-    answer = await issuers.authorize(ref.tenant_id, issuer, uid, kind, location)
+    try:
+        async with asyncio.timeout(within):
+            answer = await issuers.authorize(ref.tenant_id, issuer, uid, kind, location)
+    except TimeoutError:
+        answer = None
     if answer is None:
         log.info("issuer silent", issuer=str(issuer), whitelist=whitelist)
         return without_issuer(decision, whitelist)

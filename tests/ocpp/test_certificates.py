@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from hub.models.ocpp import StationCertificate
 from hub.ocpp import certificates
-from hub.ocpp.server import GATE
+from hub.ocpp.server import PROXIES
 from tests.helpers.certificates import signing_request
 from tests.helpers.charge_points import basic
 
@@ -66,7 +66,7 @@ async def test_requests_that_must_not_be_signed_are_rejected(csms, csr):
 async def connects(csms, made, chain, *, verified="SUCCESS", trusted=True):
     """Whether a proxy's word about this certificate lets the station in."""
     app = csms.server.app._subapps[0]
-    app[GATE].proxies = (ip_network("127.0.0.0/8"),) if trusted else ()
+    app[PROXIES][:] = [ip_network("127.0.0.0/8")] if trusted else []
     headers = {
         **basic(made.identity, "no-password-at-all"),
         "X-Forwarded-Proto": "https",

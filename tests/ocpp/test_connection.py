@@ -10,7 +10,7 @@ from ocpp.v16 import call
 from sqlalchemy import func, select, update
 
 from hub.models.stations import ChargingStation
-from hub.ocpp import server
+from hub.ocpp import gate, server
 from hub.ocpp.frames import OCPPVersion
 from hub.ocpp.identity import chosen_version
 from hub.roaming import stations
@@ -332,9 +332,9 @@ async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, 
         async with csms.wire.database.platform():
             await go.wait()
 
-    crowd = [asyncio.create_task(work()) for _ in range(server.CROWD + 20)]
+    crowd = [asyncio.create_task(work()) for _ in range(gate.CROWD + 20)]
     await asyncio.sleep(0)
-    monkeypatch.setattr(server, "TURN_DEADLINE", 0.1)
+    monkeypatch.setattr(gate, "TURN_DEADLINE", 0.1)
     status, _, headers = await refused(csms, made.identity, basic(made.identity, PASSWORD))
     assert (status, headers["Retry-After"]) == (503, "30")
     monkeypatch.undo()

@@ -319,3 +319,36 @@ async def test_who_never_becomes_a_station_is_let_go_T_45(secured, tls):
     assert await is_let_go(reader)
     writer.close()
     assert secured.listener.arrivals.count == 0
+
+
+async def test_the_time_to_become_a_station_does_not_run_at_the_gate_T_45(secured):
+    """It is one gate for all ports: after an outage, its line may be as long as that time."""
+    wire, arrivals = secured.csms.wire, secured.listener.arrivals
+    made = await secured.csms.add_station(security_profile=2)
+    go = asyncio.Event()
+
+    async def work():
+        async with wire.database.platform():
+            await go.wait()
+
+    def timers():
+        return [one.timer for crowd in arrivals.waiting.values() for one in crowd]
+
+    async with wire.gate.line:
+        coming = asyncio.create_task(secured.outcome(made))
+        await until(lambda: timers() == [None])
+        # All that may be at the database are; who comes through the gate is kept from it.
+        busy = [asyncio.create_task(work()) for _ in range(20)]
+        await until(lambda: wire.database.turns.waiting)
+    await until(lambda: [one is not None for one in timers()] == [True])
+    go.set()
+
+    assert await coming == 200
+    assert arrivals.count == 0
+    await asyncio.gather(*busy)
+
+
+async def until(condition):
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
