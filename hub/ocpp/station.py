@@ -250,13 +250,13 @@ class Station:
     async def keep_status(self, report: StatusReport) -> bool:
         """Keep a status together with those of other stations, and have OCPI told if it is news.
 
-        True when a transaction may have something to do with it.
+        True when a transaction that runs there may have something to do with it.
         """
         reported = Reported(self.ref.id, report)
         kept = await patiently(lambda: self.wire.statuses.do(self.ref.tenant_id, reported))
         if kept.changed:
             self.show_soon()
-        return kept.kept and (kept.running or kept.freed)
+        return kept.running
 
     def show_soon(self) -> None:
         """Tell OCPI of the EVSEs' states, merging those that flap."""

@@ -52,7 +52,7 @@ class Transactions16(Station):
                     db, self.ref, transaction, report.word, report.at, policy=self.wire.policy
                 )
         if report.word == "Available":
-            await session_records.unplugged(db, self.ref, report.evse_number, report.at)
+            await session_records.unplugged(db, [(self.ref.id, report.evse_number, report.at)])
         return moved
 
     async def authorize_tag(self, payload: Payload) -> Payload:

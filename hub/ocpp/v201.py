@@ -88,7 +88,7 @@ class Station201(Provisioning2x, Transactions2x, Notices, Answers):
         await missing_stops.connector_free(
             db, self.ref, report.evse_number, report.at, self.wire.policy
         )
-        await session_records.unplugged(db, self.ref, report.evse_number, report.at)
+        await session_records.unplugged(db, [(self.ref.id, report.evse_number, report.at)])
         return []
 
     async def notify_event(self, payload: Payload) -> Payload:

@@ -282,7 +282,7 @@ async def meter(
             transactions.note(transaction, "out of order")
         metering.read(progress, figures(reading), limits)
     transactions.keep(transaction, progress)
-    await session_records.measured(db, transaction)
+    await session_records.measured(db, [transaction])
     return await billing.show_session(db, ref, transaction, policy)
 
 

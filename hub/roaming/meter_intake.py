@@ -240,6 +240,5 @@ async def show_due(db: AsyncSession, *, limit: int = 200) -> list[Stored]:
 
 
 async def show_all(db: AsyncSession, transactions: Sequence[StationTransaction]) -> list[Stored]:
-    for transaction in transactions:
-        await session_records.measured(db, transaction)
+    await session_records.measured(db, transactions)
     return await billing.show_sessions(db, transactions)

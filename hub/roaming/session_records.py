@@ -3,15 +3,17 @@
 What OCPI sees of it is made in ``billing``.
 """
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub import codec
 from hub.models.charging import ChargingSession, SessionEvent
 from hub.models.ocpp import StationTransaction
 from hub.models.partners import PartnerRole
@@ -39,6 +41,31 @@ METHODS = {
     "ISO15118_CONTRACT": ChargingAuthMethod.ISO15118,
     "AUTOCHARGE_VIN": ChargingAuthMethod.AUTOCHARGE,
 }
+
+
+MEASURED = text(
+    "UPDATE charging_sessions AS session"
+    " SET total_energy = r.energy, max_power = r.power, updated_at = now()"
+    " FROM json_to_recordset(CAST(:rows AS json))"
+    " AS r(id uuid, created timestamptz, energy numeric, power numeric)"
+    " WHERE session.id = r.id AND session.created_at = r.created"
+)
+# Of the last session there that has ended, if it is not known yet.
+UNPLUGGED = text(
+    "WITH last AS (SELECT t.charging_session_id, t.session_created_at, r.at"
+    " FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid, evse integer, at timestamptz)"
+    " CROSS JOIN LATERAL (SELECT charging_session_id, session_created_at FROM station_transactions"
+    " WHERE charging_station_id = r.station AND evse_number = r.evse AND state IN ('ENDED', 'LOST')"
+    " ORDER BY number DESC LIMIT 1) AS t),"
+    " noted AS (UPDATE charging_sessions AS session"
+    " SET plug_out_timestamp = last.at, updated_at = now() FROM last"
+    " WHERE session.id = last.charging_session_id AND session.created_at = last.session_created_at"
+    " AND session.plug_out_timestamp IS NULL"
+    " AND coalesce(session.end_timestamp, last.at) <= last.at + interval '1 second'"
+    " RETURNING session.id, last.at)"
+    " INSERT INTO session_events (charging_session_id, timestamp, event_type)"
+    " SELECT id, at, 'PLUGGED_OUT' FROM noted"
+)
 
 
 async def open_session(
@@ -153,17 +180,28 @@ async def remember(
     )
 
 
-async def measured(db: AsyncSession, transaction: StationTransaction) -> None:
-    """How far a running session has come."""
-    progress = transactions.progress_of(transaction)
-    await update_session(
-        db,
-        transaction,
-        {
-            "total_energy": in_kwh(progress.energy),
-            "max_power": fitting(progress.most_measured),
-        },
-    )
+async def measured(db: AsyncSession, running: Sequence[StationTransaction]) -> None:
+    """How far running sessions have come."""
+    await db.flush()
+    rows = []
+    for transaction in running:
+        if transaction.session_created_at is None:
+            continue
+        progress = transactions.progress_of(transaction)
+        rows.append(
+            {
+                "id": str(transaction.charging_session_id),
+                "created": transaction.session_created_at.isoformat(),
+                "energy": text_of(in_kwh(progress.energy)),
+                "power": text_of(fitting(progress.most_measured)),
+            }
+        )
+    if rows:
+        await db.execute(MEASURED, {"rows": codec.write_rows(rows)})
+
+
+def text_of(value: Decimal | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def auth_method(decision: Decision) -> ChargingAuthMethod:
@@ -220,30 +258,13 @@ def stop_reason(reason: str) -> str:
     return STOP_REASONS.get(reason.replace("_", "").upper(), StopReason.OTHER)
 
 
-async def unplugged(db: AsyncSession, ref: StationRef, evse_number: int, at: datetime) -> None:
-    """The connector is free again: that is when the cable was taken out."""
-    transaction = await db.scalar(
-        select(StationTransaction)
-        .where(
-            StationTransaction.charging_station_id == ref.id,
-            StationTransaction.evse_number == evse_number,
-            StationTransaction.state.in_(["ENDED", "LOST"]),
-        )
-        .order_by(StationTransaction.number.desc())
-        .limit(1)
-    )
-    if transaction is None:
+async def unplugged(db: AsyncSession, freed: Sequence[tuple[UUID, int, datetime]]) -> None:
+    """Connectors are free again: that is when the cables were taken out. (station, EVSE, when)"""
+    if not freed:
         return
-    noted = await db.execute(
-        update(ChargingSession)
-        .where(
-            ChargingSession.id == transaction.charging_session_id,
-            ChargingSession.created_at == transaction.session_created_at,
-            ChargingSession.plug_out_timestamp.is_(None),
-            func.coalesce(ChargingSession.end_timestamp, at) <= at + timedelta(seconds=1),
-        )
-        .values(plug_out_timestamp=at)
-        .returning(ChargingSession.id)
-    )
-    if noted.first() is not None:
-        await happened(db, transaction, "PLUGGED_OUT", at)
+    await db.flush()
+    rows = [
+        {"station": str(station_id), "evse": evse_number, "at": at.isoformat()}
+        for station_id, evse_number, at in freed
+    ]
+    await db.execute(UNPLUGGED, {"rows": codec.write_rows(rows)})

@@ -3,17 +3,16 @@
 A group of them costs the statements of one. After an outage all stations tell theirs at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
-from hub.models.stations import ChargingStation
-from hub.models.values import OCPPStatus
+from hub.roaming import session_records
 from hub.roaming.connectors import StatusReport
 
 ROWS = (
@@ -47,21 +46,28 @@ KEEP = text(
     " RETURNING charging_station_id, evse_number, connector_id,"
     # As the statement found it: what it writes itself it does not see.
     " (SELECT old.status FROM connectors AS old WHERE old.id = connectors.id) AS before,"
-    " (SELECT old.error_code FROM connectors AS old WHERE old.id = connectors.id) AS error_before"
+    " (SELECT old.error_code FROM connectors AS old WHERE old.id = connectors.id) AS error_before,"
+    " EXISTS (SELECT FROM station_transactions AS t WHERE t.state = 'OPEN'"
+    " AND t.charging_station_id = connectors.charging_station_id"
+    " AND t.evse_number = connectors.evse_number) AS running"
 )
 
 
-RUNNING = text(
-    "SELECT DISTINCT t.charging_station_id, t.evse_number FROM station_transactions AS t"  # noqa: S608
-    " JOIN " + ROWS + " ON t.charging_station_id = r.station AND t.evse_number = r.evse"
-    " WHERE t.state = 'OPEN'"
+# What connector 0 says holds for the station as a whole.
+KEEP_WHOLE = text(
+    "UPDATE charging_stations AS station SET"
+    " ocpp_status = CASE r.status WHEN 'OCCUPIED' THEN 'AVAILABLE' ELSE r.status END,"
+    " error_code = r.error, status_info = r.info, updated_at = now()"
+    " FROM " + ROWS + " WHERE station.id = r.station"
 )
 
 
+# What the connectors complain of, in the record of the station.
 ERRORS = text(
-    "UPDATE charging_stations SET diagnostics = coalesce(diagnostics, '{}')"
+    "UPDATE charging_stations AS station SET diagnostics = coalesce(diagnostics, '{}')"  # noqa: S608
     " || jsonb_build_object('active_errors', (SELECT coalesce(jsonb_agg(DISTINCT error_code), '[]')"
-    " FROM connectors WHERE charging_station_id = :id AND error_code IS NOT NULL)) WHERE id = :id"
+    " FROM connectors WHERE charging_station_id = station.id AND error_code IS NOT NULL))"
+    " WHERE id IN (SELECT station FROM " + ROWS + ")"
 )
 
 
@@ -74,7 +80,8 @@ class Reported:
 
     @property
     def key(self) -> tuple[UUID, int, int]:
-        return self.station_id, self.report.evse_number, max(self.report.connector_id, 1)
+        evse = self.report.evse_number
+        return self.station_id, evse, max(self.report.connector_id, 1) if evse else 1
 
     def row(self) -> dict[str, Any]:
         report, at = self.report, self.report.at.isoformat()
@@ -99,7 +106,7 @@ class Kept:
     """What became of a status. ``kept`` is False when it is older than the one that is known.
 
     ``changed``: OCPI is to be told. ``freed``: available, and was not before. ``running``: the
-    EVSE has a transaction.
+    EVSE has a transaction, which may have something to do with it.
     """
 
     kept: bool
@@ -125,47 +132,45 @@ async def keep_turn(
     turn: Mapping[tuple[UUID, int, int], tuple[int, Reported]],
     done: dict[int, Kept],
 ) -> None:
-    whole = [(index, one) for index, one in turn.values() if one.report.evse_number == 0]
-    for index, reported in whole:
-        await station_status_changed(db, reported.station_id, reported.report)
-        done[index] = Kept(True, changed=True)
-    parts = {key: found for key, found in turn.items() if found[1].report.evse_number != 0}
+    whole = {key: found for key, found in turn.items() if key[1] == 0}
+    parts = {key: found for key, found in turn.items() if key[1] != 0}
+    if whole:
+        await db.execute(KEEP_WHOLE, {"rows": written(whole.values())})
+        done.update({index: Kept(True, changed=True) for index, _ in whole.values()})
     if not parts:
         return
-    rows = codec.write_rows([reported.row() for _, reported in parts.values()])
     before = {
         (row.charging_station_id, row.evse_number, row.connector_id): row
-        for row in await db.execute(KEEP, {"rows": rows})
+        for row in await db.execute(KEEP, {"rows": written(parts.values())})
     }
-    running = {
-        (row.charging_station_id, row.evse_number)
-        for row in await db.execute(RUNNING, {"rows": rows})
-    }
+    kept = {key: found for key, found in parts.items() if key in before}
     for key, (index, reported) in parts.items():
-        row, report = before.get(key), reported.report
-        if row is None:
-            done[index] = Kept(False)
-            continue
-        if row.error_before != report.error_code:
-            await note_errors(db, reported.station_id)
-        done[index] = Kept(
-            True,
-            changed=row.before != report.status,
-            freed=report.status == "AVAILABLE" and row.before != "AVAILABLE",
-            running=key[:2] in running,
-        )
+        done[index] = became(reported.report, before[key]) if key in before else Kept(False)
+    complaining = [
+        found
+        for key, found in kept.items()
+        if before[key].error_before != found[1].report.error_code
+    ]
+    if complaining:
+        await db.execute(ERRORS, {"rows": written(complaining)})
+    await session_records.unplugged(
+        db,
+        [
+            (reported.station_id, reported.report.evse_number, reported.report.at)
+            for index, reported in kept.values()
+            if done[index].freed and not done[index].running
+        ],
+    )
 
 
-async def note_errors(db: AsyncSession, station_id: UUID) -> None:
-    """What its connectors complain of, in the record of the station."""
-    await db.execute(ERRORS, {"id": station_id})
+def written(found: Iterable[tuple[int, Reported]]) -> str:
+    return codec.write_rows([reported.row() for _, reported in found])
 
 
-async def station_status_changed(db: AsyncSession, station_id: UUID, report: StatusReport) -> None:
-    """What connector 0 says holds for the station as a whole."""
-    status = OCPPStatus(report.status if report.status != "OCCUPIED" else "AVAILABLE")
-    await db.execute(
-        update(ChargingStation)
-        .where(ChargingStation.id == station_id)
-        .values(ocpp_status=status, error_code=report.error_code, status_info=report.info)
+def became(report: StatusReport, row: Any) -> Kept:
+    return Kept(
+        True,
+        changed=row.before != report.status,
+        freed=report.status == "AVAILABLE" and row.before != "AVAILABLE",
+        running=row.running,
     )

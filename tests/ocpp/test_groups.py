@@ -7,13 +7,14 @@ from uuid import uuid4
 
 import pytest
 from ocpp.v16 import call
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from hub.errors import Unavailable
 from hub.models.charging import ChargingSession, MeterValue
 from hub.models.ocpp import StationEvent, StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.ocpp.upkeep import Upkeep
+from hub.roaming import session_records
 from hub.roaming.connectors import StatusReport
 from hub.roaming.grouping import Grouping
 from hub.roaming.meter_intake import Metered, take
@@ -112,6 +113,21 @@ async def test_ocpi_is_told_of_a_running_session_only_so_often(csms):
     assert [session["kwh"] for session in await csms.sessions()] == [1.0]
 
 
+async def test_to_show_many_sessions_costs_one_statement_for_what_was_measured(csms):
+    await csms.add_token("TAG1")
+    made = [await csms.add_station() for _ in range(5)]
+    for one in made:
+        async with csms.connect(one) as station:
+            await started(csms, station)
+    costs = []
+    for some in (1, 5):
+        async with csms.transaction() as db:
+            rows = await db.scalars(select(StationTransaction).limit(some))
+            _, statements = await cost(db, session_records.measured(db, list(rows)))
+            costs.append(statements)
+    assert costs == [1, 1]
+
+
 async def test_the_seed_s_session_follows_what_was_measured(csms):
     await csms.add_token("TAG1")
     made = await csms.add_station()
@@ -125,6 +141,14 @@ async def test_the_seed_s_session_follows_what_was_measured(csms):
         async with csms.transaction() as db:
             session = await db.scalar(select(ChargingSession))
     assert (str(session.total_energy), str(session.max_power)) == ("0.500", "7.400")
+
+
+async def cost(db, work):
+    """What the work came to, and how many statements it took."""
+    statements = []
+    connection = (await db.connection()).sync_connection
+    event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    return await work, len(statements)
 
 
 def report(status, minutes=0, evse=1, **more):
@@ -155,6 +179,41 @@ async def test_statuses_of_several_stations_are_one_commit(csms):
         station = await db.get_one(ChargingStation, (csms.tenant.id, other.ref.id))
         assert station.ocpp_status == "UNAVAILABLE"
         assert station.diagnostics == {"active_errors": ["GroundFailure"]}
+
+
+async def test_whatever_many_stations_tell_costs_the_statements_of_one(csms):
+    """Of connector 0, of errors, and that a cable was taken out."""
+    await csms.add_token("TAG1")
+    made = [await csms.add_station() for _ in range(6)]
+    for one in made:
+        async with csms.connect(one) as station:
+            number = await started(csms, station)
+            await station.ask(call.StopTransaction(2000, iso(-1), number))
+
+    def group(stations):
+        return [
+            Reported(one.ref.id, told)
+            for one in stations
+            for told in (
+                report("AVAILABLE", error_code="GroundFailure"),
+                report("OCCUPIED", evse=0, info="whole"),
+            )
+        ]
+
+    costs = []
+    for some in (made[:1], made[1:]):
+        async with csms.transaction() as db:
+            kept, statements = await cost(db, keep_statuses(db, group(some)))
+            costs.append(statements)
+        assert [one.freed for one in kept] == [True, False] * len(some)
+    assert costs[0] == costs[1]
+    async with csms.transaction() as db:
+        for station in await db.scalars(select(ChargingStation)):
+            assert (station.ocpp_status, station.status_info) == ("AVAILABLE", "whole")
+            assert station.diagnostics == {"active_errors": ["GroundFailure"]}
+        sessions = list(await db.scalars(select(ChargingSession)))
+        assert len(sessions) == 6
+        assert all(one.plug_out_timestamp >= one.end_timestamp for one in sessions)
 
 
 async def test_concurrent_first_statuses_of_many_connectors_wait_for_nobody(csms):
