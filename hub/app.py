@@ -96,7 +96,8 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app[PROBER] = Prober(app[DATABASE], app[OUTBOUND], app[KEYRING], app[DIRECTORY])
     app[PULLER].on_pulled = scrape.counting_pulled(app[METRICS])
     app.cleanup_ctx.extend([opened, finished, delivering, pulling, jobs.running, lag.measuring])
-    app.add_subapp("/ocpi", make_api())
+    api = make_api()
+    app.add_subapp("/ocpi", api)
     app.add_subapp(ROOT, make_admin())
     app.add_subapp("/docs", make_docs())
     budget = min(settings.authorize_timeout, STATION_PATIENCE)
@@ -109,6 +110,8 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app.add_routes(logo.routes)
     app.add_routes(scrape.routes)
     app.add_routes(files.routes)
+    # Looked up for every request: found where it is looked for first.
+    api.update(app)
     return app
 
 

@@ -65,6 +65,7 @@ def run(arguments: Arguments) -> int:
 async def serve(arguments: Arguments, settings: Settings) -> None:
     from aiohttp import web  # noqa: PLC0415
 
+    from hub import garbage  # noqa: PLC0415
     from hub.app import make_app  # noqa: PLC0415
     from hub.health import HEALTH  # noqa: PLC0415
     from hub.log import AccessLog  # noqa: PLC0415
@@ -90,6 +91,7 @@ async def serve(arguments: Arguments, settings: Settings) -> None:
                     code="cannot_start",
                     next_step="Stop what uses the port, or choose another with HUB_PORT.",
                 ) from None
+            garbage.collect_seldom()
             greet(arguments, settings, secret, first=first)
             await stopped.wait()
             app[HEALTH].stopping = True

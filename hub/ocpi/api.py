@@ -249,10 +249,10 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     if not header and results.identifies(request):
         read_version(request)
         return await handler(request)
-    if not directory.knows(header):
-        limits.check_login(request.remote)
     try:
-        partner = await directory.authenticate(header)
+        partner = await directory.authenticate(
+            header, guessing=lambda: limits.check_login(request.remote)
+        )
     except Unauthorized:
         limits.failed_login(request.remote)
         raise

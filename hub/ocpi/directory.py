@@ -12,7 +12,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -51,12 +51,26 @@ class Network:
     # The server's time when it was read, to judge tokens that expire, and ours.
     clock: datetime
     read_at: float
+    # Connections as they are to requests, by the token's digest and how it was written.
+    admitted: dict[tuple[bytes, str], Connection] = field(default_factory=dict)
 
     def valid(self, token: PartnerToken) -> bool:
         if token.expires_at is None:
             return True
         passed = time.monotonic() - self.read_at
         return (token.expires_at - self.clock).total_seconds() > passed
+
+    def admit(self, token: PartnerToken, form: str) -> Connection | None:
+        """The connection of one request; Forbidden where the operator has shut the partner out."""
+        known = self.admitted.get((token.digest, form))
+        if known is not None:
+            return known
+        for connection in self.audience.connections:
+            if connection.id == token.partner_id:
+                admitted = admit(connection, token, form)
+                self.admitted[token.digest, form] = admitted
+                return admitted
+        return None
 
 
 class Directory:
@@ -74,32 +88,32 @@ class Directory:
         self._noting: dict[UUID, asyncio.Task[None]] = {}
         self.on_return: Callable[[UUID], None] = lambda tenant_id: None
 
-    async def authenticate(self, header: str) -> Connection:
+    async def authenticate(
+        self, header: str, *, guessing: Callable[[], None] = lambda: None
+    ) -> Connection:
         """The partner that an Authorization header stands for, raises ``Unauthorized``.
 
         The token is read as base64 and as it is (TRANSPORT-34); a reading counts only if it is a
         token as a whole, so one that happens to be another's base64 is not taken for it (T-15).
+        ``guessing`` is called before a token is looked up that was not seen before: it may refuse.
         """
-        readings = token_readings(header)
-        for form, token in readings:
-            for digest in self._keyring.digests(token):
-                found = await self._find(digest)
-                if found is not None:
-                    return admit(*found, form)
+        readings = [
+            (form, digest)
+            for form, token in token_readings(header)
+            for digest in self._keyring.digests(token)
+        ]
+        if not any(digest in self._tenants for _, digest in readings):
+            guessing()
+        for form, digest in readings:
+            found = await self._find(digest, form)
+            if found is not None:
+                return found
         if not readings:
             raise Unauthorized(
                 "The Authorization header must be: Token, one space, your token in base64.",
                 headers=CHALLENGE,
             )
         raise Unauthorized("The token is unknown, used up or expired.", headers=CHALLENGE)
-
-    def knows(self, header: str) -> bool:
-        """Whether the token was seen before: one that was not is worth a limit on guessing."""
-        return any(
-            digest in self._tenants
-            for _, token in token_readings(header)
-            for digest in self._keyring.digests(token)
-        )
 
     async def connections(self, tenant_id: UUID) -> tuple[Connection, ...]:
         return (await self._network(tenant_id)).audience.connections
@@ -160,7 +174,7 @@ class Directory:
         if returned:
             self.on_return(partner.tenant_id)
 
-    async def _find(self, digest: bytes) -> tuple[Connection, PartnerToken] | None:
+    async def _find(self, digest: bytes, form: str) -> Connection | None:
         tenant_id = self._tenants.get(digest)
         if tenant_id is None:
             async with self._database.platform() as db:
@@ -177,10 +191,7 @@ class Directory:
             self._tenants.pop(digest, None)
             return None
         self._tenants[digest] = tenant_id
-        for connection in network.audience.connections:
-            if connection.id == token.partner_id:
-                return connection, token
-        return None
+        return network.admit(token, form)
 
     async def _network(self, tenant_id: UUID, *, digest: bytes | None = None) -> Network:
         """The network, read at most ``max_age`` ago; whoever asks meanwhile waits for one reading.
@@ -245,7 +256,6 @@ async def read_stamp(db: AsyncSession) -> tuple[Any, ...]:
 
 
 def admit(connection: Connection, token: PartnerToken, form: str) -> Connection:
-    """The connection of one request, unless the operator has shut the partner out."""
     if connection.shut_out:
         raise Forbidden("This platform is suspended; ask the operator of the hub.")
     return replace(

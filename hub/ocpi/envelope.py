@@ -1,7 +1,9 @@
 """The OCPI envelope: every answer wears it, errors too (TRANSPORT-07, TRANSPORT-70)."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from aiohttp import web
@@ -16,7 +18,12 @@ STATUS_CODE: web.ResponseKey[int] = web.ResponseKey("status_code", int)
 
 
 def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def moment(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def success(

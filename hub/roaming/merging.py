@@ -4,31 +4,81 @@ Pushes are late, repeated and out of order. The last writer wins *per top-level 
 that arrives after a newer PATCH of another member still counts. A PUT writes every member, those it
 leaves out included (TRANSPORT-08, -09, -10); equal stamps: the later arrival wins (MOD-05).
 
-A ``Version`` of an object remembers the instant of the PUT it rests on and, for members patched
+A ``Merged`` object remembers the instant of the PUT it rests on and, for members patched
 since, the instant of that patch. Most objects were last written by a PUT, and then there is nothing
 to remember.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, cast
+
+from hub import codec
 
 Document = dict[str, Any]
 
 MEMBER_OF_TIME = "last_updated"
 PERIODS = "charging_periods"
+NEVER: Mapping[str, datetime] = MappingProxyType({})
 
 
-@dataclass(frozen=True)
 class Merged:
-    """An object as it stands: its members (without ``last_updated``) and when they were written."""
+    """An object as it stands: its members (without ``last_updated``) and when they were written.
 
-    document: Document
-    put_at: datetime
-    last_updated: datetime
-    last_updated_text: str
-    patched_at: Mapping[str, datetime] = field(default_factory=dict)
+    A value. What was read as text is parsed when somebody looks into it, for most is only replaced;
+    and what was parsed is written once.
+    """
+
+    __slots__ = ("_document", "_text", "last_updated", "last_updated_text", "patched_at", "put_at")
+
+    def __init__(
+        self,
+        document: Document | str,
+        put_at: datetime,
+        last_updated: datetime,
+        last_updated_text: str,
+        patched_at: Mapping[str, datetime] = NEVER,
+    ) -> None:
+        read = isinstance(document, str)
+        self._document: Document | None = None if read else cast(Document, document)
+        self._text: str | None = cast(str, document) if read else None
+        self.put_at = put_at
+        self.last_updated = last_updated
+        self.last_updated_text = last_updated_text
+        self.patched_at = patched_at
+
+    @property
+    def document(self) -> Document:
+        if self._document is None:
+            assert self._text is not None
+            self._document = codec.read_stored(self._text)
+        return self._document
+
+    @property
+    def text(self) -> str:
+        if self._text is None:
+            self._text = codec.write_text(self._document)
+        return self._text
+
+    def but(
+        self,
+        *,
+        document: Document | None = None,
+        put_at: datetime | None = None,
+        last_updated: datetime | None = None,
+        last_updated_text: str | None = None,
+        patched_at: Mapping[str, datetime] | None = None,
+    ) -> "Merged":
+        """The same with some of it changed."""
+        same = self.text if self._document is None else self._document
+        return Merged(
+            same if document is None else document,
+            put_at or self.put_at,
+            last_updated or self.last_updated,
+            last_updated_text or self.last_updated_text,
+            self.patched_at if patched_at is None else patched_at,
+        )
 
     def written_at(self, member: str) -> datetime:
         return self.patched_at.get(member, self.put_at)
@@ -44,7 +94,7 @@ def put(kept: Merged | None, document: Document, at: datetime, text: str) -> Mer
     later = {member: when for member, when in kept.patched_at.items() if when > at}
     merged = {key: value for key, value in document.items() if key not in later}
     merged |= {key: kept.document[key] for key in later if key in kept.document}
-    return replace(kept, document=merged, put_at=at, patched_at=later)
+    return kept.but(document=merged, put_at=at, patched_at=later)
 
 
 def patch(kept: Merged, changes: Document, at: datetime, text: str) -> Merged:
@@ -108,7 +158,7 @@ def append_periods(kept: Merged, more: list[Document], at: datetime) -> Merged:
             periods[start] = period
             told[mark] = at
     in_order = [periods[start] for start in sorted(periods)]
-    return replace(kept, document=kept.document | {PERIODS: in_order}, patched_at=told)
+    return kept.but(document=kept.document | {PERIODS: in_order}, patched_at=told)
 
 
 def instant(text: str) -> datetime:

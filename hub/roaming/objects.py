@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -90,7 +91,7 @@ class Write:
     receiver: Party | None = None
     all_periods: bool = False
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return object_key(self.module, self.owner, self.object_id, self.token_type)
 
@@ -183,19 +184,31 @@ def put_object(shelf: rows.Shelf, write: Write) -> Outcome:
 
 def put_evses(shelf: rows.Shelf, write: Write, evses: list[Document], at: datetime) -> Outcome:
     """The EVSEs of a location that was put whole: those left out of it are gone (TRANSPORT-08)."""
-    outcome = Outcome.UNCHANGED
+    outcome, named = Outcome.UNCHANGED, set()
     for evse in evses:
-        part = replace(write, method="PUT", document=evse, evse_uid=evse["uid"])
-        if write_evse(shelf, part, evse["uid"], create_parent=True) is not Outcome.UNCHANGED:
+        named.add(evse["uid"].upper())
+        if put_evse(shelf, write, evse["uid"], evse) is not Outcome.UNCHANGED:
             outcome = Outcome.CHANGED
-    named = {evse["uid"].upper() for evse in evses}
-    for row in shelf.evses_of(write.key):
+    kept = shelf.evses_of(write.key)
+    for row in kept:
         if row.key.object_key not in named and row.merged.last_updated <= at and not row.deleted:
             row.delete()
             outcome = Outcome.CHANGED
-    if outcome is Outcome.CHANGED and (location := shelf.find(LOCATIONS, write.key)):
-        location.raise_to(shelf.evses_of(write.key))
+    if location := shelf.find(LOCATIONS, write.key):
+        location.raise_to(kept)
     return outcome
+
+
+def put_evse(shelf: rows.Shelf, write: Write, uid: str, evse: Document) -> Outcome:
+    document = dict(evse)
+    text = document.pop(MEMBER_OF_TIME)
+    return keep(
+        shelf,
+        write,
+        shelf.find_evse(write.key, uid.upper()),
+        lambda merged: merging.put(merged, document, ordered(text), text),
+        evse_uid=uid,
+    )
 
 
 def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
@@ -263,9 +276,7 @@ def delete(shelf: rows.Shelf, write: Write) -> Outcome:
     return Outcome.DELETED
 
 
-def write_evse(
-    shelf: rows.Shelf, write: Write, uid: str, *, create_parent: bool = False
-) -> Outcome:
+def write_evse(shelf: rows.Shelf, write: Write, uid: str) -> Outcome:
     location = shelf.find(LOCATIONS, write.key)
     if location is None or location.deleted:
         raise UnknownLocation(f"Location {write.object_id} of {write.owner} is unknown.")
@@ -277,13 +288,11 @@ def write_evse(
             raise UnknownLocation(f"EVSE {uid} of location {write.object_id} is unknown.")
         changes = dict(write.document)
         text = changes.pop(MEMBER_OF_TIME)
-        outcome = keep(shelf, write, kept, lambda merged: patched(merged, changes, text))
-    else:
-        document = dict(write.document)
-        text = document.pop(MEMBER_OF_TIME)
         outcome = keep(
-            shelf, write, kept, lambda merged: merging.put(merged, document, ordered(text), text)
+            shelf, write, kept, lambda merged: patched(merged, changes, text), evse_uid=uid
         )
+    else:
+        outcome = put_evse(shelf, write, uid, write.document)
     if evse := shelf.find_evse(write.key, uid.upper()):
         location.raise_to([evse])
     return outcome
@@ -331,8 +340,7 @@ def write_child(
 
 def forced(merged: Merged | None, changes: Document, at: datetime, text: str) -> Merged:
     assert merged is not None
-    return replace(
-        merged,
+    return merged.but(
         document=merged.document | changes,
         last_updated=at,
         last_updated_text=text,
@@ -341,9 +349,14 @@ def forced(merged: Merged | None, changes: Document, at: datetime, text: str) ->
 
 
 def keep(
-    shelf: rows.Shelf, write: Write, kept: Row | None, change: Callable[[Merged | None], Merged]
+    shelf: rows.Shelf,
+    write: Write,
+    kept: Row | None,
+    change: Callable[[Merged | None], Merged],
+    *,
+    evse_uid: str | None = None,
 ) -> Outcome:
-    """Put the merged object on the shelf and say what became of it."""
+    """Put the merged object, or an EVSE of it, on the shelf and say what became of it."""
     before = None if kept is None or kept.deleted else kept.merged
     after = change(before)
     if after is before:
@@ -352,7 +365,7 @@ def keep(
         shelf.add(
             write.module,
             write.key,
-            evse_uid=write.evse_uid,
+            evse_uid=evse_uid,
             object_id=write.object_id,
             merged=after,
             origin=origin(write),

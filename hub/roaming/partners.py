@@ -73,7 +73,7 @@ class Connection:
     token_form: str = "base64"  # noqa: S105 - the form, not the token
     token_unproven: bool = False
 
-    @property
+    @cached_property
     def parties(self) -> frozenset[Party]:
         return frozenset(party for party, _ in self.roles)
 

@@ -42,7 +42,7 @@ class Origin(NamedTuple):
     for_us: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One object as it is about to be; ``moved`` rows get a new place in the feed.
 
@@ -66,17 +66,20 @@ class Row:
 
     def replace(self, after: Merged, origin: Origin, receiver: Party | None) -> bool:
         """Take the merged object; True when it differs in more than its ``last_updated``."""
-        print_ = digest(after.document)
         for_all = self.origin.for_us and not origin.for_us
-        if print_ == self.digest and not self.deleted and not for_all:
+        if not self.deleted and not for_all and self.says(after):
             self.touched = self.touched or after.last_updated != self.merged.last_updated
             self.merged = after
             return False
         self.before = self.before or (None if self.deleted else self.merged.document)
-        self.merged, self.digest, self.origin = after, print_, origin
+        self.merged, self.digest, self.origin = after, digest(after.document), origin
         self.receiver = receiver or self.receiver
         self.deleted, self.moved = False, True
         return True
+
+    def says(self, after: Merged) -> bool:
+        """Whether it is the same but for its ``last_updated``; what is spelled alike is."""
+        return after.text == self.merged.text or digest(after.document) == self.digest
 
     def delete(self) -> None:
         self.before = self.before or self.merged.document
@@ -86,12 +89,9 @@ class Row:
         """A location is never older than its EVSEs (LOC-10, LOC-12); that alone moves nothing."""
         for child in children:
             if child.merged.last_updated > self.merged.last_updated:
-                self.merged = Merged(
-                    self.merged.document,
-                    self.merged.put_at,
-                    child.merged.last_updated,
-                    child.merged.last_updated_text,
-                    self.merged.patched_at,
+                self.merged = self.merged.but(
+                    last_updated=child.merged.last_updated,
+                    last_updated_text=child.merged.last_updated_text,
                 )
                 self.touched = True
 
@@ -220,25 +220,25 @@ def read_row(kind: str, values: Any) -> Row:
         receiver_party,
         location_key,
     ) = values
-    told = orjson.loads(stamps) if stamps else {}
-    merged = Merged(
-        orjson.loads(document),
-        instant(told["put_at"]) if told else at,
-        at,
-        at_text,
-        {member: instant(when) for member, when in told.get("patched_at", {}).items()},
-    )
     return Row(
         kind,
         Key(country, party, key),
         location_key,
         object_id,
-        merged,
+        as_kept(document, at, at_text, stamps),
         bytes(print_),
         Origin(partner_id, broadcast, for_us),
         Party(receiver_country, receiver_party) if receiver_country else None,
         deleted=deleted,
     )
+
+
+def as_kept(document: str, at: datetime, at_text: str, stamps: str | None) -> Merged:
+    if stamps is None:
+        return Merged(document, at, at, at_text)
+    told = codec.read_stored(stamps)
+    patched_at = {member: instant(when) for member, when in told["patched_at"].items()}
+    return Merged(document, instant(told["put_at"]), at, at_text, patched_at)
 
 
 async def flush(db: AsyncSession, shelf: Shelf, same_since: SameSince) -> None:
@@ -266,7 +266,7 @@ def written(row: Row, same_since: SameSince) -> dict[str, Any]:
         "partner_id": row.origin.partner_id,
         **row.key._asdict(),
         "object_id": row.object_id,
-        "document": codec.write_text(merged.document),
+        "document": merged.text,
         "digest": row.digest,
         "last_updated_text": merged.last_updated_text,
         "last_updated": merged.last_updated,
