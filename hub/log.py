@@ -118,4 +118,4 @@ class AccessLog(AbstractAccessLogger):
 
     @property
     def enabled(self) -> bool:
-        return True
+        return bool(log.is_enabled_for(logging.INFO))

@@ -37,6 +37,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(namespace="ocpi_hub", registry=self.registry)
+        # What is raised for every request, found at once: by labels, of which there are few.
+        self._traffic: dict[tuple[str, ...], tuple[Counter, Histogram]] = {}
         self._count_traffic()
         self._count_work()
         self._measure_process()
@@ -215,9 +217,13 @@ class Metrics:
         partner: str | None,
     ) -> None:
         """An OCPI request was answered; ``module`` and ``interface`` are those of its route."""
-        method = method if method in METHODS else OTHER
-        self.requests.labels(module, interface, method, known(status_code)).inc()
-        self.request_seconds.labels(module, interface, method).observe(seconds)
+        labels = (module, interface, method if method in METHODS else OTHER, known(status_code))
+        if labels not in self._traffic:
+            requests = self.requests.labels(*labels)
+            self._traffic[labels] = requests, self.request_seconds.labels(*labels[:-1])
+        requests, request_seconds = self._traffic[labels]
+        requests.inc()
+        request_seconds.observe(seconds)
         if partner is not None and status_code in NOT_FORWARDED:
             self.forward_errors.labels(partner, str(status_code)).inc()
 

@@ -7,6 +7,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.types import Boolean, LargeBinary, String, Uuid
 
 from hub.models import objects
+from hub.models.base import Base
+from hub.models.objects import Said
 from hub.roaming.modules import MODULES, Module
 
 COLUMNS = """
@@ -21,30 +23,39 @@ def array(name: str, type_: Any = None) -> Any:
 
 
 def select_rows(module: Module) -> Any:
+    """One look at the index per key, whatever the statistics of the table say."""
     table, receiver = module.table_name, RECEIVER if module.private else NOBODY
     return text(f"""
-        select {COLUMNS}, {receiver}, null from {table}
-        where (country_code, party_id, object_key) in
-              (select * from unnest(:countries, :parties, :keys))
-        order by country_code, party_id, object_key for update
+        select kept.* from unnest(:countries, :parties, :keys) as wanted(country, party, key)
+        cross join lateral (
+            select {COLUMNS}, {receiver}, null from {table}
+            where country_code = wanted.country and party_id = wanted.party
+              and object_key = wanted.key
+            limit 1 for update
+        ) as kept
     """).bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608 - table names are ours
 
 
 SELECT = {name: select_rows(module) for name, module in MODULES.items()}
 
-SELECT_EVSES_OF = text(f"""
-    select {COLUMNS}, {NOBODY}, location_key from ocpi_evses
-    where (country_code, party_id, location_key) in
-          (select * from unnest(:countries, :parties, :keys))
-    order by country_code, party_id, location_key, object_key for update
-""").bindparams(array("countries"), array("parties"), array("keys"))  # noqa: S608
 
-SELECT_EVSES = text(f"""
-    select {COLUMNS}, {NOBODY}, location_key from ocpi_evses
-    where (country_code, party_id, location_key, object_key) in
-          (select * from unnest(:countries, :parties, :keys, :evses))
-    order by country_code, party_id, location_key, object_key for update
-""").bindparams(array("countries"), array("parties"), array("keys"), array("evses"))  # noqa: S608
+def select_evses(*more: str) -> Any:
+    """Whoever writes an EVSE has locked its location, so they need no locks of their own."""
+    names = ("countries", "parties", "keys", *more)
+    only = "and object_key = wanted.evse" if more else ""
+    return text(f"""
+        select kept.* from unnest({", ".join(f":{name}" for name in names)})
+             as wanted(country, party, key{", evse" if more else ""})
+        cross join lateral (
+            select {COLUMNS}, {NOBODY}, location_key from ocpi_evses
+            where country_code = wanted.country and party_id = wanted.party
+              and location_key = wanted.key {only}
+            order by object_key offset 0
+        ) as kept
+    """).bindparams(*map(array, names))  # noqa: S608
+
+
+SELECT_EVSES_OF, SELECT_EVSES = select_evses(), select_evses("evses")
 
 WRITTEN: dict[str, tuple[str, Any]] = {
     "partner_id": ("uuid", Uuid()),
@@ -68,7 +79,7 @@ VALIDITY_COLUMNS = {
     "valid_from": ("timestamptz", TIMESTAMP(timezone=True)),
     "valid_to": ("timestamptz", TIMESTAMP(timezone=True)),
 }
-CAST = {"document": "document::json", "stamps": "stamps::json"}
+CAST = {"document": "given.document::json", "stamps": "given.stamps::json"}
 
 
 def upsert(table: str, more: dict[str, tuple[str, Any]], key: str = "object_key") -> Any:
@@ -76,22 +87,39 @@ def upsert(table: str, more: dict[str, tuple[str, Any]], key: str = "object_key"
     meanwhile.
     """
     names = {**WRITTEN, **more}
+    said = said_by(table)
     arrays = ", ".join(f":{name}" for name in names)
     changed = ", ".join(
         f"{name} = excluded.{name}"
-        for name in names
+        for name in (*names, *said)
         if name not in {"country_code", "party_id", "object_key", "location_key", "for_us"}
     )
+    values = [CAST.get(name, f"given.{name}") for name in names]
+    values += [one.value for one in said.values()]
     return text(f"""
-        insert into {table} ({", ".join(names)})
-        select {", ".join(CAST.get(name, name) for name in names)}
-        from unnest({arrays}) as given({", ".join(names)})
+        insert into {table} ({", ".join((*names, *said))})
+        select {", ".join(values)}
+        from unnest({arrays}) as given({", ".join(names)}) {record(said)}
         on conflict (tenant_id, country_code, party_id, {key}) do update
         set {changed}, for_us = {table}.for_us and excluded.for_us,
             changed_xid = pg_current_xact_id(), changed_seq = nextval('feed_seq'),
             received_at = clock_timestamp(), updated_at = now()
         where {table}.last_updated <= excluded.last_updated or excluded.deleted_at is not null
     """).bindparams(*(array(name, type_) for name, (_, type_) in names.items()))  # noqa: S608
+
+
+def said_by(table: str) -> dict[str, Said]:
+    """The columns that say what the document does."""
+    columns = Base.metadata.tables[table].columns
+    return {column.name: column.info[Said.INFO] for column in columns if Said.INFO in column.info}
+
+
+def record(said: dict[str, Said]) -> str:
+    """The members of the document of which columns tell, read once for all of them."""
+    if not said:
+        return ""
+    members = sorted({f'"{one.member}" {one.type}' for one in said.values()})
+    return f"cross join json_to_record(given.document::json) as said({', '.join(members)})"
 
 
 def touch(table: str, key: str = "object_key", more: str = "") -> Any:

@@ -57,6 +57,24 @@ class Door:
             return dict(rows.all())
 
 
+async def test_columns_say_what_the_document_of_a_location_does(door):
+    async def told():
+        async with door.database.transaction(door.tenant_id) as db:
+            row = await db.scalar(select(Location))
+            return row.city, row.state, row.publish, row.latitude, row.longitude
+
+    first = location(city="Gent", state="Vlaanderen", publish=False)
+    await door.write(LOCATIONS, "PUT", first)
+    at = first["coordinates"]
+    assert await told() == ("Gent", "Vlaanderen", False, at["latitude"], at["longitude"])
+
+    moved = {"latitude": "52.5", "longitude": "-1.25"}
+    second = {"city": 'Gent "noord"', "state": None, "publish": True, "coordinates": moved}
+    second["last_updated"] = "2030-01-01T00:00:00Z"
+    await door.write(LOCATIONS, "PATCH", second, first["id"])
+    assert await told() == ('Gent "noord"', None, True, "52.5", "-1.25")
+
+
 async def test_a_location_comes_back_as_it_was_put(door):
     put = location(evses=[evse(uid="E1"), evse(uid="E2")])
 
