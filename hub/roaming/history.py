@@ -11,27 +11,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.types import String
 
 from hub import codec, masking
+from hub.db import Prepared
 from hub.models.values import AuditAction
 
 Document = dict[str, Any]
 
-INSERT = text("""
+INSERT = Prepared("""
     insert into audit_logs (action, entity_type, description, old_values, new_values, metadata)
     select action, kind, object, before::jsonb, after::jsonb, details::jsonb
-    from unnest(:actions, :kinds, :objects, :befores, :afters, :details)
+    from unnest(:actions::text[], :kinds::text[], :objects::text[], :befores::text[],
+                :afters::text[], :details::text[])
          as given(action, kind, object, before, after, details)
-""").bindparams(
-    *(
-        bindparam(name, type_=ARRAY(String()))
-        for name in ("actions", "kinds", "objects", "befores", "afters", "details")
-    )
-)
+""")
 
 
 @dataclass(frozen=True)
@@ -53,8 +47,8 @@ class Change:
 
 async def record(db: AsyncSession, changes: Sequence[Change]) -> None:
     pairs = [differing(change.before, change.after) for change in changes]
-    await db.execute(
-        INSERT,
+    await INSERT.run(
+        db,
         {
             "actions": [change.action for change in changes],
             "kinds": [change.kind for change in changes],

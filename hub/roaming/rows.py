@@ -175,14 +175,14 @@ async def fetch(
         keys = sorted({key for of, key in wanted if of is module})
         if not keys:
             continue
-        for found in await db.execute(SELECT[name], columns(keys)):
+        for found in await SELECT[name].run(db, columns(keys)):
             row = read_row(module.kind, found)
             shelf.rows[name, row.key] = row
     if evses_of:
-        add_evses(shelf, await db.execute(SELECT_EVSES_OF, columns(sorted(set(evses_of)))))
+        add_evses(shelf, await SELECT_EVSES_OF.run(db, columns(sorted(set(evses_of)))))
     if parts := sorted(set(evses) - {(key, evse) for key, evse in evses if key in set(evses_of)}):
         values = columns([key for key, _ in parts]) | {"evses": [evse for _, evse in parts]}
-        add_evses(shelf, await db.execute(SELECT_EVSES, values))
+        add_evses(shelf, await SELECT_EVSES.run(db, values))
     return shelf
 
 
@@ -251,11 +251,11 @@ async def flush(db: AsyncSession, shelf: Shelf, same_since: SameSince) -> None:
     for kind in TABLES:
         if rows := [row for row in moved if row.kind == kind]:
             values = [written(row, same_since) for row in rows]
-            await db.execute(UPSERT[kind], {name: [v[name] for v in values] for name in values[0]})
+            await UPSERT[kind].run(db, {name: [v[name] for v in values] for name in values[0]})
         if rows := [
             row for row in everything if row.touched and not row.moved and row.kind == kind
         ]:
-            await db.execute(TOUCH[kind], touched(rows))
+            await TOUCH[kind].run(db, touched(rows))
     if moved:
         await history.record(db, [change(row) for row in moved])
 
@@ -304,7 +304,7 @@ def touched(rows: Sequence[Row]) -> dict[str, Any]:
         "stamps": [stamps(row.merged) for row in rows],
     }
     if rows[0].kind == "EVSE":
-        values["locations"] = [row.location_key for row in rows]
+        values["location_key"] = [row.location_key for row in rows]
     return values
 
 
