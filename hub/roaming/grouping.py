@@ -1,15 +1,13 @@
 """Work of many callers in common transactions: whoever comes while one commits shares the next.
 
 Every caller still waits for its own commit: what was answered is kept. A single caller pays nothing
-for it (see docs/decisions/0007). While PostgreSQL writes one group the next can be made ready, if
-the work says what it is about: two groups are never about the same.
+for it (see docs/decisions/0007).
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from math import ceil
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -22,26 +20,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 LARGEST_GROUP = 100
-# So many groups of a tenant at a time. A second one begins when so many wait that they are worth
-# a commit of their own.
-AT_ONCE = 2
-WORTH_IT = 8
 
 
 @dataclass
 class Queue(Generic[T, R]):
-    """``busy`` is what the groups under way are about."""
-
     waiting: "list[tuple[T, asyncio.Future[R]]]" = field(default_factory=list)
-    busy: set[Hashable] = field(default_factory=set)
-    tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
+    task: "asyncio.Task[None] | None" = None
 
 
 class Grouping(Generic[T, R]):
     """``work`` does a group in one transaction and returns one result for each of it.
 
-    ``committed`` is told what a group came to once it is kept. ``about`` says what must be done in
-    the order in which it came; without it, that is everything.
+    ``committed`` is told what a group came to once it is kept.
     """
 
     def __init__(
@@ -49,13 +39,10 @@ class Grouping(Generic[T, R]):
         database: Database,
         work: Callable[[AsyncSession, list[T]], Awaitable[list[R]]],
         committed: Callable[[UUID, list[R]], None] = lambda tenant_id, results: None,
-        *,
-        about: Callable[[T], Hashable] | None = None,
     ) -> None:
         self.database = database
         self.work = work
         self.committed = committed
-        self.about: Callable[[T], Hashable] = about or (lambda item: None)
         self.queues: defaultdict[UUID, Queue[T, R]] = defaultdict(Queue)
 
     async def do(self, tenant_id: UUID, item: T) -> R:
@@ -65,55 +52,27 @@ class Grouping(Generic[T, R]):
         return await outcome
 
     def add(self, tenant_id: UUID, items: Sequence[T]) -> "list[asyncio.Future[R]]":
-        """What becomes of items that came together."""
+        """What becomes of items that came together; nobody else's come between them."""
         loop, queue = asyncio.get_running_loop(), self.queues[tenant_id]
         added: list[tuple[T, asyncio.Future[R]]] = [(item, loop.create_future()) for item in items]
         queue.waiting += added
-        self.begin(tenant_id, queue)
+        if queue.task is None:
+            queue.task = asyncio.create_task(self.run(tenant_id, queue))
         return [outcome for _, outcome in added]
 
     async def close(self) -> None:
         """Wait for what is under way."""
-        tasks = [task for queue in self.queues.values() for task in queue.tasks]
+        tasks = [queue.task for queue in self.queues.values() if queue.task is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def begin(self, tenant_id: UUID, queue: Queue[T, R]) -> None:
-        worth_it = len(queue.waiting) >= WORTH_IT if queue.tasks else queue.waiting
-        if worth_it and len(queue.tasks) < AT_ONCE:
-            queue.tasks.add(asyncio.create_task(self.run(tenant_id, queue)))
-
     async def run(self, tenant_id: UUID, queue: Queue[T, R]) -> None:
-        this = asyncio.current_task()
-        assert this is not None
         try:
-            while group := self.take(queue):
-                about = {self.about(item) for item, _ in group}
-                queue.busy |= about
-                self.begin(tenant_id, queue)
-                try:
-                    await self.commit(tenant_id, group)
-                finally:
-                    queue.busy -= about
+            while queue.waiting:
+                group = queue.waiting[:LARGEST_GROUP]
+                del queue.waiting[:LARGEST_GROUP]
+                await self.commit(tenant_id, group)
         finally:
-            queue.tasks.discard(this)
-            if not queue.tasks:
-                del self.queues[tenant_id]
-
-    def take(self, queue: Queue[T, R]) -> "list[tuple[T, asyncio.Future[R]]]":
-        """The next group; what is about the same as one under way waits for that one to end.
-
-        It leaves their share to groups that may begin beside it: were it to take everything, it
-        would be waited for with nothing else to do.
-        """
-        share = ceil(len(queue.waiting) / (1 + AT_ONCE - len(queue.tasks)))
-        limit = min(LARGEST_GROUP, max(share, WORTH_IT))
-        group: list[tuple[T, asyncio.Future[R]]] = []
-        later: list[tuple[T, asyncio.Future[R]]] = []
-        for one in queue.waiting:
-            fits = len(group) < limit and self.about(one[0]) not in queue.busy
-            (group if fits else later).append(one)
-        queue.waiting = later
-        return group
+            del self.queues[tenant_id]
 
     async def commit(self, tenant_id: UUID, group: "list[tuple[T, asyncio.Future[R]]]") -> None:
         try:

@@ -33,12 +33,7 @@ class Intake:
     ) -> None:
         self.same_since = same_since
         self.on_change = on_change
-        self._writes: Grouping[Write, Result] = Grouping(
-            database,
-            self._apply,
-            self._committed,
-            about=lambda write: (write.module.name, write.key),
-        )
+        self._writes: Grouping[Write, Result] = Grouping(database, self._apply, self._committed)
 
     async def keep(self, tenant_id: UUID, write: Write) -> Stored:
         """Commit one write; raises what ``objects.apply`` found wrong with it."""
