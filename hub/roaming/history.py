@@ -7,8 +7,7 @@ group of changes, in the transaction that makes them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,8 +27,7 @@ INSERT = Prepared("""
 """)
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One object before and after; None before: it is new, None after: it is gone."""
 
     kind: str
@@ -62,12 +60,11 @@ async def record(db: AsyncSession, changes: Sequence[Change]) -> None:
 
 def differing(before: Document | None, after: Document | None) -> tuple[str | None, str | None]:
     """The members that differ, as they may be shown, before and after."""
-    old, new = before or {}, after or {}
-    changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
-    return (
-        None if before is None else shown({name: old[name] for name in changed if name in old}),
-        None if after is None else shown({name: new[name] for name in changed if name in new}),
-    )
+    if before is None or after is None:
+        return None if before is None else shown(before), None if after is None else shown(after)
+    old = {name: value for name, value in before.items() if after.get(name) != value}
+    new = {name: value for name, value in after.items() if name in old or name not in before}
+    return shown(old), shown(new)
 
 
 def shown(members: Document) -> str:

@@ -313,7 +313,7 @@ def change(row: Row) -> history.Change:
     after = None if row.deleted else row.merged.document
     return history.Change(
         kind=row.kind,
-        object_ref="/".join(part for part in (*row.key[:2], row.location_key, row.key[2]) if part),
+        object_ref="/".join(filter(None, (*row.key[:2], row.location_key, row.key[2]))),
         partner_id=row.origin.partner_id,
         before=row.before,
         after=after,
