@@ -7,8 +7,8 @@ writing a location. What they hold stays as it is.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 MEMBERS = ("name", "address", "city", "postal_code", "state", "country", "time_zone")
 GENERATED = {
