@@ -137,6 +137,64 @@ async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, 
             await db.execute(text("SELECT 1"))
 
 
+async def test_reading_from_connections_that_broke_while_idle_is_unnoticed(victim, served):
+    tenant = await add_tenant(served)
+    doors = [served.reading(tenant.id) for _ in range(5)]
+    for door in doors:
+        await door.__aenter__()
+    for door in doors:
+        await door.__aexit__(None, None, None)
+    victim.run_sql(
+        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hub'"
+    )
+
+    for _ in range(10):
+        async with served.reading(tenant.id) as db:
+            assert await db.fetchval("SELECT id FROM tenants") == tenant.id
+
+
+async def test_reading_from_a_backend_that_is_killed_is_unavailable_and_comes_back(victim, served):
+    tenant = await add_tenant(served)
+
+    async def kill_own_backend() -> None:
+        async with served.reading(tenant.id) as db:
+            pid = await db.fetchval("SELECT pg_backend_pid()")
+            os.kill(pid, signal.SIGKILL)
+            wait_until_gone(pid)
+            await db.fetchval("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await kill_own_backend()
+    await healed(served)
+    async with served.reading(tenant.id) as db:
+        assert await db.fetchval("SELECT id FROM tenants") == tenant.id
+
+
+async def test_who_fails_or_is_stopped_while_reading_leaves_nothing_behind(served):
+    """The connection goes on in the next transaction, which knows nothing of the tenant."""
+    one, other = await add_tenant(served), await add_tenant(served)
+
+    async def fail(error: BaseException) -> None:
+        async with served.reading(one.id) as db:
+            assert await db.fetchval("SELECT id FROM tenants") == one.id
+            raise error
+
+    for error in (ValueError("ours"), asyncio.CancelledError()):
+        with pytest.raises(type(error)):
+            await fail(error)
+        async with served.platform() as db:
+            assert await db.scalar(text("SELECT current_setting('hub.tenant_id')")) == ""
+        async with served.reading(other.id) as db:
+            assert await db.fetch("SELECT id FROM tenants") == [(other.id,)]
+
+
+async def test_who_reads_cannot_write(served):
+    tenant = await add_tenant(served)
+    with pytest.raises(Unavailable):
+        async with served.reading(tenant.id) as db:
+            await db.execute("UPDATE tenants SET name = 'Other'")
+
+
 async def test_a_database_that_is_not_there_is_unavailable(own_dir):
     database = Database(f"postgresql+asyncpg://hub@/hub?host={own_dir}")
 
@@ -144,6 +202,9 @@ async def test_a_database_that_is_not_there_is_unavailable(own_dir):
         await database.start()
     with pytest.raises(Unavailable):
         async with database.transaction(uuid4()):
+            pass
+    with pytest.raises(Unavailable):
+        async with database.reading(uuid4()):
             pass
     await database.close()
 

@@ -6,7 +6,7 @@ page (TRANSPORT-61). A page is found by its place (``after``) at any depth for t
 not parsed.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     false,
     func,
+    literal_column,
     or_,
     select,
     text,
@@ -31,14 +32,19 @@ from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.db import Connection
 from hub.models.objects import CDR, EVSE, Location, Token
 from hub.models.values import Party
+from hub.roaming.compiled import Compiled
 from hub.roaming.modules import CDRS, LOCATIONS, TOKENS, Module
 from hub.roaming.objects import compose
 from hub.roaming.publication import LISTED
 from hub.roaming.rows import Key
 
 DATES = ("date_from", "date_to", "timeslot_from", "timeslot_to")
+# Objects of a page, and the one behind it. A statement that says how many it wants is planned once;
+# where a parameter says so, PostgreSQL plans each page anew, which takes longer than a short one.
+USUAL_LIMITS = frozenset(size + 1 for size in (10, 20, 25, 50, 100, 200, 500, 1000))
 SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -178,14 +184,14 @@ def shown_to(module: Module, viewers: Collection[Party]) -> Any:
     return let_go(viewers) if module is CDRS else true()
 
 
-async def owners(db: AsyncSession, module: Module) -> list[Party]:
+async def owners(db: Connection, module: Module) -> list[Party]:
     """Every party that owns an object of the module, read off the index of keys (a loose scan)."""
-    return [Party(*row) for row in await db.execute(owners_query(module.table_name))]
+    return [Party(*row) for row in await owners_query(module.table_name).run(db)]
 
 
 @cache
-def owners_query(table: str) -> Any:
-    return text(f"""
+def owners_query(table: str) -> Compiled:
+    found = text(f"""
         with recursive owner as (
             (select country_code, party_id from {table} order by 1, 2 limit 1)
             union all
@@ -197,16 +203,22 @@ def owners_query(table: str) -> Any:
         )
         select country_code, party_id from owner
     """)  # noqa: S608 - table names are ours
+    return Compiled.of(found)
 
 
-async def count(db: AsyncSession, module: Module, wanted: Filter) -> int:
+async def count(db: Connection, module: Module, wanted: Filter) -> int:
+    [[total]] = await count_query(module, wanted.undated).run(db, wanted.dates)
+    return int(total)
+
+
+@lru_cache(maxsize=1000)
+def count_query(module: Module, wanted: Filter) -> Compiled:
     table: Any = module.table
-    counted = select(func.count()).select_from(table).where(wanted.where(table))
-    return await db.scalar(counted, wanted.dates) or 0
+    return Compiled.of(select(func.count()).select_from(table).where(wanted.where(table)))
 
 
 async def page(
-    db: AsyncSession,
+    db: Connection,
     module: Module,
     wanted: Filter,
     *,
@@ -217,19 +229,24 @@ async def page(
     """At most ``limit`` objects, oldest creation first, behind ``after`` and past ``offset`` more
     of them.
     """
-    values: dict[str, Any] = {**wanted.dates, "limit": limit}
+    values: dict[str, Any] = dict(wanted.dates)
     if after is not None:
         values["after"] = after
     if offset:
         values["offset"] = offset
-    query = page_query(module, wanted.undated, frozenset(values))
-    return await kept(db, module, query, values)
+    usual = limit if limit in USUAL_LIMITS else None
+    if usual is None:
+        values["limit"] = limit
+    query = page_query(module, wanted.undated, frozenset(values), usual)
+    return [kept_of(module, row) for row in await query.run(db, values)]
 
 
 @lru_cache(maxsize=1000)
-def page_query(module: Module, wanted: Filter, values: frozenset[str]) -> Select[Any]:
-    """The statement for a page, to be run with such values. To build it takes a millisecond, so
-    that is done once for each partner and way of paging.
+def page_query(
+    module: Module, wanted: Filter, values: frozenset[str], limit: int | None
+) -> Compiled:
+    """The statement for a page, to be run with such values, and with that ``limit`` in it. To build
+    it takes a millisecond, so that is done once for each partner and way of paging.
     """
     table: Any = module.table
     conditions = [wanted.where(table)]
@@ -247,7 +264,8 @@ def page_query(module: Module, wanted: Filter, values: frozenset[str]) -> Select
             .scalar_subquery()
         )
         found = found.where(table.page_seq >= places)
-    return whole(module, found.limit(bindparam("limit")))
+    most: Any = bindparam("limit") if limit is None else literal_column(str(limit))
+    return Compiled.of(whole(module, found.limit(most)))
 
 
 async def get(
@@ -343,33 +361,20 @@ def whole(module: Module, found: Select[Any]) -> Select[Any]:
     )
 
 
-async def kept(
-    db: AsyncSession, module: Module, found: Select[Any], values: Mapping[str, Any] | None = None
-) -> list[Kept]:
-    """What a selection of rows holds. Past the ORM, which would take longer over a page than
-    PostgreSQL.
-    """
+async def kept(db: AsyncSession, module: Module, found: Select[Any]) -> list[Kept]:
+    """What a selection of rows holds. Past the ORM, which would take longer than PostgreSQL."""
     connection = await db.connection()
-    rows = await connection.execute(found, values)
-    if module is not LOCATIONS:
-        return [
-            Kept(
-                Key(country, party, key),
-                compose(text, stamp),
-                since,
-                seq,
-                object_id,
-                Party(*receiver) if receiver else None,
-            )
-            for country, party, key, text, stamp, since, seq, object_id, *receiver in rows
-        ]
-    return [
-        Kept(
-            Key(country, party, key),
-            compose(text, stamp, map(compose, texts, stamps) if texts else None),
-            since,
-            seq,
-            object_id,
+    return [kept_of(module, row) for row in await connection.execute(found)]
+
+
+def kept_of(module: Module, row: Any) -> Kept:
+    """A row of ``whole``."""
+    country, party, key, document, stamp, since, seq, object_id, *more = row
+    if module is LOCATIONS:
+        texts, stamps = more
+        evses = map(compose, texts, stamps) if texts else None
+        return Kept(
+            Key(country, party, key), compose(document, stamp, evses), since, seq, object_id
         )
-        for country, party, key, text, stamp, since, seq, object_id, texts, stamps in rows
-    ]
+    receiver = Party(*more) if more else None
+    return Kept(Key(country, party, key), compose(document, stamp), since, seq, object_id, receiver)

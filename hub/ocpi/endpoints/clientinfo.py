@@ -36,7 +36,7 @@ async def list_clients(request: web.Request) -> web.Response:
         ]
         wanted = Filter(tuple(known), date_from=page.date_from, date_to=page.date_to)
         found = await objects.read_page(request, db, HUBCLIENTINFO, page, wanted)
-    return objects.answer_page(request, page, found)
+    return await objects.answer_page(request, HUBCLIENTINFO, page, found)
 
 
 async def get_client(request: web.Request) -> web.Response:

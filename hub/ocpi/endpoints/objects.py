@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiohttp import web
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
+from hub.db import Connection
 from hub.errors import InvalidRequest, NotFound, RoutingError
 from hub.keys import DATABASE, LOSSES, PLACES, TOTALS
 from hub.models.values import Party
@@ -40,7 +40,7 @@ async def list_objects(request: web.Request) -> web.Response:
     if module is SESSIONS and page.date_from is None:
         raise InvalidRequest("date_from is required for a list of sessions.")
     parties = tuple(sorted(partner.parties))
-    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+    async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
         owners = request[AUDIENCE].visible_owners(partner, module, await listing.owners(db, module))
         if (named := addressee(request)) is not None:
             owners = [owner for owner in owners if owner == named]
@@ -55,21 +55,18 @@ async def list_objects(request: web.Request) -> web.Response:
             timeslot_to=page.timeslot_to if module is BOOKING_LOCATIONS else None,
         )
         found = await read_page(request, db, module, page, wanted)
-    return answer_page(request, page, found)
+    return await answer_page(request, module, page, found)
 
 
 class Found(NamedTuple):
-    """A page with one more object behind it, if there is one; how its objects are written, and how
-    many there are in all.
-    """
+    """A page with one more object behind it, if there is one; and how many there are in all."""
 
     kept: list[Kept]
-    texts: list[str]
     total: int
 
 
 async def read_page(
-    request: web.Request, db: AsyncSession, module: Module, page: Page, wanted: Filter
+    request: web.Request, db: Connection, module: Module, page: Page, wanted: Filter
 ) -> Found:
     totals, tenant_id = request.config_dict[TOTALS], request[PARTNER].tenant_id
     walk, places = Walk(tenant_id, module, wanted), request.config_dict[PLACES]
@@ -79,35 +76,48 @@ async def read_page(
     )
     if page.after is None:
         places.note_page(walk, page.offset, [one.page_seq for one in kept[: page.limit]])
-    texts = await written(db, request, module, kept[: page.limit])
-    return Found(kept, texts, await totals.of(db, tenant_id, module, wanted))
+    return Found(kept, await totals.of(db, tenant_id, module, wanted))
 
 
-def answer_page(request: web.Request, page: Page, found: Found) -> web.Response:
-    shown, texts = found.kept[: page.limit], found.texts
+async def answer_page(
+    request: web.Request, module: Module, page: Page, found: Found
+) -> web.Response:
+    """To be called outside of a transaction: another version may have to look things up."""
+    shown = found.kept[: page.limit]
     more = shown[-1].page_seq if len(found.kept) > page.limit else None
+    texts = await written(request, module, shown)
     return success(
         text=f"[{','.join(texts)}]",
         headers=paging.headers(request, page, total=found.total, shown=len(shown), next_after=more),
     )
 
 
-async def written(
-    db: AsyncSession, request: web.Request, module: Module, shown: Sequence[Kept]
-) -> list[str]:
+async def written(request: web.Request, module: Module, shown: Sequence[Kept]) -> list[str]:
     """Objects in the caller's version, without those that it cannot say."""
     version, ready = request[VERSION], [kept.text for kept in shown]
     others = [place for place, kept in enumerate(shown) if kept.same_since > version.number]
-    items = [item_of(module, shown[place]) for place in others]
-    said = await translation.write(db, version, items, reader=request[FROM])
-    lost = []
-    for place, one in zip(others, said, strict=True):
-        ready[place] = "" if one.body is None else codec.write_text(one.body)
-        where = Place(module.name, object_ref(shown[place].key), version.number)
-        lost.append(Lost(where, one.parts))
-    losses, tenant_id = request.config_dict[LOSSES], request[PARTNER].tenant_id
-    await losses.note(db, tenant_id, losses.news(tenant_id, lost))
+    if others:
+        said = await said_otherwise(request, module, [shown[place] for place in others])
+        for place, text in zip(others, said, strict=True):
+            ready[place] = text
     return [for_partner(request[PARTNER], module.kind, text) for text in ready if text]
+
+
+async def said_otherwise(request: web.Request, module: Module, others: Sequence[Kept]) -> list[str]:
+    """Objects that read otherwise in the caller's version; what that cannot say is empty. What they
+    lose is noted.
+    """
+    version, tenant_id = request[VERSION], request[PARTNER].tenant_id
+    losses = request.config_dict[LOSSES]
+    items = [item_of(module, kept) for kept in others]
+    async with request.config_dict[DATABASE].transaction(tenant_id) as db:
+        said = await translation.write(db, version, items, reader=request[FROM])
+        lost = [
+            Lost(Place(module.name, object_ref(kept.key), version.number), one.parts)
+            for kept, one in zip(others, said, strict=True)
+        ]
+        await losses.note(db, tenant_id, losses.news(tenant_id, lost))
+    return ["" if one.body is None else codec.write_text(one.body) for one in said]
 
 
 def item_of(module: Module, kept: Kept) -> Item:
