@@ -21,8 +21,9 @@ from hub.ocpp.link import CALL_DEADLINE, UNANSWERED, Link
 from hub.ocpp.patience import patiently
 from hub.ocpp.presence import Presence
 from hub.ocpp.wire import Wire
-from hub.roaming import authorization, connectors, missing_stops, own_evses, stations
+from hub.roaming import authorization, own_evses, stations
 from hub.roaming.authorization import Decision, Shown
+from hub.roaming.boot_intake import Booted
 from hub.roaming.clocks import NOTICEABLE, Clock, Moment
 from hub.roaming.connectors import StatusReport
 from hub.roaming.meter_intake import Metered
@@ -99,15 +100,8 @@ class Station:
     async def take_boot(self, boot: Boot) -> Payload:
         """The answer to a BootNotification; the first questions follow once it has left."""
         now = datetime.now(UTC)
-
-        async def write(db: AsyncSession) -> list[Stored]:
-            self.registration = await stations.booted(db, self.ref, boot, at=now)
-            await connectors.forget_status_times(db, self.ref)
-            why = "the station booted and did not resume it"
-            await missing_stops.doubt_all(db, self.ref, why, self.wire.policy.resume)
-            return []
-
-        await self.within(write)
+        booted = Booted(self.ref.id, boot, now, self.wire.policy.resume)
+        self.registration = await patiently(lambda: self.wire.boots.do(self.ref.tenant_id, booted))
         self.booted_at = now
         self.clock.booted()
         if self.registration == "Accepted" and self.wire.provisioning:

@@ -10,8 +10,9 @@ from hub.background import Background
 from hub.db import Database
 from hub.ocpp.gate import Gate
 from hub.ocpp.registry import Registry
-from hub.roaming import meter_intake, status_intake
+from hub.roaming import boot_intake, meter_intake, status_intake
 from hub.roaming.billing import Policy
+from hub.roaming.boot_intake import Booted
 from hub.roaming.grouping import Grouping
 from hub.roaming.meter_intake import Metered, Taken
 from hub.roaming.objects import Stored
@@ -75,6 +76,7 @@ class Wire:
     def __post_init__(self) -> None:
         # After an outage all stations come back at once, and each has kept something (F-17).
         self.database = self.database.lane()
+        self.boots: Grouping[Booted, str] = Grouping(self.database, boot_intake.keep_boots)
         self.statuses: Grouping[Reported, Kept] = Grouping(
             self.database, status_intake.keep_statuses
         )
@@ -98,5 +100,6 @@ class Wire:
         """Send the stations away, and see to the end what was begun for them."""
         await self.registry.close()
         await self.background.close()
+        await self.boots.close()
         await self.statuses.close()
         await self.meters.close()

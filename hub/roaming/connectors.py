@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import func, text, update
+from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -37,15 +37,6 @@ class Discovered:
     connector_type: str | None = None
     max_power: int | None = None
     phases: int | None = None
-
-
-async def forget_status_times(db: AsyncSession, ref: StationRef) -> None:
-    """After a boot the clock may have jumped back: what comes next counts, whatever its time."""
-    await db.execute(
-        update(Connector)
-        .where(Connector.charging_station_id == ref.id)
-        .values(configuration=Connector.configuration.op("-")("status_at"))
-    )
 
 
 async def know_evse(db: AsyncSession, ref: StationRef, evse_number: int) -> None:

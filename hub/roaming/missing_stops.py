@@ -13,7 +13,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.ocpp import StationTransaction
@@ -67,16 +67,6 @@ async def connector_free(
     for transaction in await transactions.running(db, ref, evse_number):
         if transaction.started_at is None or transaction.started_at < at:
             doubt(transaction, "the connector is free", policy.queued)
-
-
-async def doubt_all(db: AsyncSession, ref: StationRef, why: str, wait: timedelta) -> None:
-    """What a station had running before it booted may not have been resumed."""
-    now = datetime.now(UTC)
-    await db.execute(
-        update(StationTransaction)
-        .where(StationTransaction.charging_station_id == ref.id, StationTransaction.state == "OPEN")
-        .values(doubt=why, doubted_at=now, doubt_due_at=now + wait)
-    )
 
 
 async def doubted(

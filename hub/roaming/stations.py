@@ -41,26 +41,8 @@ class Boot:
     reason: str | None = None
 
 
-async def booted(db: AsyncSession, ref: StationRef, boot: Boot, *, at: datetime) -> str:
-    """Keep what it says and return its registration: Accepted, Pending or Rejected."""
-    found = await db.execute(
-        update(ChargingStation)
-        .where(ChargingStation.id == ref.id)
-        .values(
-            manufacturer=boot.manufacturer[:100],
-            model=boot.model[:100],
-            serial_number=(boot.serial_number or "")[:100] or None,
-            firmware_version=(boot.firmware_version or "")[:50] or None,
-            last_heartbeat=at,
-            booted_at=at,
-            clock_offset=None,
-        )
-        .returning(ChargingStation.status)
-    )
-    return registration(found.scalar_one())
-
-
 def registration(status: str) -> str:
+    """Accepted, Pending or Rejected."""
     return REGISTRATION.get(StationStatus(status), "Accepted")
 
 

@@ -15,10 +15,12 @@ from hub.models.ocpp import StationEvent, StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.ocpp.upkeep import Upkeep
 from hub.roaming import session_records
+from hub.roaming.boot_intake import Booted, keep_boots
 from hub.roaming.connectors import StatusReport
 from hub.roaming.grouping import Grouping
 from hub.roaming.meter_intake import Metered, take
 from hub.roaming.readings import Reading, Sample
+from hub.roaming.stations import Boot
 from hub.roaming.status_intake import Reported, keep_statuses
 
 
@@ -154,6 +156,32 @@ async def cost(db, work):
 def report(status, minutes=0, evse=1, **more):
     at = datetime.now(UTC) + timedelta(minutes=minutes)
     return StatusReport(evse, 1, status, at, word=status.title(), **more)
+
+
+async def test_boots_of_several_stations_are_one_statement(csms):
+    await csms.add_token("TAG1")
+    one, pending = await csms.add_station(), await csms.add_station(status="INACTIVE")
+    async with csms.connect(one) as station:
+        await started(csms, station)
+    now, wait = datetime.now(UTC), timedelta(minutes=15)
+    group = [
+        Booted(station_id, Boot("Maker", model, serial_number="S" * 120), now, wait)
+        for station_id, model in (
+            (one.ref.id, "Old"),
+            (pending.ref.id, "Other"),
+            (uuid4(), "Removed"),
+            (one.ref.id, "New"),
+        )
+    ]
+    async with csms.transaction() as db:
+        found, statements = await cost(db, keep_boots(db, group))
+    assert found == ["Accepted", "Pending", "Rejected", "Accepted"]
+    assert statements == 1
+    async with csms.transaction() as db:
+        kept = await db.get_one(ChargingStation, (csms.tenant.id, one.ref.id))
+        assert (kept.model, kept.serial_number, kept.booted_at) == ("New", "S" * 100, now)
+        transaction = (await db.scalars(select(StationTransaction))).one()
+        assert (transaction.doubted_at, transaction.doubt_due_at) == (now, now + wait)
 
 
 async def test_statuses_of_several_stations_are_one_commit(csms):
