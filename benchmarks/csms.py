@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 
 from benchmarks.bare import envelope
-from hub import log
+from hub import garbage, log
 from hub.db import Database
 from hub.ocpp import gate, link
 from hub.ocpp.server import make_ocpp
@@ -46,6 +46,7 @@ def main() -> None:
     app = web.Application()
     app.add_subapp("/ocpp", make_ocpp(Wire(database, keyring, provisioning=False)))
     app.router.add_get("/resident", resident)
+    garbage.collect_seldom()
     web.run_app(
         app, host="127.0.0.1", port=arguments.port, access_log=None, print=None, backlog=4096
     )

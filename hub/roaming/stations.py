@@ -12,7 +12,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from hub import audit
 from hub.models.stations import ChargingStation
@@ -46,6 +45,18 @@ def registration(status: str) -> str:
     return REGISTRATION.get(StationStatus(status), "Accepted")
 
 
+CONNECTED = text(
+    "UPDATE charging_stations AS station SET connected_to = :process, connected_at = now(),"
+    " connected_version = :version, remote_address = :address, last_heartbeat = now(),"
+    # Set anew when it told its own status; until then it is not away any more.
+    " ocpp_status = CASE WHEN station.ocpp_status = 'OFFLINE' THEN 'AVAILABLE'"
+    " ELSE station.ocpp_status END, updated_at = now()"
+    # As the statement found it.
+    " FROM charging_stations AS before WHERE station.id = :id AND before.id = station.id"
+    " RETURNING before.ocpp_status, before.connected_to"
+)
+
+
 @dataclass(frozen=True)
 class Arrival:
     """Whether a station was shown as UNKNOWN until it came, and whether another process had it."""
@@ -58,26 +69,9 @@ async def connected(
     db: AsyncSession, ref: StationRef, process: str, *, version: str, address: str
 ) -> Arrival:
     """A socket of the station is open in ``process``: that is where its CALLs go."""
-    before = aliased(ChargingStation)
     found = await db.execute(
-        update(ChargingStation)
-        .where(ChargingStation.id == ref.id)
-        .values(
-            connected_to=process,
-            connected_at=func.now(),
-            connected_version=version,
-            remote_address=address[:45] or None,
-            last_heartbeat=func.now(),
-            # Set anew when it told its own status; until then it is not away any more.
-            ocpp_status=text(
-                "CASE WHEN ocpp_status = 'OFFLINE' THEN 'AVAILABLE' ELSE ocpp_status END"
-            ),
-        )
-        # As the statement found it.
-        .returning(
-            select(before.ocpp_status).where(before.id == ref.id).scalar_subquery(),
-            select(before.connected_to).where(before.id == ref.id).scalar_subquery(),
-        )
+        CONNECTED,
+        {"id": ref.id, "process": process, "version": version, "address": address[:45] or None},
     )
     status, holder = found.one_or_none() or (None, None)
     return Arrival(status == OCPPStatus.OFFLINE, holder not in {None, process})
