@@ -269,21 +269,29 @@ def page_query(
 
 
 async def get(
-    db: AsyncSession, module: Module, key: Key, *, viewers: Collection[Party] | None = None
+    db: Connection, module: Module, key: Key, *, viewers: Collection[Party] | None = None
 ) -> Kept | None:
     """One object by its key; with ``viewers``, only if it is for their eyes: a location may be
     unpublished, a CDR held.
     """
+    query = one_query(module, None if viewers is None else frozenset(viewers))
+    found = await query.run(db, key._asdict())
+    return kept_of(module, found[0]) if found else None
+
+
+@lru_cache(maxsize=1000)
+def one_query(module: Module, viewers: frozenset[Party] | None) -> Compiled:
+    """The statement for the object of a key."""
     table: Any = module.table
     found = rows_of(module).where(
-        table.country_code == key.country_code,
-        table.party_id == key.party_id,
-        table.object_key == key.object_key,
+        table.country_code == bindparam("country_code"),
+        table.party_id == bindparam("party_id"),
+        table.object_key == bindparam("object_key"),
         table.deleted_at.is_(None),
     )
     if viewers is not None:
         found = found.where(shown_to(module, viewers))
-    return next(iter(await kept(db, module, whole(module, found))), None)
+    return Compiled.of(whole(module, found))
 
 
 async def get_all(db: AsyncSession, module: Module, keys: Collection[Key]) -> list[Kept]:
@@ -299,13 +307,21 @@ async def get_all(db: AsyncSession, module: Module, keys: Collection[Key]) -> li
 
 
 async def find(
-    db: AsyncSession, module: Module, object_key: str, *, viewers: Collection[Party] = ()
+    db: Connection, module: Module, object_key: str, *, viewers: Collection[Party] = ()
 ) -> list[Kept]:
     """Every object with that id, whoever owns it: Sender URLs do not name the owner (AMB-18)."""
+    query = all_query(module, frozenset(viewers))
+    return [kept_of(module, row) for row in await query.run(db, {"object_key": object_key})]
+
+
+@lru_cache(maxsize=1000)
+def all_query(module: Module, viewers: frozenset[Party]) -> Compiled:
+    """The statement for the objects of an id."""
     table: Any = module.table
-    found = rows_of(module).where(table.object_key == object_key, table.deleted_at.is_(None))
-    found = found.where(shown_to(module, viewers))
-    return await kept(db, module, whole(module, found))
+    found = rows_of(module).where(
+        table.object_key == bindparam("object_key"), table.deleted_at.is_(None)
+    )
+    return Compiled.of(whole(module, found.where(shown_to(module, viewers))))
 
 
 def rows_of(module: Module) -> Select[Any]:

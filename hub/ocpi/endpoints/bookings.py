@@ -82,7 +82,7 @@ async def patch_booking(request: web.Request) -> web.Response:
     module = MODULES[request[OPERATION].kept_as]
     if module is BOOKINGS:
         request.match_info["id"] = await booking_id(request, owner)
-    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+    async with request.config_dict[DATABASE].reading(request[PARTNER].tenant_id) as db:
         kept = await listing.get(db, module, object_key(module, owner, request.match_info["id"]))
     body = completed(body, codec.read_stored(kept.text) if kept else {})
     return objects.kept_answer(request, await pushes.keep_push(request, body))

@@ -142,7 +142,7 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
     partner = request[PARTNER]
     object_id = request.match_info["id"]
     key = object_key(module, owner, object_id, pushes.token_type(request))
-    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+    async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
         kept = await listing.get(db, module, key, viewers=partner.parties)
     if kept is None or not may_see(request, module, kept):
         raise module.unknown(f"{module.kind} {object_id} of {owner} is unknown.")
@@ -151,7 +151,7 @@ async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
 
 async def find_visible(request: web.Request, module: Module, object_id: str) -> Kept:
     partner, named = request[PARTNER], addressee(request) or request.get(OWNER)
-    async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
+    async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
         found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)
     candidates = [
         kept

@@ -59,7 +59,7 @@ async def authorize(request: web.Request) -> web.Response:
 async def find_token(request: web.Request, key: str) -> Kept | None:
     """The token, of a party that the caller has an agreement with; the longest known wins."""
     asker, audience, meant = request[FROM], request[AUDIENCE], request.get(OWNER)
-    async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
+    async with request.config_dict[DATABASE].reading(request[PARTNER].tenant_id) as db:
         found = await listing.find(db, TOKENS, key)
     for kept in sorted(found, key=lambda kept: kept.page_seq):
         issuer = Party(kept.key.country_code, kept.key.party_id)
