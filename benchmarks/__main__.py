@@ -83,6 +83,8 @@ def of_platforms(bench: Bench, only: tuple[str, ...]) -> list[Row]:
     if "writes" in only:
         tell("writing")
         rows = single.writes(bench, cpo) + rows
+        tell("waiting until all CDRs are checked")
+        bench.rest()
     written = {0: fanout.rows_written(bench, cpo, 0)} if "fanout" in only else {}
     if {"forward", "fanout"} & set(only):
         first = register(servers, "m0", "DE*M00", "EMSP")

@@ -3,6 +3,7 @@ the ratio within a round means something where the numbers do not.
 """
 
 import statistics
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,11 @@ from benchmarks import plain, wrk
 from benchmarks.load import Load, LoadFailed, Result
 from benchmarks.servers import Servers
 
+UNCHECKED = """
+select count(*) from ocpi_cdrs as c where not exists
+(select from cdr_checks as k where k.tenant_id = c.tenant_id and k.cdr_id = c.id)
+"""
+PATIENCE = 300.0
 # Between what the client says it got answered and what it had sent by then.
 UNDER_WAY = 1000
 
@@ -64,6 +70,14 @@ class Bench:
             for _ in range(self.size.rounds)
         ]
         return {name: [one[name] for one in rounds] for name in loads}
+
+    def rest(self) -> None:
+        """Until the CDRs that were posted are checked, which is done behind all requests: what is
+        measured next is not to be measured beside it.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while int(self.servers.postgres.run_sql("hub", UNCHECKED)) and time.monotonic() < deadline:
+            time.sleep(1)
 
     def places(self) -> int:
         """The places in the feed that were given away so far: accepted changes took them."""
