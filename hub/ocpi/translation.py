@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
@@ -32,6 +33,8 @@ OWN_ID = {"Location": "locations", "Tariff": "tariffs", "Session": "sessions"}
 # These name locations and sessions of the one, and a token of the other.
 COMMANDS = frozenset({"StartSession", "ReserveNow", "StopSession", "UnlockConnector"})
 TAKEN = NotExpressible("another object has its id, and this version does not say whose it is")
+
+log = structlog.get_logger()
 
 Names = dict[tuple[str, str], str]
 
@@ -119,6 +122,10 @@ def say(version: Version, item: Item, known: Known) -> Written:
         body = version.downgrade(item.kind, item.document, losses, known=known)
     except NotExpressible as error:
         return Written(losses=losses, error=error)
+    except Exception:
+        # Our own mistake with one object must not hold up all that are written with it.
+        log.exception("object could not be written", kind=item.kind, version=version.number)
+        return Written(losses=losses, error=NotExpressible("the hub itself failed to write it"))
     return Written(body, losses)
 
 

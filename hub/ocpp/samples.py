@@ -3,7 +3,6 @@
 Signatures are carried along as text, never through a number.
 """
 
-import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -69,9 +68,9 @@ def samples_2x(sample: dict[str, Any]) -> Iterable[Sample]:
     """The value, and beside it what the meter signed of it."""
     unit = sample.get("unitOfMeasure") or {}
     measurand = sample.get("measurand", REGISTER)
-    value = number(json.dumps(sample["value"]))
-    if value is not None:
-        value = value.scaleb(int(unit.get("multiplier", 0))) if unit.get("multiplier") else value
+    value = number(sample["value"])
+    if value is not None and unit.get("multiplier"):
+        value = value.scaleb(int(unit["multiplier"]))
     more = (sample.get("context"), sample.get("location"), sample.get("phase"))
     yield Sample(value, measurand, unit.get("unit"), *more)
     if signed := sample.get("signedMeterValue"):

@@ -194,7 +194,7 @@ class TransactionEvent:
             )
             if value is not None
         }
-        self.raw = codec.write_text(payload)
+        self.payload = payload
         # seqNo alone is not unique in the field: a simulator sends nought every time.
         self.key = transactions.digest(
             self.transaction_id,
@@ -204,6 +204,10 @@ class TransactionEvent:
             payload.get("triggerReason"),
             codec.write_text(payload.get("meterValue") or []),
         )
+
+    @property
+    def raw(self) -> str:
+        return codec.write_text(self.payload)
 
     @property
     def names(self) -> tuple[object, ...]:
