@@ -1,10 +1,10 @@
-"""The database, and the only two doors to it.
+"""The database, and the only doors to it.
 
 ``transaction`` opens a transaction in which exactly one tenant exists: PostgreSQL's row-level
-security reads the tenant from the setting ``hub.tenant_id`` and hides every other row. ``platform``
-opens one in which no tenant exists: it sees only what the policy ``identify`` shows, enough to find
-out who is calling. The setting is local to the transaction, so a pooled connection carries nothing
-over.
+security reads the tenant from the setting ``hub.tenant_id`` and hides every other row; ``reading``
+opens one like it that writes nothing. ``platform`` opens one in which no tenant exists: it sees
+only what the policy ``identify`` shows, enough to find out who is calling. The setting is local to
+the transaction, so a pooled connection carries nothing over.
 
 A database that is away, restarting or out of connections is ``Unavailable`` (HTTP 503) to whoever
 called: nothing was kept, and the caller is told to send it again. The pool heals itself.
@@ -131,7 +131,7 @@ class Turns:
 
 
 class Database:
-    """A pool of connections as the plain role, and the doors ``transaction`` and ``platform``."""
+    """A pool of connections as the plain role, and the doors to it."""
 
     def __init__(self, url: str, *, pool_size: int = 10) -> None:
         connect_args = {
