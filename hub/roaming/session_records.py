@@ -9,12 +9,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
-from hub.models.charging import ChargingSession, SessionEvent
+from hub.models.charging import ChargingSession
 from hub.models.ocpp import StationTransaction
 from hub.models.partners import PartnerRole
 from hub.models.stations import Connector
@@ -43,6 +43,10 @@ METHODS = {
 }
 
 
+HAPPENED = text(
+    "INSERT INTO session_events (charging_session_id, timestamp, event_type, details)"
+    " VALUES (:session, :at, :kind, CAST(:details AS jsonb))"
+)
 MEASURED = text(
     "UPDATE charging_sessions AS session"
     " SET total_energy = r.energy, max_power = r.power, updated_at = now()"
@@ -237,14 +241,13 @@ async def happened(
     at: datetime | None,
     details: dict[str, Any] | None = None,
 ) -> None:
-    await db.execute(
-        insert(SessionEvent).values(
-            charging_session_id=transaction.charging_session_id,
-            timestamp=at or datetime.now(UTC),
-            event_type=kind,
-            details=details,
-        )
-    )
+    told = {
+        "session": transaction.charging_session_id,
+        "at": at or datetime.now(UTC),
+        "kind": kind,
+        "details": None if details is None else codec.write_text(details),
+    }
+    await db.execute(HAPPENED, told)
 
 
 def fitting(power: Decimal | None) -> Decimal | None:

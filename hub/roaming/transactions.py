@@ -12,12 +12,12 @@ from hashlib import blake2b
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.models.ocpp import StationEvent, StationTransaction
+from hub.models.ocpp import StationTransaction
 from hub.models.stations import Connector
 from hub.roaming import crossings, metering
 from hub.roaming.clocks import Moment
@@ -25,6 +25,13 @@ from hub.roaming.crossings import Limits
 from hub.roaming.ports import StationRef
 from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading
+
+NOTE = text(
+    "INSERT INTO station_events"
+    " (station_transaction_id, digest, kind, at, sequence_number, raw)"
+    " VALUES (:transaction, :digest, :kind, :at, :sequence, :raw)"
+    " ON CONFLICT DO NOTHING RETURNING id"
+)
 
 
 @dataclass(frozen=True)
@@ -150,19 +157,15 @@ async def first_time(
 
     What happened after the transaction was doubted shows that it goes on.
     """
-    noted = await db.execute(
-        upsert(StationEvent)
-        .values(
-            station_transaction_id=transaction.id,
-            digest=key,
-            kind=kind,
-            at=at,
-            sequence_number=sequence,
-            raw=raw,
-        )
-        .on_conflict_do_nothing()
-        .returning(StationEvent.id)
-    )
+    told = {
+        "transaction": transaction.id,
+        "digest": key,
+        "kind": kind,
+        "at": at,
+        "sequence": sequence,
+        "raw": raw,
+    }
+    noted = await db.execute(NOTE, told)
     if noted.first() is None:
         return False
     if transaction.doubted_at is not None and at >= transaction.doubted_at:
