@@ -21,30 +21,37 @@ from hub import codec
 from hub.models.ocpp import StationTransaction
 from hub.roaming import billing, meter_values, metering, session_records
 from hub.roaming.billing import Policy
-from hub.roaming.crossings import Limits, limits_within
+from hub.roaming.crossings import NONE, Limits, limits_within
 from hub.roaming.objects import Stored
 from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading, figures
 
-# Locked in the order of their ids: two groups that meet never wait for each other in a circle.
+# Locked in the order of their ids: two groups that meet never wait for each other in a circle. What
+# is noted here for the first time is ``fresh``; of a state that changes nothing is noted.
 LOCK = text(
-    "SELECT t.id, t.charging_station_id, t.transaction_id, t.charging_session_id,"
+    "WITH asked AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid,"
+    " transaction text, digest text, kind text, at timestamptz, sequence bigint, state text)),"
+    " running AS (SELECT t.id, t.charging_station_id, t.transaction_id, t.charging_session_id,"
     " t.session_created_at, t.charging_state, t.progress, t.notes, t.doubted_at, t.shown_at,"
     # Of the tariff no more than what a reading may cross: it can be long.
     " jsonb_path_query_array(t.circumstances, '$.tariffs[*].elements[*].restrictions')"
     " AS restrictions FROM station_transactions t"
-    " JOIN json_to_recordset(CAST(:rows AS json)) AS asked(station uuid, id text)"
-    " ON t.charging_station_id = asked.station AND t.transaction_id = asked.id"
+    " JOIN (SELECT DISTINCT station, transaction FROM asked) AS wanted"
+    " ON t.charging_station_id = wanted.station AND t.transaction_id = wanted.transaction"
     " WHERE t.state = 'OPEN' AND NOT t.stub AND t.progress IS NOT NULL"
     " AND t.session_created_at IS NOT NULL"
-    " ORDER BY t.id FOR UPDATE OF t"
-)
-NOTE = text(
-    "INSERT INTO station_events (station_transaction_id, digest, kind, at, sequence_number)"
-    " SELECT id, decode(digest, 'hex'), kind, at, sequence"
-    " FROM json_to_recordset(CAST(:rows AS json))"
-    " AS r(id uuid, digest text, kind text, at timestamptz, sequence bigint)"
-    " ON CONFLICT DO NOTHING RETURNING station_transaction_id, digest"
+    " ORDER BY t.id FOR UPDATE OF t),"
+    " noted AS (INSERT INTO station_events"
+    " (station_transaction_id, digest, kind, at, sequence_number)"
+    " SELECT running.id, decode(digest, 'hex'), kind, at, sequence FROM asked JOIN running"
+    " ON charging_station_id = station AND transaction_id = transaction"
+    " WHERE asked.state IS NULL OR asked.state = charging_state"
+    " ON CONFLICT DO NOTHING RETURNING station_transaction_id, digest)"
+    " SELECT id, charging_station_id, transaction_id, charging_session_id, session_created_at,"
+    " charging_state, progress, nullif(notes, '[]'), doubted_at, shown_at,"
+    " nullif(restrictions, '[]'),"
+    " (SELECT array_agg(digest) FROM noted WHERE station_transaction_id = running.id)"
+    " FROM running"
 )
 WRITE = text(
     f"WITH kept AS ({meter_values.INSERT})"  # noqa: S608 - constants of ours
@@ -87,6 +94,8 @@ class Counted:
     doubted_at: datetime | None
     shown_at: datetime | None
     limits: Limits
+    # Keys of its messages that were not seen before.
+    fresh: set[bytes]
     trusted: bool = False
     policy: Policy | None = None
     samples: list[dict[str, Any]] = field(default_factory=list)
@@ -131,68 +140,53 @@ class Taken:
 async def take(db: AsyncSession, group: Sequence[Metered]) -> list[Taken]:
     """Keep and count the readings of a group, in their order; one tenant's."""
     known = await lock(db, group)
-    plain = [metered for metered in group if is_plain(metered, known)]
-    fresh = await note(db, plain, known)
-    for metered in plain:
-        one = known[metered.station_id, metered.transaction_id]
-        if (one.id, metered.key) in fresh:
-            fresh.discard((one.id, metered.key))
+    results = []
+    for metered in group:
+        one = known.get((metered.station_id, metered.transaction_id))
+        if one is None or metered.charging_state not in {None, one.charging_state}:
+            results.append(Taken(False))
+            continue
+        results.append(Taken(True))
+        if metered.key in one.fresh:
+            one.fresh.discard(metered.key)
             one.count(metered)
-    counted = [one for one in known.values() if one.policy is not None]
-    moved = await write(db, counted)
-    done = {id(metered) for metered in plain}
-    results = [Taken(id(metered) in done) for metered in group]
+    moved = await write(db, [one for one in known.values() if one.policy is not None])
     if results and moved:
         results[0] = Taken(results[0].done, tuple(moved))
     return results
 
 
 async def lock(db: AsyncSession, group: Sequence[Metered]) -> dict[tuple[UUID, str], Counted]:
-    asked = {(metered.station_id, metered.transaction_id) for metered in group}
-    rows = await db.execute(
-        LOCK, {"rows": codec.write_rows([{"station": str(one), "id": two} for one, two in asked])}
-    )
-    return {
-        (row.charging_station_id, row.transaction_id): Counted(
-            row.id,
-            row.charging_session_id,
-            row.session_created_at,
-            row.charging_state,
-            restore_progress(row.progress),
-            row.notes,
-            row.doubted_at,
-            row.shown_at,
-            limits_within(row.restrictions or ()),
-        )
-        for row in rows
-    }
-
-
-def is_plain(metered: Metered, known: dict[tuple[UUID, str], Counted]) -> bool:
-    one = known.get((metered.station_id, metered.transaction_id))
-    if one is None:
-        return False
-    return metered.charging_state is None or metered.charging_state == one.charging_state
-
-
-async def note(
-    db: AsyncSession, plain: Sequence[Metered], known: dict[tuple[UUID, str], Counted]
-) -> set[tuple[UUID, bytes]]:
-    """Which of the messages were not seen before: (transaction, key)."""
-    if not plain:
-        return set()
-    told = [
+    """The running transactions they are about, and which messages were not seen before."""
+    asked = [
         {
-            "id": str(known[one.station_id, one.transaction_id].id),
+            "station": str(one.station_id),
+            "transaction": one.transaction_id,
             "digest": one.key.hex(),
             "kind": one.kind,
             "at": one.at.isoformat(),
             "sequence": one.sequence,
+            "state": one.charging_state,
         }
-        for one in plain
+        for one in group
     ]
-    rows = await db.execute(NOTE, {"rows": codec.write_rows(told)})
-    return {(row.station_transaction_id, bytes(row.digest)) for row in rows}
+    known = {}
+    for row in await db.execute(LOCK, {"rows": codec.write_rows(asked)}):
+        row_id, station_id, told_id, session_id, created_at, state, progress, *more = row
+        notes, doubted_at, shown_at, restrictions, fresh = more
+        known[station_id, told_id] = Counted(
+            row_id,
+            session_id,
+            created_at,
+            state,
+            restore_progress(progress),
+            notes or [],
+            doubted_at,
+            shown_at,
+            limits_within(restrictions) if restrictions else NONE,
+            set(fresh or ()),
+        )
+    return known
 
 
 async def write(db: AsyncSession, counted: Sequence[Counted]) -> list[Stored]:

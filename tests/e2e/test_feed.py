@@ -385,6 +385,23 @@ async def test_what_the_hub_itself_cannot_write_holds_up_nothing_else(network, e
     assert [e["event"] for e in logged if "exc_info" in e] == ["object could not be sent"]
 
 
+async def test_what_the_hub_itself_cannot_write_in_2_1_1_holds_up_nothing_else(network, partners):
+    old = await partners.enter_async_context(FakePartner("DE*OLD EMSP"))
+    await network.connect(old, version="2.1.1")
+    async with network.database.transaction(network.tenant_id) as db:
+        await db.execute(INSERT, {"id": "ODD"})
+        await db.execute(text("""update tariffs set document = '{"elements": [5]}'"""))
+    await network.put("tariffs", tariff())
+    with capture_logs() as logged:
+        await network.deliver()
+
+    assert [push.path.rsplit("/", 1)[-1] for push in old.received] == ["T1"]
+    [setback] = await network.setbacks()
+    assert setback.object_ref == "NL/ONE/ODD"
+    assert "the hub itself failed to write it" in setback.reason
+    assert [e["event"] for e in logged if "exc_info" in e] == ["object could not be written"]
+
+
 async def test_one_tenant_that_cannot_be_served_does_not_keep_the_others_from_it(
     network, emsp, make_tenant
 ):
