@@ -63,14 +63,21 @@ class NewUser(UserChange):
     )
 
 
+class UserQuery(PageQuery):
+    email = fields.String(metadata={"description": "Exactly, but for its case."})
+
+
 UserPage: type[Schema] = page_of(UserShown)
 
 
-@routes.get("/users", permission="users.read", query=PageQuery, answer=UserPage)
+@routes.get("/users", permission="users.read", query=UserQuery, answer=UserPage)
 async def list_users(request: web.Request) -> Any:
     """The users of the tenant, newest first."""
+    query, wanted = request[QUERY], select(User)
+    if "email" in query:
+        wanted = wanted.where(User.email == query["email"].lower())
     async with transaction(request) as db:
-        found = await page(db, select(User), User, request[QUERY])
+        found = await page(db, wanted, User, query)
         return found | {"items": await shown(db, found["items"])}
 
 

@@ -1,6 +1,7 @@
 """``hub key``: API keys, which are shown once."""
 
 from hub.cli import options
+from hub.cli.naming_users import HELP, find
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import Row, facts, note, table, when, write_json
 
@@ -19,7 +20,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("name")
     parser.add_argument("--role", help="the name of a role")
     parser.add_argument("--permission", action="append", help="may be repeated")
-    parser.add_argument("--user", metavar="ID", help="whose key it is")
+    parser.add_argument("--user", help=f"whose key it is: {HELP}")
     parser.add_argument("--from", dest="cidr", action="append", help="a network it is used from")
     parser.add_argument("--expires", metavar="TIME", help="such as 2026-01-31T00:00:00Z")
 
@@ -41,7 +42,7 @@ def create(arguments: Arguments) -> None:
             name=arguments.name,
             role=arguments.role,
             permissions=arguments.permission,
-            user_id=arguments.user,
+            user_id=arguments.user and find(arguments, arguments.user),
             allowed_cidrs=arguments.cidr,
             expires_at=arguments.expires,
         ),

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from hub.cli import options
+from hub.cli import naming_users, options
 from hub.cli.failures import NotFound, Usage
 from hub.cli.options import Arguments, Commands, given, hub, positive
 from hub.cli.output import facts, note, table, when, write_json
@@ -38,7 +38,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--state", choices=("valid", "blocked", "expired"))
     parser.add_argument("--type", choices=TYPES)
     parser.add_argument("--group")
-    parser.add_argument("--user", metavar="ID")
+    parser.add_argument("--user", help=naming_users.HELP)
     options.limited(parser)
 
     parser = options.command(tokens, "show", show, "One token.")
@@ -67,7 +67,7 @@ def named(parser: ArgumentParser) -> None:
 
 
 def record(parser: ArgumentParser) -> None:
-    parser.add_argument("--user", metavar="ID", help="the driver, a user of the tenant")
+    parser.add_argument("--user", help=f"the driver: {naming_users.HELP}")
     parser.add_argument("--group", help="tokens of one group may stop each other's sessions")
     parser.add_argument("--visual", help="what is printed on the card")
     parser.add_argument("--expires", metavar="TIME", help="such as 2027-01-31T12:00:00Z")
@@ -101,7 +101,7 @@ def circle(text: str) -> dict[str, float]:
 
 def body(arguments: Arguments) -> dict[str, Any]:
     return given(
-        user_id=arguments.user,
+        user_id=arguments.user and naming_users.find(arguments, arguments.user),
         group_id=arguments.group,
         visual_number=arguments.visual,
         expires_at=arguments.expires,
@@ -196,7 +196,7 @@ def list_(arguments: Arguments) -> None:
         state=arguments.state and arguments.state.upper(),
         type=arguments.type and arguments.type.upper(),
         group_id=arguments.group,
-        user_id=arguments.user,
+        user_id=arguments.user and naming_users.find(arguments, arguments.user),
     )
     if arguments.json:
         write_json({"items": found})

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser
 
 from hub.cli import options
+from hub.cli.naming_users import HELP, find
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import facts, note, table, when, write_json
 
@@ -19,17 +20,17 @@ def add(commands: Commands) -> None:
     options.limited(parser)
 
     parser = options.command(users, "show", show, "One user.")
-    parser.add_argument("id")
+    parser.add_argument("user", help=HELP)
 
     parser = options.command(users, "change", change, "Change what is given.")
-    parser.add_argument("id")
+    parser.add_argument("user", help=HELP)
     parser.add_argument("--email")
     parser.add_argument("--role", action="append", help="replaces all; may be repeated")
     parser.add_argument("--status", type=str.upper, help="ACTIVE, SUSPENDED, BLOCKED")
     names(parser)
 
     parser = options.command(users, "delete", delete, "Delete a user; its API keys end at once.")
-    parser.add_argument("id")
+    parser.add_argument("user", help=HELP)
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -57,7 +58,7 @@ def change(arguments: Arguments) -> None:
     answer(
         arguments,
         hub(arguments).patch(
-            f"/users/{arguments.id}",
+            f"/users/{find(arguments, arguments.user)}",
             given(
                 email=arguments.email,
                 roles=arguments.role,
@@ -70,7 +71,7 @@ def change(arguments: Arguments) -> None:
 
 
 def show(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).get(f"/users/{arguments.id}"))
+    answer(arguments, hub(arguments).get(f"/users/{find(arguments, arguments.user)}"))
 
 
 def list_(arguments: Arguments) -> None:
@@ -92,10 +93,11 @@ def list_(arguments: Arguments) -> None:
 
 
 def delete(arguments: Arguments) -> None:
-    options.confirm(arguments, f"Delete the user {arguments.id}?")
-    hub(arguments).delete(f"/users/{arguments.id}")
+    options.confirm(arguments, f"Delete the user {arguments.user}?")
+    user_id = find(arguments, arguments.user)
+    hub(arguments).delete(f"/users/{user_id}")
     if arguments.json:
-        write_json({"deleted": arguments.id})
+        write_json({"deleted": user_id})
     else:
         note("Deleted.")
 

@@ -108,13 +108,18 @@ async def test_a_tenant_a_user_and_a_key(command, hub):
     there = ("--tenant", tenant["id"], "--json")
 
     user = (await command("user", "create", "ada@example.com", "--role", "Operator", *there)).json
-    key = (await command("key", "create", "Ada's", "--user", user["id"], *there)).json
+    key = (await command("key", "create", "Ada's", "--user", "Ada@example.com", *there)).json
+    shown = (await command("user", "show", "ada@example.com", *there)).json
+    nobody = await command("key", "create", "Bob's", "--user", "bob@example.com", *there)
     roles = (await command("role", "list", *there)).json["items"]
     listed = await command("tenant", "list")
     suspended = await command("user", "change", user["id"], "--status", "suspended", *there)
     revoked = await command("key", "revoke", key["id"], *there)
 
+    assert shown == user
     assert user["roles"] == ["Operator"]
+    assert key["user_id"] == user["id"]
+    assert nobody.code == 3
     assert key["key"].startswith("hubk_")
     assert {role["name"] for role in roles} == {"Administrator", "Operator", "Viewer"}
     assert "NO*HUB" in listed.out
