@@ -25,7 +25,7 @@ STATES = {
 MOST_POWER = Decimal(500_000)
 
 
-@dataclass
+@dataclass(slots=True)
 class Spread:
     """Least, greatest and mean of what was measured in a period."""
 
@@ -51,7 +51,7 @@ class Spread:
         return self.sum / self.count if self.count else None
 
 
-@dataclass
+@dataclass(slots=True)
 class Period:
     """From ``start`` to the start of the next one. Energy in Wh, net of what was fed back."""
 
@@ -136,29 +136,28 @@ NUMBERS = (
 )
 
 
-def write_period(period: Period) -> list[Any]:
-    def text(value: Decimal | None) -> str | None:
-        return None if value is None else str(value)
+# A spread of nothing, as it is written down.
+NOTHING = [None, None, "0", 0]
 
+
+def write_period(period: Period) -> list[Any]:
+    soc, fed_back = period.soc, period.fed_back
     return [
         period.start.isoformat(),
         period.state,
         str(period.energy),
-        [
-            text(period.power.low),
-            text(period.power.high),
-            str(period.power.sum),
-            period.power.count,
-        ],
-        [
-            text(period.current.low),
-            text(period.current.high),
-            str(period.current.sum),
-            period.current.count,
-        ],
-        text(period.soc),
-        text(period.fed_back),
+        write_spread(period.power),
+        write_spread(period.current),
+        None if soc is None else str(soc),
+        None if fed_back is None else str(fed_back),
     ]
+
+
+def write_spread(spread: Spread) -> list[Any]:
+    """Nothing is measured of many: there are forty periods in a night, at every reading."""
+    if not spread.count:
+        return NOTHING
+    return [str(spread.low), str(spread.high), str(spread.sum), spread.count]
 
 
 def restore_progress(kept: dict[str, Any]) -> Progress:
@@ -182,21 +181,22 @@ def restore_progress(kept: dict[str, Any]) -> Progress:
 
 
 def restore_period(kept: list[Any]) -> Period:
-    def value(text: str | None) -> Decimal | None:
-        return None if text is None else Decimal(text)
-
-    def spread_of(values: list[Any]) -> Spread:
-        low, high, total, count = values
-        return Spread(value(low), value(high), Decimal(total), count)
-
     start, state, energy, power, current, soc, *later = kept
+    # Transactions that began before this was kept go on without it.
+    fed_back = later[0] if later else None
     return Period(
         datetime.fromisoformat(start).astimezone(UTC),
         state,
         Decimal(energy),
-        spread_of(power),
-        spread_of(current),
-        value(soc),
-        # Transactions that began before this was kept go on without it.
-        *(value(text) for text in later),
+        restore_spread(power),
+        restore_spread(current),
+        None if soc is None else Decimal(soc),
+        None if fed_back is None else Decimal(fed_back),
     )
+
+
+def restore_spread(kept: list[Any]) -> Spread:
+    low, high, total, count = kept
+    if not count:
+        return Spread()
+    return Spread(Decimal(low), Decimal(high), Decimal(total), count)
