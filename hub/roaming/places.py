@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from hub.roaming.listing import Filter
+from hub.roaming.filters import Filter
 from hub.roaming.modules import Module
 
 # Seconds.

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from hub.db import Connection
 from hub.roaming import listing
-from hub.roaming.listing import Filter
+from hub.roaming.filters import Filter
 from hub.roaming.modules import Module
 
 MOMENT = 2.0

@@ -12,8 +12,8 @@ from hub.models.audit import AuditLog
 from hub.models.objects import EVSE, Location, Token
 from hub.models.values import Party
 from hub.roaming import listing
+from hub.roaming.filters import Filter
 from hub.roaming.intake import Intake
-from hub.roaming.listing import Filter
 from hub.roaming.merging import instant
 from hub.roaming.modules import CDRS, LOCATIONS, MODULES, SESSIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Outcome, Write, object_key

@@ -4,7 +4,7 @@ from uuid import UUID, uuid4
 
 from hub.models.values import Party
 from hub.roaming import places
-from hub.roaming.listing import Filter
+from hub.roaming.filters import Filter
 from hub.roaming.modules import LOCATIONS, TARIFFS
 from hub.roaming.places import Places, Start, Walk
 

@@ -18,7 +18,8 @@ from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object, success
 from hub.ocpi.request import AUDIENCE, PARTNER, VERSION
 from hub.roaming import clientinfo, listing, registration
-from hub.roaming.listing import Filter, Kept
+from hub.roaming.filters import Filter
+from hub.roaming.listing import Kept
 from hub.roaming.modules import HUBCLIENTINFO
 
 

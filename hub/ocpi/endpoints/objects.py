@@ -24,7 +24,8 @@ from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.translation import Item
 from hub.ocpi.versions.base import Document, NotExpressible
 from hub.roaming import listing
-from hub.roaming.listing import Filter, Kept
+from hub.roaming.filters import Filter
+from hub.roaming.listing import Kept
 from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
 from hub.roaming.objects import Stored, object_key, object_ref
