@@ -54,9 +54,10 @@ MEASURED = text(
     " AS r(id uuid, created timestamptz, energy numeric, power numeric)"
     " WHERE session.id = r.id AND session.created_at = r.created"
 )
-# Of the last session there that has ended, if it is not known yet.
+# Of the last session there that has ended, if it is not known yet. Materialized: it must never be
+# looked for once for each session whose cable is still plugged in.
 UNPLUGGED = text(
-    "WITH last AS (SELECT t.charging_session_id, t.session_created_at, r.at"
+    "WITH last AS MATERIALIZED (SELECT t.charging_session_id, t.session_created_at, r.at"
     " FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid, evse integer, at timestamptz)"
     " CROSS JOIN LATERAL (SELECT charging_session_id, session_created_at FROM station_transactions"
     " WHERE charging_station_id = r.station AND evse_number = r.evse AND state IN ('ENDED', 'LOST')"

@@ -47,9 +47,10 @@ KEEP = text(
     # As the statement found it: what it writes itself it does not see.
     " (SELECT old.status FROM connectors AS old WHERE old.id = connectors.id) AS before,"
     " (SELECT old.error_code FROM connectors AS old WHERE old.id = connectors.id) AS error_before,"
-    " EXISTS (SELECT FROM station_transactions AS t WHERE t.state = 'OPEN'"
+    # With a limit, each is looked up: else all that are open might be read to find a few.
+    " (SELECT true FROM station_transactions AS t WHERE t.state = 'OPEN'"
     " AND t.charging_station_id = connectors.charging_station_id"
-    " AND t.evse_number = connectors.evse_number) AS running"
+    " AND t.evse_number = connectors.evse_number LIMIT 1) IS NOT NULL AS running"
 )
 
 
