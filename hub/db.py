@@ -337,6 +337,12 @@ def is_passing(error: BaseException) -> bool:
 
 
 def unavailable(error: BaseException) -> Unavailable:
+    if isinstance(error, PoolTimeout):
+        log.warning("all database connections were in use for too long", seconds=POOL_TIMEOUT)
+        return Unavailable(
+            "The hub has too much to do just now; send the request again.",
+            headers={"Retry-After": "1"},
+        )
     log.warning("database unavailable", error=type(getattr(error, "orig", error)).__name__)
     return Unavailable(
         "The hub cannot reach its database; send the request again.", headers={"Retry-After": "1"}

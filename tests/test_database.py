@@ -214,9 +214,10 @@ async def test_no_free_connection_is_unavailable_after_a_while(postgres, monkeyp
     database = Database(postgres.url, pool_size=1)
 
     async with database.platform():
-        with pytest.raises(Unavailable):
+        with capture_logs() as logged, pytest.raises(Unavailable, match="too much to do"):
             async with database.platform():
                 pass
+    assert [e["event"] for e in logged] == ["all database connections were in use for too long"]
     async with database.platform():
         pass
     await database.close()
