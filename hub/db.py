@@ -29,12 +29,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from hub import codec
+from hub import codec, soundness
 from hub.errors import Unavailable
 
 log = structlog.get_logger()
 
-OLDEST_SERVER = 150000
 # Seconds: how long a request waits for a free connection, and for the server to accept a new one.
 POOL_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
@@ -65,10 +64,6 @@ BEGIN_READING = "BEGIN READ ONLY; SELECT set_config('hub.tenant_id', '{tenant_id
 DRIVER = "driver"
 # What the driver raises where it is spoken to directly.
 DriverError = (asyncpg.PostgresError, asyncpg.InterfaceError)
-
-
-class DatabaseRefused(Exception):
-    """The hub will not serve from this database; the message says what to do."""
 
 
 class Prepared:
@@ -161,11 +156,7 @@ class Database:
     async def start(self) -> None:
         """Refuse a database in which tenants would not be kept apart (T-55)."""
         async with self.platform() as db:
-            await refuse_old_server(db)
-            await refuse_powerful_role(db)
-            await refuse_open_tables(db)
-            if await db.scalar(text("SHOW synchronous_commit")) == "off":
-                log.warning("synchronous_commit is off: a crash can lose what was acknowledged")
+            await soundness.check(db)
 
     def lane(self) -> "Database":
         """The same database for callers who may be thousands at once.
@@ -347,59 +338,3 @@ def unavailable(error: BaseException) -> Unavailable:
     return Unavailable(
         "The hub cannot reach its database; send the request again.", headers={"Retry-After": "1"}
     )
-
-
-async def refuse_old_server(db: AsyncSession) -> None:
-    version = int(await db.scalar(text("SHOW server_version_num")) or 0)
-    if version < OLDEST_SERVER:
-        raise DatabaseRefused(
-            f"The database is PostgreSQL {version // 10000}; the hub needs 15 or newer."
-        )
-
-
-async def refuse_powerful_role(db: AsyncSession) -> None:
-    """A superuser or BYPASSRLS role sees every tenant's rows, whatever the policies say."""
-    role, powerful = (
-        await db.execute(
-            text(
-                "SELECT rolname, rolsuper OR rolbypassrls FROM pg_roles"
-                " WHERE rolname = current_user"
-            )
-        )
-    ).one()
-    if powerful:
-        raise DatabaseRefused(
-            f"The role {role} ignores row-level security, so tenants would see each other. Serve"
-            f" as a plain one: CREATE ROLE hub LOGIN NOSUPERUSER NOBYPASSRLS; then run"
-            f" `hub migrate` as the owner and put the role hub into HUB_DATABASE_URL."
-        )
-    owned = await db.scalar(
-        text(
-            "SELECT count(*) FROM pg_class WHERE relkind IN ('r', 'p')"
-            " AND relowner = (SELECT oid FROM pg_roles WHERE rolname = current_user)"
-        )
-    )
-    if owned:
-        raise DatabaseRefused(
-            f"The role {role} owns tables and could switch their isolation off. Let another role"
-            f" own them: run `hub migrate` as that one, and serve as a role that owns nothing."
-        )
-
-
-async def refuse_open_tables(db: AsyncSession) -> None:
-    """Every table with a tenant must be isolated; none at all means nobody migrated."""
-    rows = await db.execute(
-        text(
-            "SELECT c.relname, c.relrowsecurity AND (c.relforcerowsecurity OR c.relispartition)"
-            " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
-            " WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace"
-        )
-    )
-    isolated = {name: bool(closed) for name, closed in rows}
-    if not isolated:
-        raise DatabaseRefused("The database has no tables yet: run `hub migrate` first.")
-    if exposed := sorted(name for name, closed in isolated.items() if not closed):
-        raise DatabaseRefused(
-            f"Row-level security is not enabled and forced on {', '.join(exposed)};"
-            f" run `hub migrate`."
-        )

@@ -22,6 +22,7 @@ GROUND = {
     "models",
     "security",
     "settings",
+    "soundness",
 }
 
 # What a part of hub may import of hub. ``keys`` stands beside the wires; the parts that wire

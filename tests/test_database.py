@@ -15,11 +15,13 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from hub import db as hub_db
-from hub.db import Database, DatabaseRefused
+from hub import soundness
+from hub.db import Database
 from hub.embedded import EmbeddedPostgres
 from hub.errors import Unavailable
 from hub.migrate import migrate
 from hub.models.tenants import Tenant
+from hub.soundness import DatabaseRefused
 from tests.helpers.processes import PATIENCE, wait_until_gone
 
 
@@ -277,7 +279,7 @@ async def test_only_one_is_alone(postgres):
 
 
 async def test_an_old_server_is_refused(postgres, monkeypatch):
-    monkeypatch.setattr(hub_db, "OLDEST_SERVER", 990000)
+    monkeypatch.setattr(soundness, "OLDEST_SERVER", 990000)
     database = Database(postgres.url)
 
     with pytest.raises(DatabaseRefused, match="15 or newer"):

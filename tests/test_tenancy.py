@@ -11,12 +11,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from hub.db import Database, DatabaseRefused
+from hub.db import Database
 from hub.embedded import EmbeddedPostgres
 from hub.migrate import migrate
 from hub.models.all import METADATA
 from hub.models.objects import EVSE
 from hub.models.tenants import Tenant
+from hub.soundness import DatabaseRefused
 from tests.helpers.rows import add_row
 
 # They say who is calling, so they may be read before the tenant is known.

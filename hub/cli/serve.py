@@ -44,10 +44,10 @@ def run(arguments: Arguments) -> int:
         show_settings(arguments, settings)
         return 0
     from hub import log  # noqa: PLC0415 - the server's modules are heavy
-    from hub.db import DatabaseRefused  # noqa: PLC0415
     from hub.embedded import EmbeddedError  # noqa: PLC0415
     from hub.errors import Unavailable as DatabaseAway  # noqa: PLC0415
     from hub.migrate import MigrationRefused  # noqa: PLC0415
+    from hub.soundness import DatabaseRefused  # noqa: PLC0415
     from hub.start import StartRefused  # noqa: PLC0415
 
     log.configure(settings)
