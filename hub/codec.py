@@ -138,7 +138,7 @@ def count_members(value: Any, *, max_depth: int, max_nodes: int) -> int:
 
 def read_exactly(raw: bytes) -> None:
     """Read with the standard library, which shows every name and every number as written."""
-    json.loads(raw, object_pairs_hook=refuse_repeated, parse_int=refuse_huge)
+    EXACT.decode(raw.decode())
 
 
 def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
@@ -149,6 +149,9 @@ def refuse_repeated(pairs: list[tuple[str, Any]]) -> None:
 def refuse_huge(digits: str) -> None:
     if len(digits) > LONGEST_INTEGER or not -(2**63) <= int(digits) < 2**64:
         raise BadJSON("a whole number does not fit 64 bits")
+
+
+EXACT = json.JSONDecoder(object_pairs_hook=refuse_repeated, parse_int=refuse_huge)
 
 
 def check_strings(value: Any, max_string: int) -> None:
