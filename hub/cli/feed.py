@@ -16,6 +16,7 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--partner", dest="id", help="only this one, by id or name")
     parser.add_argument("--trouble", action="store_true", help="only where something is wrong")
+    parser.add_argument("--all", action="store_true", help="modules it does not take, too")
 
     parser = options.command(
         feed, "retry", retry, "Try a partner again now, whatever it waits for."
@@ -31,8 +32,10 @@ def status(arguments: Arguments) -> None:
     found = hub(arguments).get("/feed", partner_id=partner_id)["items"]
     if arguments.trouble:
         found = [row for row in found if row["failures"] or row["setbacks"] or row["reason"]]
-        found = [row for row in found if row["state"] != "NOT_TAKEN"]
-    show(arguments, found)
+    taken = found if arguments.all else [row for row in found if row["state"] != "NOT_TAKEN"]
+    show(arguments, taken)
+    if len(taken) < len(found) and not arguments.trouble and not arguments.json:
+        note("Modules for which a partner has no receiver: hub feed status --all")
 
 
 def retry(arguments: Arguments) -> None:
@@ -59,7 +62,7 @@ def show(arguments: Arguments, found: list[dict[str, object]]) -> None:
         ],
         empty="Nothing is wrong."
         if getattr(arguments, "trouble", False)
-        else "Nobody is registered.",
+        else "Nobody is told anything yet.",
     )
     if any(row["setbacks"] for row in found):
         note("Why objects were refused: hub setback list")

@@ -86,6 +86,19 @@ async def test_who_received_an_object_and_sending_it_again(command, hub, acme, e
     assert (await command("setback", "list")).out == ""
 
 
+async def test_deliveries_are_shown_for_what_a_partner_takes(command, hub, acme):
+    """A CPO that sends and takes nothing but tokens."""
+    await hub.connect(acme)
+
+    taken = await command("feed", "status")
+    everything = (await command("feed", "status", "--all", "--json")).json["items"]
+
+    assert "tokens" in taken.out
+    assert "NOT_TAKEN" not in taken.out
+    assert "--all" in taken.err
+    assert {"tokens", "cdrs"} <= {row["module"] for row in everything}
+
+
 async def test_what_came_with_a_fault(command, hub, acme):
     await hub.connect(acme)
     await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM", currency="EURO"))
