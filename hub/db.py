@@ -11,9 +11,8 @@ called: nothing was kept, and the caller is told to send it again. The pool heal
 """
 
 import asyncio
-import re
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from copy import copy
 from typing import Any
@@ -31,6 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from hub import codec, soundness
 from hub.errors import Unavailable
+from hub.prepared import DRIVER, DriverError
 
 log = structlog.get_logger()
 
@@ -60,43 +60,6 @@ SET_CONTEXT = text(
 
 # Only an id is put into it. Both at once: each is a way to the database and back.
 BEGIN_READING = "BEGIN READ ONLY; SELECT set_config('hub.tenant_id', '{tenant_id}', true)"
-
-DRIVER = "driver"
-# What the driver raises where it is spoken to directly.
-DriverError = (asyncpg.PostgresError, asyncpg.InterfaceError)
-
-
-class Prepared:
-    """A statement for the driver itself, in a session's transaction: a quarter of the price of one
-    that goes through SQLAlchemy, for the few that every write passes.
-
-    Parameters are ``:name`` with a cast, as ``:keys::text[]``.
-    """
-
-    NAME = re.compile(r"(?<!:):([a-z_]+)")
-
-    def __init__(self, sql: str) -> None:
-        self.names = tuple(dict.fromkeys(self.NAME.findall(sql)))
-        self.sql = self.NAME.sub(lambda found: f"${self.names.index(found[1]) + 1}", sql)
-
-    async def run(self, db: AsyncSession, values: Mapping[str, Any]) -> list[Any]:
-        """The rows that come back, as the driver makes them."""
-        connection = await driver(db)
-        rows: list[Any] = await connection.fetch(self.sql, *(values[name] for name in self.names))
-        return rows
-
-
-# A transaction as ``Database.transaction`` gives it, or ``Database.reading``: the driver's.
-Connection = AsyncSession | Any
-
-
-async def driver(db: Connection) -> asyncpg.Connection:
-    if not isinstance(db, AsyncSession):
-        return db
-    if DRIVER not in db.info:
-        raw = await (await db.connection()).get_raw_connection()
-        db.info[DRIVER] = raw.driver_connection
-    return db.info[DRIVER]
 
 
 class Turns:
@@ -197,7 +160,8 @@ class Database:
                         await give_up(raw)
                         raise
             except (DBAPIError, PoolTimeout, *DriverError) as error:
-                if is_passing(error):
+                # To write here is a mistake of ours, which will not pass.
+                if is_passing(error) and not isinstance(error, asyncpg.ReadOnlySQLTransactionError):
                     raise unavailable(error) from error
                 raise
 
@@ -281,12 +245,19 @@ class Database:
             for tries_left in range(self._pool_size, -1, -1):
                 try:
                     raw: Any = (await connection.get_raw_connection()).driver_connection
+                except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+                    raise unavailable(error) from error
+                try:
                     await raw.execute(begin)
                     break
-                except (DBAPIError, PoolTimeout, OSError, *DriverError) as error:
+                except (OSError, *DriverError) as error:
                     await connection.invalidate()
                     if not tries_left:
                         raise unavailable(error) from error
+                except BaseException:
+                    # Stopped: the pool knows of no transaction that it would have to end.
+                    raw.terminate()
+                    raise
             yield raw
 
 
@@ -319,8 +290,10 @@ def leave_documents_alone(connection: DBAPIConnection, _: object) -> None:
 
 def is_passing(error: BaseException) -> bool:
     """Whether the same request may well succeed in a moment."""
-    if isinstance(error, PoolTimeout) or "connection is closed" in str(error):
+    if isinstance(error, PoolTimeout):
         return True
+    if isinstance(error, asyncpg.InterfaceError):
+        return "connection is closed" in str(error)
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     sqlstate = getattr(getattr(error, "orig", error), "sqlstate", None)

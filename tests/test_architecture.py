@@ -20,6 +20,7 @@ GROUND = {
     "log",
     "masking",
     "models",
+    "prepared",
     "security",
     "settings",
     "soundness",

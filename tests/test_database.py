@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from structlog.testing import capture_logs
@@ -190,9 +191,29 @@ async def test_who_fails_or_is_stopped_while_reading_leaves_nothing_behind(serve
             assert await db.fetch("SELECT id FROM tenants") == [(other.id,)]
 
 
+async def test_who_is_stopped_while_it_begins_to_read_leaves_no_transaction_behind(postgres):
+    """Wherever it is stopped: the pool knows nothing of a transaction that the driver began."""
+    database = Database(postgres.url, pool_size=1)
+
+    async def read() -> None:
+        async with database.reading(uuid4()) as db:
+            await db.fetchval("SELECT 1")
+
+    for turns in range(40):
+        reading = asyncio.create_task(read())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        async with database.platform() as db:
+            assert await db.scalar(text("SELECT current_setting('hub.tenant_id')")) == ""
+    await database.close()
+
+
 async def test_who_reads_cannot_write(served):
+    """Nor is it told to try again."""
     tenant = await add_tenant(served)
-    with pytest.raises(Unavailable):
+    with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
         async with served.reading(tenant.id) as db:
             await db.execute("UPDATE tenants SET name = 'Other'")
 

@@ -578,7 +578,7 @@ async def test_roles_give_users_permissions(database, tenant):
 async def test_documents_come_back_byte_for_byte_and_are_searched_by_what_is_in_them(
     database, tenant
 ):
-    document = '{"city":"Ghent",  "odd": 1.10, "coordinates":{"latitude":"51.0"}}'
+    document = '{"city":"Ghent",  "publish": false, "odd": 1.10, "coordinates":{"latitude":"51.0"}}'
     async with database.transaction(tenant.id) as db:
         await add_row(db, Location.__table__, document=document)
         await add_row(db, EVSE.__table__, document='{"status": "CHARGING"}')
@@ -588,6 +588,7 @@ async def test_documents_come_back_byte_for_byte_and_are_searched_by_what_is_in_
     async with database.transaction(tenant.id) as db:
         found = await db.scalar(select(Location))
         assert found.document == document
+        assert (found.city, found.publish, found.latitude) == ("Ghent", False, "51.0")
         assert await db.scalar(select(EVSE.status)) == "CHARGING"
         assert await db.scalar(select(Token.valid)) is False
         assert await db.scalar(select(CDR.total_energy)) == Decimal("12.345")

@@ -1,17 +1,17 @@
 """The OCPI objects the hub keeps: one row each, the canonical (2.3.0) document as it lies.
 
 ``document`` is the truth. The columns beside it are what the database must search, sort or compare
-by; what can be computed from the document is a generated column, so nothing is written twice. Each
-of those reads the document by itself, so a location, which has ten, has them written with it.
+by; what can be computed from the document PostgreSQL does compute, so nothing is written twice.
+Generated columns do it, each of which reads the document by itself; for a location, which would
+have ten, a trigger reads it once.
 
 Two members are kept out of the document's text, because children change them without the document
 being rewritten: a location's ``evses`` (rows of their own) and ``last_updated``. ``compose`` in
 ``roaming/objects.py`` puts them back.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -115,28 +115,6 @@ def from_document(member: str) -> Mapped[Any]:
     return mapped_column(Text, Computed(f"document ->> '{member}'", persisted=True))
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a column says of the document in its row: SQL, over ``said``, a record of the members of
-    the document. Whoever writes the document writes it (``roaming/row_statements.py``).
-    """
-
-    member: str
-    type: str
-    value: str
-
-    INFO: ClassVar[str] = "said"
-
-
-def said(member: str, value: str = "said.{}", *, type_: str = "text") -> dict[str, Said]:
-    """The ``info`` of a column that is written with the document."""
-    return {Said.INFO: Said(member, type_, value.format(f'"{member}"'))}
-
-
-def coordinate(name: str) -> dict[str, Said]:
-    return said("coordinates", f"said.{{}} ->> '{name}'", type_="json")
-
-
 class Listed:
     """What its owner lists for as long as it is there (TRANSPORT-64)."""
 
@@ -153,18 +131,17 @@ class Location(Listed, OwnedObject, Base):
     def __table_args__(cls) -> tuple[Any, ...]:
         return object_indexes("ocpi_locations", OFTEN_UPDATED)
 
-    publish: Mapped[bool] = mapped_column(
-        server_default=text("true"), info=said("publish", "coalesce(said.{}, 'true') = 'true'")
-    )
-    name: Mapped[str | None] = mapped_column(Text, info=said("name"))
-    address: Mapped[str | None] = mapped_column(Text, info=said("address"))
-    city: Mapped[str | None] = mapped_column(Text, info=said("city"))
-    postal_code: Mapped[str | None] = mapped_column(Text, info=said("postal_code"))
-    state: Mapped[str | None] = mapped_column(Text, info=said("state"))
-    country: Mapped[str | None] = mapped_column(Text, info=said("country"))
-    time_zone: Mapped[str | None] = mapped_column(Text, info=said("time_zone"))
-    latitude: Mapped[str | None] = mapped_column(Text, info=coordinate("latitude"))
-    longitude: Mapped[str | None] = mapped_column(Text, info=coordinate("longitude"))
+    # The trigger ``ocpi_locations_columns`` sets these from the document.
+    publish: Mapped[bool] = mapped_column(server_default=text("true"))
+    name: Mapped[str | None] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)
+    city: Mapped[str | None] = mapped_column(Text)
+    postal_code: Mapped[str | None] = mapped_column(Text)
+    state: Mapped[str | None] = mapped_column(Text)
+    country: Mapped[str | None] = mapped_column(Text)
+    time_zone: Mapped[str | None] = mapped_column(Text)
+    latitude: Mapped[str | None] = mapped_column(Text)
+    longitude: Mapped[str | None] = mapped_column(Text)
 
 
 class EVSE(OwnedObject, Base):

@@ -67,7 +67,7 @@ class Network:
             return known
         for connection in self.audience.connections:
             if connection.id == token.partner_id:
-                admitted = admit(connection, token, form)
+                admitted = as_called(connection, token, form)
                 self.admitted[token.digest, form] = admitted
                 return admitted
         return None
@@ -255,7 +255,8 @@ async def read_stamp(db: AsyncSession) -> tuple[Any, ...]:
     return tuple(stamp)
 
 
-def admit(connection: Connection, token: PartnerToken, form: str) -> Connection:
+def as_called(connection: Connection, token: PartnerToken, form: str) -> Connection:
+    """The connection as it is to a request with this token, unless the partner is shut out."""
     if connection.shut_out:
         raise Forbidden("This platform is suspended; ask the operator of the hub.")
     return replace(

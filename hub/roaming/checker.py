@@ -58,8 +58,8 @@ class Checker:
                 self._again.discard(tenant_id)
                 await self.drain(tenant_id)
         except Unavailable:
+            log.warning("the check of CDRs was broken off", tenant=str(tenant_id))
             # The next sweep begins it again.
-            pass
         except Exception:
             log.exception("CDRs could not be checked", tenant=str(tenant_id))
         finally:

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, bindparam, select, text, update
+from sqlalchemy import Row, and_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import BigInteger, Numeric, String, Uuid
@@ -39,8 +39,10 @@ from hub.roaming.pricing.quantities import to_places
 
 log = structlog.get_logger()
 
-# CDRs of one transaction.
+# CDRs of one transaction, and seconds after which it begins no other: it waits while it gives way,
+# and one that waits for too long is ended by the server.
 AT_ONCE = 50
+LONGEST = 10.0
 CANONICAL = "2.3.0"
 
 # Unlike a lock on a row, this one gives the transaction no place in the feed.
@@ -129,24 +131,25 @@ async def check_next(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
     if not rows:
         return Checked(released=await holding.let_go(db))
     found = await judge(db, rows)
-    await move_cursor(db, since, place_of(rows[-1]))
+    await move_cursor(db, since, place_of(rows[len(found.verdicts) - 1]))
     return found
 
 
 async def place_of_cursor(db: AsyncSession) -> Place:
     cursor = await db.scalar(select(CheckCursor))
-    if cursor is None:
-        await db.execute(insert(CheckCursor).on_conflict_do_nothing())
-        return Place(0)
-    return Place(cursor.xid, cursor.seq)
+    return Place(0) if cursor is None else Place(cursor.xid, cursor.seq)
 
 
 async def move_cursor(db: AsyncSession, since: Place, last: Place) -> None:
     """Onwards, unless somebody has set it back meanwhile (``reset``)."""
     await db.execute(
-        update(CheckCursor)
-        .where(CheckCursor.xid == since.xid, CheckCursor.seq == since.seq)
+        insert(CheckCursor)
         .values(xid=last.xid, seq=last.seq)
+        .on_conflict_do_update(
+            index_elements=["tenant_id"],
+            set_={"xid": last.xid, "seq": last.seq},
+            where=and_(CheckCursor.xid == since.xid, CheckCursor.seq == since.seq),
+        )
     )
 
 
@@ -161,17 +164,26 @@ async def is_behind(db: AsyncSession) -> bool:
 
 async def check_again(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
     """Check anew what lacked a tariff or location that is known by now."""
-    return await check_these(db, list(await db.scalars(ARRIVED, {"limit": limit})))
+    rows = await these(db, list(await db.scalars(ARRIVED, {"limit": limit})))
+    return await judge(db, rows) if rows else Checked()
 
 
 async def check_these(db: AsyncSession, cdr_ids: Sequence[UUID]) -> Checked:
-    if not cdr_ids:
-        return Checked()
-    return await judge(db, (await db.execute(THESE, {"ids": list(cdr_ids)})).all())
+    found, rows = Checked(), await these(db, cdr_ids)
+    while waiting := rows[len(found.verdicts) :]:
+        found += await judge(db, waiting)
+    return found
+
+
+async def these(db: AsyncSession, cdr_ids: Sequence[UUID]) -> Sequence[Row[Any]]:
+    return (await db.execute(THESE, {"ids": list(cdr_ids)})).all() if cdr_ids else []
 
 
 async def judge(db: AsyncSession, rows: Sequence[Row[Any]]) -> Checked:
-    """Judge CDRs and write the verdicts down; then what was held may be free to go."""
+    """Judge CDRs, in their order and at least one of them, and write the verdicts down; then what
+    was held may be free to go.
+    """
+    started = time.monotonic()
     cases = [case_of(row) for row in rows]
     archive = await Archive(db, cases).read()
     earlier = await rivals.of(db, cases)
@@ -187,6 +199,8 @@ async def judge(db: AsyncSession, rows: Sequence[Row[Any]]) -> Checked:
         if case.credits and values["verdict"] == CDRVerdict.OK:
             taken_back[case.credits] = str(case.document["id"])
         await pace.give_way(time.perf_counter() - began)
+        if time.monotonic() - started > LONGEST:
+            break
     await db.execute(WRITE, {name: [row[name] for row in verdicts] for name in WRITTEN})
     await disputes.settle_credited(db, taken_back)
     found.released = await holding.let_go(db)

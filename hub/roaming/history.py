@@ -13,8 +13,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec, masking
-from hub.db import Prepared
 from hub.models.values import AuditAction
+from hub.prepared import Prepared
 
 Document = dict[str, Any]
 

@@ -25,10 +25,9 @@ from sqlalchemy import Text as SQLText
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import Connection
 from hub.models.objects import EVSE
 from hub.models.values import Party
-from hub.roaming.compiled import Compiled
+from hub.prepared import Prepared, Transaction
 from hub.roaming.filters import Filter, shown_to
 from hub.roaming.modules import LOCATIONS, Module
 from hub.roaming.objects import compose
@@ -53,13 +52,13 @@ class Kept(NamedTuple):
     receiver: Party | None = None
 
 
-async def owners(db: Connection, module: Module) -> list[Party]:
+async def owners(db: Transaction, module: Module) -> list[Party]:
     """Every party that owns an object of the module, read off the index of keys (a loose scan)."""
     return [Party(*row) for row in await owners_query(module.table_name).run(db)]
 
 
 @cache
-def owners_query(table: str) -> Compiled:
+def owners_query(table: str) -> Prepared:
     found = text(f"""
         with recursive owner as (
             (select country_code, party_id from {table} order by 1, 2 limit 1)
@@ -72,22 +71,22 @@ def owners_query(table: str) -> Compiled:
         )
         select country_code, party_id from owner
     """)  # noqa: S608 - table names are ours
-    return Compiled.of(found)
+    return Prepared.of(found)
 
 
-async def count(db: Connection, module: Module, wanted: Filter) -> int:
+async def count(db: Transaction, module: Module, wanted: Filter) -> int:
     [[total]] = await count_query(module, wanted.undated).run(db, wanted.dates)
     return int(total)
 
 
 @lru_cache(maxsize=1000)
-def count_query(module: Module, wanted: Filter) -> Compiled:
+def count_query(module: Module, wanted: Filter) -> Prepared:
     table: Any = module.table
-    return Compiled.of(select(func.count()).select_from(table).where(wanted.where(table)))
+    return Prepared.of(select(func.count()).select_from(table).where(wanted.where(table)))
 
 
 async def page(
-    db: Connection,
+    db: Transaction,
     module: Module,
     wanted: Filter,
     *,
@@ -95,13 +94,11 @@ async def page(
     after: int | None = None,
     offset: int = 0,
 ) -> list[Kept]:
-    """At most ``limit`` objects, oldest creation first, behind ``after`` and past ``offset`` more
-    of them.
-    """
+    """At most ``limit`` objects, oldest creation first, behind ``after`` or past ``offset``."""
     values: dict[str, Any] = dict(wanted.dates)
     if after is not None:
         values["after"] = after
-    if offset:
+    elif offset:
         values["offset"] = offset
     usual = limit if limit in USUAL_LIMITS else None
     if usual is None:
@@ -113,7 +110,7 @@ async def page(
 @lru_cache(maxsize=1000)
 def page_query(
     module: Module, wanted: Filter, values: frozenset[str], limit: int | None
-) -> Compiled:
+) -> Prepared:
     """The statement for a page, to be run with such values, and with that ``limit`` in it. To build
     it takes a millisecond, so that is done once for each partner and way of paging.
     """
@@ -134,11 +131,11 @@ def page_query(
         )
         found = found.where(table.page_seq >= places)
     most: Any = bindparam("limit") if limit is None else literal_column(str(limit))
-    return Compiled.of(whole(module, found.limit(most)))
+    return Prepared.of(whole(module, found.limit(most)))
 
 
 async def get(
-    db: Connection, module: Module, key: Key, *, viewers: Collection[Party] | None = None
+    db: Transaction, module: Module, key: Key, *, viewers: Collection[Party] | None = None
 ) -> Kept | None:
     """One object by its key; with ``viewers``, only if it is for their eyes: a location may be
     unpublished, a CDR held.
@@ -149,7 +146,7 @@ async def get(
 
 
 @lru_cache(maxsize=1000)
-def one_query(module: Module, viewers: frozenset[Party] | None) -> Compiled:
+def one_query(module: Module, viewers: frozenset[Party] | None) -> Prepared:
     """The statement for the object of a key."""
     table: Any = module.table
     found = rows_of(module).where(
@@ -160,7 +157,7 @@ def one_query(module: Module, viewers: frozenset[Party] | None) -> Compiled:
     )
     if viewers is not None:
         found = found.where(shown_to(module, viewers))
-    return Compiled.of(whole(module, found))
+    return Prepared.of(whole(module, found))
 
 
 async def get_all(db: AsyncSession, module: Module, keys: Collection[Key]) -> list[Kept]:
@@ -176,7 +173,7 @@ async def get_all(db: AsyncSession, module: Module, keys: Collection[Key]) -> li
 
 
 async def find(
-    db: Connection, module: Module, object_key: str, *, viewers: Collection[Party] = ()
+    db: Transaction, module: Module, object_key: str, *, viewers: Collection[Party] = ()
 ) -> list[Kept]:
     """Every object with that id, whoever owns it: Sender URLs do not name the owner (AMB-18)."""
     query = all_query(module, frozenset(viewers))
@@ -184,13 +181,13 @@ async def find(
 
 
 @lru_cache(maxsize=1000)
-def all_query(module: Module, viewers: frozenset[Party]) -> Compiled:
+def all_query(module: Module, viewers: frozenset[Party]) -> Prepared:
     """The statement for the objects of an id."""
     table: Any = module.table
     found = rows_of(module).where(
         table.object_key == bindparam("object_key"), table.deleted_at.is_(None)
     )
-    return Compiled.of(whole(module, found.where(shown_to(module, viewers))))
+    return Prepared.of(whole(module, found.where(shown_to(module, viewers))))
 
 
 def rows_of(module: Module) -> Select[Any]:

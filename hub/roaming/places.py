@@ -1,12 +1,13 @@
-"""Where pages of lists began and ended, for clients that ask for the next one by a bare ``offset``.
+"""Where pages of lists ended, for clients that ask for the next one by a bare ``offset``.
 
-To find an offset PostgreSQL has to count; behind a place that is known it only counts the rest,
-which is nothing for whoever reads a list page by page, wherever in it.
+To find an offset PostgreSQL has to count, unless it is where a page ended that was read just now.
+As with our Link, whoever reads a list page by page then misses nothing where an object before the
+page has gone meanwhile. What is new comes at the end of a list.
 
-An offset is as of the moment its place was noted. Where an object before it has gone meanwhile, a
-true offset would pass by one that the client has not read; a place does not. What is new comes at
-the end of a list. Each partner has places of its own, for its parties are part of the filter, and
-none is used after ``LIFETIME``. Another process has others, and counts a little more.
+A place is good for a short while only: with several processes a page may follow one that another
+process has read, and objects may have come in between that were there already, as when an old
+object comes into a range of dates. Each partner has places of its own, for its parties are part of
+the filter.
 """
 
 import time
@@ -19,16 +20,9 @@ from hub.roaming.filters import Filter
 from hub.roaming.modules import Module
 
 # Seconds.
-LIFETIME = 600.0
+LIFETIME = 30.0
 LISTS = 200
 PLACES_OF_A_LIST = 200
-
-
-class Start(NamedTuple):
-    """Where a page begins: so many objects behind a place, or behind the beginning."""
-
-    after: int | None
-    offset: int
 
 
 class Walk(NamedTuple):
@@ -44,15 +38,13 @@ class Places:
         # By offset, that noted last at the end: the place before it, and when that was noted.
         self._known: OrderedDict[Walk, dict[int, tuple[int, float]]] = OrderedDict()
 
-    def start(self, walk: Walk, offset: int) -> Start:
-        """The nearest place that is known before an offset."""
-        oldest = time.monotonic() - LIFETIME
-        known = self._known.get(walk, {})
-        fresh = [at for at, (_, noted) in known.items() if at <= offset and noted > oldest]
-        if not offset or not fresh:
-            return Start(None, offset)
-        nearest = max(fresh)
-        return Start(known[nearest][0], offset - nearest)
+    def before(self, walk: Walk, offset: int) -> int | None:
+        """The place behind which the page at this offset begins; None: it must be counted."""
+        if not offset:
+            self._known.pop(walk, None)  # it is read anew
+            return None
+        place, noted = self._known.get(walk, {}).get(offset, (None, 0.0))
+        return place if noted > time.monotonic() - LIFETIME else None
 
     def note_page(self, walk: Walk, offset: int, shown: Sequence[int]) -> None:
         """A page began at an offset and shows what has these places."""

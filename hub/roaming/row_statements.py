@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from hub.db import Prepared
 from hub.models import objects
-from hub.models.base import Base
-from hub.models.objects import Said
+from hub.prepared import Prepared
 from hub.roaming.modules import MODULES, Module
 
 COLUMNS = """
@@ -34,7 +32,7 @@ SELECT = {name: select_rows(module) for name, module in MODULES.items()}
 
 
 def select_evses(*more: str) -> Prepared:
-    """Whoever writes an EVSE has locked its location, so they need no locks of their own."""
+    """Whoever writes the document of an EVSE has locked its location: no lock is needed here."""
     names = ("countries", "parties", "keys", *more)
     only = "and object_key = wanted.evse" if more else ""
     return Prepared(f"""
@@ -79,39 +77,23 @@ def upsert(table: str, more: Mapping[str, str], key: str = "object_key") -> Prep
     meanwhile.
     """
     names = {**WRITTEN, **more}
-    said = said_by(table)
     arrays = ", ".join(f":{name}::{type_}[]" for name, type_ in names.items())
     changed = ", ".join(
         f"{name} = excluded.{name}"
-        for name in (*names, *said)
+        for name in names
         if name not in {"country_code", "party_id", "object_key", "location_key", "for_us"}
     )
     values = [CAST.get(name, f"given.{name}") for name in names]
-    values += [one.value for one in said.values()]
     return Prepared(f"""
-        insert into {table} ({", ".join((*names, *said))})
+        insert into {table} ({", ".join(names)})
         select {", ".join(values)}
-        from unnest({arrays}) as given({", ".join(names)}) {record(said)}
+        from unnest({arrays}) as given({", ".join(names)})
         on conflict (tenant_id, country_code, party_id, {key}) do update
         set {changed}, for_us = {table}.for_us and excluded.for_us,
             changed_xid = pg_current_xact_id(), changed_seq = nextval('feed_seq'),
             received_at = clock_timestamp(), updated_at = now()
         where {table}.last_updated <= excluded.last_updated or excluded.deleted_at is not null
     """)  # noqa: S608
-
-
-def said_by(table: str) -> dict[str, Said]:
-    """The columns that say what the document does."""
-    columns = Base.metadata.tables[table].columns
-    return {column.name: column.info[Said.INFO] for column in columns if Said.INFO in column.info}
-
-
-def record(said: dict[str, Said]) -> str:
-    """The members of the document of which columns tell, read once for all of them."""
-    if not said:
-        return ""
-    members = sorted({f'"{one.member}" {one.type}' for one in said.values()})
-    return f"cross join json_to_record(given.document::json) as said({', '.join(members)})"
 
 
 def touch(table: str, *more: str) -> Prepared:

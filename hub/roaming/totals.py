@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from uuid import UUID
 
-from hub.db import Connection
+from hub.prepared import Transaction
 from hub.roaming import listing
 from hub.roaming.filters import Filter
 from hub.roaming.modules import Module
@@ -25,7 +25,7 @@ class Totals:
         # Until when a total is good, and the total.
         self.kept: OrderedDict[tuple[UUID, str, Filter], tuple[float, int]] = OrderedDict()
 
-    async def of(self, db: Connection, tenant_id: UUID, module: Module, wanted: Filter) -> int:
+    async def of(self, db: Transaction, tenant_id: UUID, module: Module, wanted: Filter) -> int:
         if wanted.dates:
             return await listing.count(db, module, wanted)
         key = (tenant_id, module.name, wanted)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hub import codec
-from hub.db import Connection
 from hub.errors import InvalidRequest, NotFound, RoutingError
 from hub.keys import DATABASE, LOSSES, PLACES, TOTALS
 from hub.models.values import Party
@@ -23,13 +22,14 @@ from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OPERATION, OWNER, PART
 from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.translation import Item
 from hub.ocpi.versions.base import Document, NotExpressible
+from hub.prepared import Transaction
 from hub.roaming import listing
 from hub.roaming.filters import Filter
 from hub.roaming.listing import Kept
 from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
 from hub.roaming.objects import Stored, object_key, object_ref
-from hub.roaming.places import Start, Walk
+from hub.roaming.places import Walk
 
 
 async def list_objects(request: web.Request) -> web.Response:
@@ -67,13 +67,13 @@ class Found(NamedTuple):
 
 
 async def read_page(
-    request: web.Request, db: Connection, module: Module, page: Page, wanted: Filter
+    request: web.Request, db: Transaction, module: Module, page: Page, wanted: Filter
 ) -> Found:
     totals, tenant_id = request.config_dict[TOTALS], request[PARTNER].tenant_id
     walk, places = Walk(tenant_id, module, wanted), request.config_dict[PLACES]
-    start = Start(page.after, 0) if page.after is not None else places.start(walk, page.offset)
+    after = places.before(walk, page.offset) if page.after is None else page.after
     kept = await listing.page(
-        db, module, wanted, limit=page.limit + 1, after=start.after, offset=start.offset
+        db, module, wanted, limit=page.limit + 1, after=after, offset=page.offset
     )
     if page.after is None:
         places.note_page(walk, page.offset, [one.page_seq for one in kept[: page.limit]])

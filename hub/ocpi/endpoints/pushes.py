@@ -113,13 +113,8 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     removed: Sequence[Removed] = ()
     losses: list[Loss] = []
     try:
-        try:
-            document = await read_document(request, write, kind, body, losses)
-        except InvalidRequest:
-            body, removed = split(request[VERSION].number, kind, body, partial=partial)
-            if not removed:
-                raise
-            document = await read_document(request, write, kind, body, losses)
+        body, removed = split(request[VERSION].number, kind, body, partial=partial)
+        document = await read_document(request, write, kind, body, losses)
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
