@@ -76,7 +76,9 @@ class Bench:
         measured next is not to be measured beside it.
         """
         deadline = time.monotonic() + PATIENCE
-        while int(self.servers.postgres.run_sql("hub", UNCHECKED)) and time.monotonic() < deadline:
+        while waiting := int(self.servers.postgres.run_sql("hub", UNCHECKED)):
+            if time.monotonic() > deadline:
+                raise LoadFailed(f"{waiting} CDRs are not checked after {PATIENCE:.0f} seconds")
             time.sleep(1)
 
     def places(self) -> int:
