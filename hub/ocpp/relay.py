@@ -177,6 +177,9 @@ class Relay:
                 await self.listen_once()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("station calls not heard", error=type(error).__name__)
+            except Exception:
+                # The driver itself may stumble over a server that goes away.
+                log.exception("station calls not heard")
             await asyncio.sleep(RECONNECT)
 
     async def listen_once(self) -> None:

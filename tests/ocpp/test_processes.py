@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import asyncpg
 import pytest
 from aiohttp import web
 from sqlalchemy import update
 
 from hub.models.stations import ChargingStation
+from hub.ocpp import relay
 from hub.ocpp.relay import Relay
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.service import UPKEEP
@@ -222,3 +224,24 @@ async def test_of_two_living_sockets_the_older_is_asked_again_when_the_newer_has
         await Upkeep(csms.wire).write_heard()
         assert (await there.clear_cache(made.ref)).accepted
         assert len(asked(older, "ClearCache")) == 1
+
+
+async def test_whatever_the_driver_stumbles_over_calls_are_heard_again(csms, monkeypatch):
+    """It says that something else is under way, say, when the server goes while it connects."""
+    monkeypatch.setattr(relay, "RECONNECT", 0.0)
+
+    class Stumbling(Relay):
+        errors = [asyncpg.InternalClientError("cannot switch"), OSError("gone")]
+
+        async def listen_once(self):
+            if self.errors:
+                raise self.errors.pop()
+            await super().listen_once()
+
+    stumbling = Stumbling(csms.wire)
+    await stumbling.start()
+    async with asyncio.timeout(10):
+        await stumbling.ready.wait()
+    await stumbling.stop()
+
+    assert not Stumbling.errors
