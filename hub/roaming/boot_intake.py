@@ -19,21 +19,29 @@ from hub.roaming.stations import Boot
 NOT_RESUMED = "the station booted and did not resume it"
 
 # The clock may have jumped back: the next status counts, whatever its time. And what was running
-# may not have been resumed.
+# may not have been resumed: other than in ``missing_stops.doubt``, only what is heard after the
+# boot speaks against it. Everything is locked in the order in which others lock it.
 KEEP = text(
-    "WITH told AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid,"
+    "WITH told AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid,"  # noqa: S608
     " manufacturer text, model text, serial text, firmware text, at timestamptz,"
     " doubt_due_at timestamptz)),"
+    f" {stations.HELD},"
     " forgotten AS (UPDATE connectors SET configuration = configuration - 'status_at',"
-    " updated_at = now() FROM told WHERE charging_station_id = told.station"
-    " AND configuration ->> 'status_at' IS NOT NULL),"
-    " doubted AS (UPDATE station_transactions SET doubt = :why, doubted_at = told.at,"
-    " doubt_due_at = told.doubt_due_at, updated_at = now() FROM told"
-    " WHERE charging_station_id = told.station AND state = 'OPEN')"
+    " updated_at = now() FROM (SELECT id FROM connectors"
+    " WHERE charging_station_id IN (SELECT station FROM told)"
+    " AND configuration ->> 'status_at' IS NOT NULL"
+    " ORDER BY charging_station_id, evse_number, connector_id FOR NO KEY UPDATE) AS known"
+    " WHERE connectors.id = known.id),"
+    " doubted AS (UPDATE station_transactions AS t SET doubt = :why, doubted_at = running.at,"
+    " doubt_due_at = running.doubt_due_at, updated_at = now()"
+    " FROM (SELECT t.id, told.at, told.doubt_due_at FROM station_transactions AS t"
+    " JOIN told ON t.charging_station_id = told.station WHERE t.state = 'OPEN'"
+    " ORDER BY t.id FOR NO KEY UPDATE OF t) AS running WHERE t.id = running.id)"
     " UPDATE charging_stations AS station SET manufacturer = told.manufacturer,"
     " model = told.model, serial_number = told.serial, firmware_version = told.firmware,"
     " last_heartbeat = told.at, booted_at = told.at, clock_offset = NULL, updated_at = now()"
-    " FROM told WHERE station.id = told.station RETURNING station.id, station.status"
+    " FROM told JOIN held ON held.id = told.station WHERE station.id = held.id"
+    " RETURNING station.id, station.status"
 )
 
 

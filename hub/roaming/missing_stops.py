@@ -53,7 +53,10 @@ async def supersede(
 
 
 def doubt(transaction: StationTransaction, why: str, wait: timedelta) -> None:
-    """It may have ended; to be looked into after ``wait`` unless something is heard of it."""
+    """It may have ended; to be looked into after ``wait`` unless something is heard of it.
+
+    What was heard since the first doubt counts; a boot (``boot_intake``) sets the doubt anew.
+    """
     now = datetime.now(UTC)
     transaction.doubt = why
     transaction.doubted_at = transaction.doubted_at or now

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
-from hub.roaming import session_records
+from hub.roaming import session_records, stations
 from hub.roaming.connectors import StatusReport
 
 ROWS = (
@@ -56,19 +56,21 @@ KEEP = text(
 
 # What connector 0 says holds for the station as a whole.
 KEEP_WHOLE = text(
-    "UPDATE charging_stations AS station SET"
-    " ocpp_status = CASE r.status WHEN 'OCCUPIED' THEN 'AVAILABLE' ELSE r.status END,"
-    " error_code = r.error, status_info = r.info, updated_at = now()"
-    " FROM " + ROWS + " WHERE station.id = r.station"
+    f"WITH told AS (SELECT * FROM {ROWS}), {stations.HELD}"  # noqa: S608
+    " UPDATE charging_stations AS station SET"
+    " ocpp_status = CASE told.status WHEN 'OCCUPIED' THEN 'AVAILABLE' ELSE told.status END,"
+    " error_code = told.error, status_info = told.info, updated_at = now()"
+    " FROM told JOIN held ON held.id = told.station WHERE station.id = held.id"
 )
 
 
 # What the connectors complain of, in the record of the station.
 ERRORS = text(
-    "UPDATE charging_stations AS station SET diagnostics = coalesce(diagnostics, '{}')"  # noqa: S608
+    f"WITH told AS (SELECT * FROM {ROWS}), {stations.HELD}"  # noqa: S608
+    " UPDATE charging_stations AS station SET diagnostics = coalesce(diagnostics, '{}')"
     " || jsonb_build_object('active_errors', (SELECT coalesce(jsonb_agg(DISTINCT error_code), '[]')"
     " FROM connectors WHERE charging_station_id = station.id AND error_code IS NOT NULL))"
-    " WHERE id IN (SELECT station FROM " + ROWS + ")"
+    " FROM held WHERE station.id = held.id"
 )
 
 

@@ -7,14 +7,14 @@ from uuid import uuid4
 
 import pytest
 from ocpp.v16 import call
-from sqlalchemy import event, func, select
+from sqlalchemy import event, func, select, text
 
 from hub.errors import Unavailable
 from hub.models.charging import ChargingSession, MeterValue
 from hub.models.ocpp import StationEvent, StationEVSE, StationTransaction
 from hub.models.stations import ChargingStation, Connector
 from hub.ocpp.upkeep import Upkeep
-from hub.roaming import session_records
+from hub.roaming import session_records, stations
 from hub.roaming.boot_intake import Booted, keep_boots
 from hub.roaming.connectors import StatusReport
 from hub.roaming.grouping import Grouping
@@ -46,18 +46,18 @@ def metered(csms, made, number, wh, minutes=-1):
 
 async def test_readings_of_several_stations_are_one_commit(csms):
     await csms.add_token("TAG1")
-    stations = [await csms.add_station() for _ in range(3)]
+    made = [await csms.add_station() for _ in range(3)]
     numbers = []
-    for made in stations:
-        async with csms.connect(made) as station:
+    for one in made:
+        async with csms.connect(one) as station:
             numbers.append(await started(csms, station))
     group = [
-        metered(csms, made, number, 1000 + 100 * place)
-        for place, (made, number) in enumerate(zip(stations, numbers, strict=True), 1)
+        metered(csms, one, number, 1000 + 100 * place)
+        for place, (one, number) in enumerate(zip(made, numbers, strict=True), 1)
     ]
     async with csms.transaction() as db:
         results = await take(db, group)
-        assert [one.done for one in results] == [True, True, True]
+        assert [result.done for result in results] == [True, True, True]
         commits = set(await db.scalars(select(func.pg_current_xact_id())))
     assert len(commits) == 1
     assert sorted(session["kwh"] for session in await csms.sessions()) == [0.1, 0.2, 0.3]
@@ -218,10 +218,10 @@ async def test_whatever_many_stations_tell_costs_the_statements_of_one(csms):
             number = await started(csms, station)
             await station.ask(call.StopTransaction(2000, iso(-1), number))
 
-    def group(stations):
+    def group(some):
         return [
             Reported(one.ref.id, told)
-            for one in stations
+            for one in some
             for told in (
                 report("AVAILABLE", error_code="GroundFailure"),
                 report("OCCUPIED", evse=0, info="whole"),
@@ -319,3 +319,96 @@ async def test_the_work_goes_on_without_the_caller(csms, goes):
     while grouping.queues:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     assert done == ["x"]
+
+
+async def told_boots(db, ids):
+    now, wait = datetime.now(UTC), timedelta(minutes=15)
+    await keep_boots(db, [Booted(one, Boot("Maker", "Model"), now, wait) for one in ids])
+
+
+async def told_of_the_whole(db, ids):
+    # Of a group, the last come first.
+    group = [Reported(one, report("FAULTED", evse=0)) for one in reversed(ids)]
+    await keep_statuses(db, group)
+
+
+async def told_errors(db, ids):
+    faulted = report("FAULTED", error_code="GroundFailure")
+    await keep_statuses(db, [Reported(one, faulted) for one in ids])
+
+
+async def told_heard_of(db, ids):
+    await stations.seen(db, ids, "a process")
+
+
+async def told_statuses(db, ids):
+    await keep_statuses(db, [Reported(one, report("OCCUPIED")) for one in ids])
+
+
+@pytest.mark.parametrize(
+    ("work", "table"),
+    [
+        (told_boots, ChargingStation),
+        (told_of_the_whole, ChargingStation),
+        (told_errors, ChargingStation),
+        (told_heard_of, ChargingStation),
+        (told_boots, Connector),
+        (told_statuses, Connector),
+        (told_boots, StationTransaction),
+    ],
+)
+async def test_who_writes_to_many_rows_locks_them_in_one_order(csms, work, table):
+    """Else two that meet lock each other out, and a thousand stations that boot at once often do.
+
+    Rows lie and come in the opposite order, and are read so: only a sort has the least one first.
+    """
+    least, *others = ids = sorted(uuid4() for _ in range(12))
+    async with csms.transaction() as db:
+        for thing in (thing for one in reversed(ids) for thing in things_of(one)):
+            db.add(thing)
+            await db.flush()
+    key = table.charging_station_id if table is Connector else table.id
+    free = select(func.count()).select_from(
+        select(table.id).where(key.in_(others)).with_for_update(key_share=True, skip_locked=True)
+        .subquery()
+    )  # fmt: skip
+    async with asyncio.timeout(20), csms.transaction() as holding:
+        await holding.execute(select(table.id).where(key == least).with_for_update(key_share=True))
+        holder = await holding.scalar(select(func.pg_backend_pid()))
+
+        async def working():
+            async with csms.transaction() as db:
+                for way in ("indexscan", "bitmapscan", "mergejoin"):
+                    await db.execute(text(f"SET LOCAL enable_{way} = off"))
+                await work(db, list(reversed(ids)))
+
+        waiting = asyncio.create_task(working())
+        async with csms.transaction() as db:
+            while not await db.scalar(HELD_UP, {"holder": holder}):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            assert await db.scalar(free) == len(others)
+    await waiting
+
+
+HELD_UP = text(
+    "SELECT EXISTS (SELECT FROM pg_locks"
+    " WHERE NOT granted AND :holder = ANY(pg_blocking_pids(pid)))"
+)
+
+
+def things_of(station_id):
+    """A station with a connector that told its status, and a transaction that runs."""
+    long_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    return [
+        ChargingStation(id=station_id, station_id=f"CP-{station_id}", ocpp_version="OCPP_1_6"),
+        Connector(
+            charging_station_id=station_id,
+            evse_number=1,
+            connector_id=1,
+            connector_type="UNKNOWN",
+            configuration={"status_at": long_ago},
+        ),
+        StationTransaction(
+            id=station_id, charging_station_id=station_id, transaction_id="1", session_id="S1"
+        ),
+    ]
