@@ -12,13 +12,22 @@ from functools import lru_cache
 PATTERN = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:[.,](\d{1,9}))?\s?([Zz]|[+-]\d\d:?\d\d|[+-]\d\d)?"
 )
+# No instant is written longer.
+LONGEST = 40
+
+
+def read(text: str) -> datetime:
+    """The instant in UTC; ValueError when it is none."""
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise ValueError("not a date and time")
+    return read_plain(text)
 
 
 # A message is checked before it is read.
 @lru_cache(maxsize=1024)
-def read(text: str) -> datetime:
-    """The instant in UTC; ValueError when it is none."""
-    match = PATTERN.fullmatch(text.strip())
+def read_plain(text: str) -> datetime:
+    match = PATTERN.fullmatch(text)
     if match is None:
         raise ValueError("not a date and time")
     date, time, fraction, zone = match.groups()

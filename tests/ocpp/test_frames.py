@@ -4,6 +4,7 @@ import json
 import random
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
@@ -189,6 +190,20 @@ def test_timestamps_are_read_in_every_form_seen(text, instant):
 )
 def test_what_is_no_timestamp_is_refused(text):
     assert not timestamps.readable(text)
+
+
+def test_of_timestamps_that_are_long_nothing_is_kept():
+    padding = " " * 100_000
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        for number in range(100):
+            assert timestamps.readable(f"{padding}2026-01-01T00:00:00.{number:03}Z{padding}")
+            assert not timestamps.readable(f"2026-01-01T00:00:00.{number:03}Z{padding}x")
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept - before < 1_000_000
 
 
 def test_no_text_makes_the_reader_fail_in_any_other_way():
