@@ -3,6 +3,7 @@
 Implements ``roaming.ports.Issuers`` with OCPI's real-time authorisation.
 """
 
+import asyncio
 from uuid import UUID
 
 import structlog
@@ -36,9 +37,14 @@ class Issuers:
         issuer: Party,
         token_uid: str,
         token_type: str,
+        *,
         location: Document | None,
+        within: float | None = None,
     ) -> Document | None:
-        """The AuthorizationInfo (canonical), or None when the issuer cannot be asked."""
+        """The AuthorizationInfo (canonical), or None when the issuer cannot be asked.
+
+        ``within`` is the limit for all of the call, however slowly its parts come.
+        """
         async with self.database.transaction(tenant_id) as db:
             found = await partners.by_party(db, issuer, Role.EMSP)
             tenant = await db.get_one(Tenant, tenant_id)
@@ -54,18 +60,19 @@ class Issuers:
             if location is not None:
                 body = codec.write(version.downgrade("LocationReferences", location))
             try:
-                answer = await self.client.call(
-                    connection,
-                    "POST",
-                    url_at(connection, endpoint, token_uid, "authorize"),
-                    body=body,
-                    to=issuer,
-                    from_=sender,
-                    timeout=self.timeout,
-                    params={"type": token_type},
-                )
-            except (Unreachable, Refused) as error:
-                log.info("issuer not reached", issuer=str(issuer), reason=str(error))
+                async with asyncio.timeout(within):
+                    answer = await self.client.call(
+                        connection,
+                        "POST",
+                        url_at(connection, endpoint, token_uid, "authorize"),
+                        body=body,
+                        to=issuer,
+                        from_=sender,
+                        timeout=self.timeout,
+                        params={"type": token_type},
+                    )
+            except (Unreachable, Refused, TimeoutError) as error:
+                log.info("issuer not reached", issuer=str(issuer), reason=str(error) or "too slow")
                 return None
             if answer.status_code == UNKNOWN_TOKEN:
                 return {"allowed": "NOT_ALLOWED"}

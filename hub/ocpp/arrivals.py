@@ -1,9 +1,9 @@
 """Connections with TLS that are no station's yet: how many there may be, and for how long.
 
 Anybody can open a connection and say nothing, or say it slowly. A connection has ``PATIENCE``
-seconds to become a station's, without those that the hub itself keeps it waiting; when too many are
-on their way, the oldest one goes of the address that has the most. An honest station is through
-within a second, so it is seldom the one.
+seconds to become a station's, without those that the hub itself keeps it waiting; when too many
+others are on their way, the oldest one goes of the address that has the most. An honest station is
+through within a second, so it is seldom the one.
 """
 
 import asyncio
@@ -82,9 +82,8 @@ class Connection(sslproto.SSLProtocol):
         self.socket = transport
         self.address = str((transport.get_extra_info("peername") or ("",))[0])
         self.left = self.arrivals.patience
-        self.go_on()
         super().connection_made(transport)
-        self.arrivals.add(self)
+        self.go_on()
 
     def _on_handshake_complete(self, handshake_exc: Any) -> None:
         if handshake_exc is not None:
@@ -96,7 +95,8 @@ class Connection(sslproto.SSLProtocol):
         super().connection_lost(exc)
 
     def pause(self) -> None:
-        """Its time does not run until it goes on."""
+        """Its time does not run until it goes on, and it is none of those who are too many."""
+        self.arrivals.discard(self)
         if self.timer is not None:
             self.left = self.timer.when() - asyncio.get_running_loop().time()
             self.timer.cancel()
@@ -106,10 +106,10 @@ class Connection(sslproto.SSLProtocol):
         if self.left is not None:
             self.timer = asyncio.get_running_loop().call_later(self.left, self.drop)
             self.left = None
+            self.arrivals.add(self)
 
     def arrived(self) -> None:
         """A station was admitted, or the connection is gone: it is not on its way any more."""
-        self.arrivals.discard(self)
         self.pause()
         self.left = None
 

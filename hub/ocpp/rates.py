@@ -23,6 +23,10 @@ class Bucket:
         self.level, self.at = 0.0, now + missing
         return missing
 
+    def give_back(self) -> None:
+        """What ``wait`` gave was not used: whoever is next waits the shorter for it."""
+        self.at -= 1 / self.rate
+
 
 @dataclass
 class Tally:

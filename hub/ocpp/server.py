@@ -18,9 +18,11 @@ from hub.errors import Unavailable
 from hub.ocpp import certificates, identity, relay
 from hub.ocpp.arrivals import arrived, kept_waiting
 from hub.ocpp.frames import MAX_FRAME, OCPPVersion
+from hub.ocpp.gate import pace_of_port
 from hub.ocpp.identity import Caller, Found, Record
 from hub.ocpp.link import Link
 from hub.ocpp.patience import patiently
+from hub.ocpp.rates import Bucket
 from hub.ocpp.v16 import Station16
 from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
@@ -33,6 +35,7 @@ log = structlog.get_logger()
 WIRE: web.AppKey[Wire] = web.AppKey("ocpp wire", Wire)
 # Networks of the proxies whose word counts about encryption and certificates.
 PROXIES: web.AppKey[list[Network]] = web.AppKey("ocpp proxies")
+PACE: web.AppKey[Bucket] = web.AppKey("ocpp pace", Bucket)
 
 SPOKEN = {
     OCPPVersion.V16: Station16,
@@ -51,10 +54,14 @@ DENIED = {"WWW-Authenticate": 'Basic realm="OCPP", charset="UTF-8"'}
 
 
 def make_ocpp(wire: Wire, *, proxies: tuple[Network, ...] = ()) -> web.Application:
-    """The sub-application; whoever mounts it closes ``wire.registry`` before the listener."""
+    """The sub-application of one port.
+
+    Whoever mounts it closes ``wire.registry`` before the listener.
+    """
     app = web.Application()
     app[WIRE] = wire
     app[PROXIES] = list(proxies)
+    app[PACE] = pace_of_port()
     app.on_shutdown.append(go_away)
     app.router.add_get("/{identity}", connect)
     app.router.add_get("/{tenant}/{identity}", connect)
@@ -74,8 +81,11 @@ async def connect(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     caller = caller_of(request, name)
     with kept_waiting(request.transport):
-        await wire.gate.take_turn(wire.database)
-    record = await admit(wire, caller, request.remote or "")
+        await wire.gate.take_turn(wire.database, request.config_dict[PACE])
+    if request.transport is None:
+        # It hung up in line: the database is not asked for who is gone.
+        raise web.HTTPServiceUnavailable
+    record = await admit(wire, caller, request)
     if not wire.registry.may_join(record.ref.id):
         log.warning("duplicate connection refused", station=record.identity)
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
@@ -115,13 +125,15 @@ def came_through(proxies: Sequence[Network], address: str | None) -> bool:
     return any(found in network for network in proxies)
 
 
-async def admit(wire: Wire, caller: Caller, address: str) -> Record:
+async def admit(wire: Wire, caller: Caller, request: web.Request) -> Record:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
+    address = request.remote or ""
     try:
-        found = await patiently(lambda: recognise(wire, caller))
-        if found is not None:
-            await note_what_is_new(wire, found, caller)
-            return found.record
+        with kept_waiting(request.transport):
+            found = await patiently(lambda: recognise(wire, caller))
+            if found is not None:
+                await note_what_is_new(wire, found, caller)
+                return found.record
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
     log.warning("station refused", station=repr(caller.identity), address=address)

@@ -5,7 +5,6 @@ of a partner by its whitelist, its issuer in real time. No transaction is open w
 asked, and a token nobody knows costs as long as one that somebody does: the answer tells nothing.
 """
 
-import asyncio
 import math
 import secrets
 from collections.abc import Sequence
@@ -122,11 +121,9 @@ async def authorize(
     issuer, uid, kind, whitelist = decision.ask
     if issuers is None or offline:
         return without_issuer(decision, whitelist)
-    try:
-        async with asyncio.timeout(within):
-            answer = await issuers.authorize(ref.tenant_id, issuer, uid, kind, location)
-    except TimeoutError:
-        answer = None
+    answer = await issuers.authorize(
+        ref.tenant_id, issuer, uid, kind, location=location, within=within
+    )
     if answer is None:
         log.info("issuer silent", issuer=str(issuer), whitelist=whitelist)
         return without_issuer(decision, whitelist)

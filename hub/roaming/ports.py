@@ -107,6 +107,11 @@ class Issuers(Protocol):
         issuer: Party,
         token_uid: str,
         token_type: str,
+        *,
         location: Document | None,
+        within: float | None,
     ) -> Document | None:
-        """The AuthorizationInfo (canonical), or None when the issuer did not answer in time."""
+        """The AuthorizationInfo (canonical), or None when the issuer did not answer in time.
+
+        ``within`` so many seconds; what the hub waits for its own database is not part of them.
+        """

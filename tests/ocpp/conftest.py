@@ -74,6 +74,7 @@ class CSMS:
         self.wire = Wire(database, self.keyring, provisioning=False)
         # Each reading is seen in the session at once.
         self.wire.policy = replace(self.wire.policy, show_every=timedelta(0))
+        self.plain = make_ocpp(self.wire)
         self.moved = []
         self.wire.on_change = lambda tenant_id, moved: self.moved.extend(moved)
         self.server = None
@@ -217,7 +218,7 @@ def objects_document(row):
 async def csms(database, tenant, aiohttp_server):
     csms = CSMS(database, tenant)
     app = web.Application()
-    app.add_subapp("/ocpp", make_ocpp(csms.wire))
+    app.add_subapp("/ocpp", csms.plain)
     csms.server = await aiohttp_server(app)
     async with aiohttp.ClientSession() as csms.session:
         yield csms

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from uuid import uuid4
 
 import aiohttp
@@ -351,6 +352,19 @@ async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, 
     await asyncio.gather(*crowd)
     assert websocket.protocol == "ocpp1.6"
     await websocket.close()
+
+
+async def test_who_hangs_up_in_line_gives_the_turn_back_T_45(csms):
+    line, pace = gate.Gate(), gate.pace_of_port()
+    async with line.line:
+        crowd = [asyncio.create_task(line.take_turn(csms.database, pace)) for _ in range(2000)]
+        await asyncio.sleep(0)
+        assert pace.at > time.monotonic() + 1
+        for one in crowd:
+            one.cancel()
+        await asyncio.wait(crowd)
+
+    assert pace.wait(time.monotonic()) == 0
 
 
 async def test_little_is_read_of_one_station_before_others_have_their_turn(csms):

@@ -4,8 +4,13 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
+import pytest
 from ocpp.v16 import call
 
+from hub import log
+from hub.ocpp.server import WIRE
+from hub.roaming.authorization import Shown, authorize
+from hub.settings import Settings
 from tests.helpers.charge_points import PASSWORD, basic
 from tests.helpers.partner import FakePartner
 
@@ -63,6 +68,26 @@ async def test_a_card_of_an_emsp_charges_at_our_station(hub, own):
     assert session["authorization_reference"] == "AR-1"
     assert (cdr["total_energy"], cdr["total_cost"]) == (1.5, {"excl_vat": 0.38})
     assert made.identity not in str([push.body for push in emsp.received])
+
+
+@pytest.mark.parametrize(("whitelist", "allowed"), [("NEVER", False), ("ALLOWED_OFFLINE", True)])
+async def test_only_the_issuer_s_own_time_is_limited_TOK_05(hub, own, own_log, whitelist, allowed):
+    """F-17: in a storm, drivers would be decided as if nobody answered for them.
+
+    Without any time, it is the call that comes too late, not what the hub looks up before.
+    """
+    made = await own.add_station()
+    async with FakePartner("DE*TWO EMSP") as emsp:
+        await hub.connect(emsp)
+        answer = await emsp.put("tokens/DE/TWO/CARD1", RFID | {"whitelist": whitelist})
+        assert answer.ok, answer.text
+        log.configure(Settings(log_level="INFO"), stream=own_log)
+        decision = await authorize(
+            own.database, hub.app[WIRE].issuers, made.ref, Shown("CARD1"), within=0
+        )
+
+    assert decision.accepted is allowed
+    assert "issuer not reached" in own_log.getvalue()
 
 
 async def test_the_hub_sends_its_stations_away_when_it_stops(hub, own):

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 
 import pytest
 from cryptography import x509
@@ -18,7 +19,9 @@ from structlog.testing import capture_logs
 from hub.models.ocpp import key_place
 from hub.ocpp import tls
 from hub.ocpp.authority import Authority, new_authority, to_pem
+from hub.ocpp.gate import TURN_DEADLINE
 from hub.ocpp.listener import Listener
+from hub.ocpp.server import PACE
 from hub.ocpp.server_certificate import RENEWED_BEFORE, names_of, still_good, write
 from hub.security import Keyring
 from hub.security import new_key as new_hub_key
@@ -321,9 +324,9 @@ async def test_who_never_becomes_a_station_is_let_go_T_45(secured, tls):
     assert secured.listener.arrivals.count == 0
 
 
-async def test_the_time_to_become_a_station_does_not_run_at_the_gate_T_45(secured):
-    """It is one gate for all ports: after an outage, its line may be as long as that time."""
-    wire, arrivals = secured.csms.wire, secured.listener.arrivals
+async def test_the_time_to_become_a_station_does_not_run_while_the_hub_is_slow_T_45(secured):
+    """Neither in the line, which may be as long after an outage, nor at the database."""
+    wire = secured.csms.wire
     made = await secured.csms.add_station(security_profile=2)
     go = asyncio.Event()
 
@@ -331,21 +334,54 @@ async def test_the_time_to_become_a_station_does_not_run_at_the_gate_T_45(secure
         async with wire.database.platform():
             await go.wait()
 
-    def timers():
-        return [one.timer for crowd in arrivals.waiting.values() for one in crowd]
-
     async with wire.gate.line:
         coming = asyncio.create_task(secured.outcome(made))
-        await until(lambda: timers() == [None])
-        # All that may be at the database are; who comes through the gate is kept from it.
+        await until(lambda: is_kept_waiting(secured))
+        # All that may be at the database are; who comes through the gate waits for them.
         busy = [asyncio.create_task(work()) for _ in range(20)]
         await until(lambda: wire.database.turns.waiting)
-    await until(lambda: [one is not None for one in timers()] == [True])
+        crowd = wire.database.turns.waiting
+    await until(lambda: wire.database.turns.waiting == crowd + 1)
+    assert is_kept_waiting(secured)
     go.set()
 
     assert await coming == 200
-    assert arrivals.count == 0
     await asyncio.gather(*busy)
+
+
+def is_kept_waiting(secured):
+    """The one connection there is has no time that runs, and is none of too many."""
+    return len(connections(secured)) == 1 and not secured.listener.arrivals.count
+
+
+def connections(secured):
+    """Those that have not hung up."""
+    return [one for one in secured.listener.runner.server.connections if one.transport is not None]
+
+
+async def test_a_flood_of_the_plain_port_locks_nobody_out_of_this_one_T_45(secured):
+    made = await secured.csms.add_station(security_profile=2)
+    secured.csms.plain[PACE].at = time.monotonic() + 2 * TURN_DEADLINE
+    async with secured.csms.session.get(secured.csms.url(made.identity)) as refused:
+        assert refused.status == 503
+
+    assert await secured.outcome(made) == 200
+
+
+async def test_nobody_is_looked_up_who_hung_up_in_line_T_45(secured):
+    gate, url = secured.csms.wire.gate, secured.url("/ocpp/NOBODY")
+    context = client_context(secured.root.pem)
+    async with gate.line:
+        going = asyncio.create_task(secured.csms.session.get(url, ssl=context))
+        await until(lambda: is_kept_waiting(secured))
+        going.cancel()
+        await until(lambda: not connections(secured))
+        staying = asyncio.create_task(secured.csms.session.get(url, ssl=context))
+        await until(lambda: is_kept_waiting(secured))
+    async with await staying as refused:
+        assert refused.status == 401
+
+    assert [tally.count for tally in gate.wrong.values()] == [1]
 
 
 async def until(condition):
