@@ -71,6 +71,14 @@ MEANT: Mapping[tuple[str, str], str] = {
 
 MAX_REPAIRS = 64
 
+# Least and most. OCPP's integers have 32 bits; where it does no harm, stations may have 64.
+ANY_NUMBER = (-(2**63), 2**63 - 1)
+NUMBERED: Mapping[str, tuple[int, int]] = {
+    "connectorId": (0, 2**31 - 1),
+    "evseId": (0, 2**31 - 1),
+    "id": (-(2**31), 2**31 - 1),
+}
+
 
 @cache
 def actions(version: OCPPVersion) -> frozenset[str]:
@@ -93,8 +101,18 @@ def schema(version: OCPPVersion, action: str, *, answer: bool) -> Mapping[str, A
     request = "" if not version.is_2x or action == "NotifyPeriodicEventStream" else "Request"
     name = f"{action}{'Response' if answer else request}.json"
     text = (schema_folder(version) / name).read_text(encoding="utf-8-sig")
-    loaded: dict[str, Any] = json.loads(text)
+    loaded: dict[str, Any] = json.loads(text, object_hook=bounded)
     return loaded
+
+
+def bounded(rules: dict[str, Any]) -> dict[str, Any]:
+    """Whole numbers that no column holds are refused; the schemas have no limits of their own."""
+    for name, rule in rules.items():
+        if isinstance(rule, dict) and rule.get("type") == "integer":
+            least, most = NUMBERED.get(name, ANY_NUMBER)
+            rule.setdefault("minimum", least)
+            rule.setdefault("maximum", most)
+    return rules
 
 
 @cache

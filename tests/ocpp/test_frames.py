@@ -185,6 +185,41 @@ def test_timestamps_are_read_in_every_form_seen(text, instant):
     assert timestamps.write(timestamps.read(text)) == instant
 
 
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    ("version", "action", "more", "field"),
+    [
+        (V16, "StatusNotification", {"connectorId": 2**31}, "connectorId: maximum"),
+        (V16, "StatusNotification", {"connectorId": -1}, "connectorId: minimum"),
+        (V201, "StatusNotification", {"evseId": 2**31}, "evseId: maximum"),
+        (V21, "TransactionEvent", {"seqNo": 2**63}, "seqNo: maximum"),
+        (V201, "TransactionEvent", {"evse": {"id": 2**31}}, "evse/id: maximum"),
+    ],
+)
+def test_numbers_that_no_column_holds_are_refused(version, action, more, field, strict):
+    """Else they would take down what other stations say in the same statement."""
+    payload = told(version, action)
+    messages.check(version, action, payload)
+    with pytest.raises(CallRefused) as caught:
+        messages.check(version, action, payload | more, strict=strict)
+    assert (caught.value.code, caught.value.description) == (ErrorCode.PROPERTY, field)
+
+
+def told(version, action):
+    at = {"timestamp": "2026-01-01T00:00:00Z", "connectorId": 2**31 - 1}
+    if version is V16:
+        return at | {"errorCode": "NoError", "status": "Available"}
+    if action == "StatusNotification":
+        return at | {"evseId": 2**31 - 1, "connectorStatus": "Available"}
+    return {
+        "timestamp": "2026-01-01T00:00:00Z",
+        "eventType": "Updated",
+        "triggerReason": "MeterValuePeriodic",
+        "seqNo": 2**63 - 1,
+        "transactionInfo": {"transactionId": "1"},
+    }
+
+
 @pytest.mark.parametrize(
     "text", ["yesterday", "", "2026-03-01", "2026-13-01T00:00:00Z", "0001-01-01T00:00:00+14:00"]
 )
