@@ -62,6 +62,23 @@ async def test_migrations_can_be_taken_back_and_done_again(postgres, fresh):
     await migrate(url)
 
 
+async def test_meter_values_of_a_tenant_that_is_gone_stop_no_way_back(postgres, fresh):
+    url = postgres.url_of("hub_owner", fresh)
+    await migrate(url)
+    postgres.run_sql(
+        fresh,
+        "INSERT INTO meter_values (tenant_id, charging_session_id, timestamp, value)"
+        " VALUES (gen_random_uuid(), gen_random_uuid(), now(), 1)",
+    )
+    engine = create_async_engine(url, poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(lambda plain: command.downgrade(alembic_config(plain), "0029"))
+        await connection.commit()
+    await engine.dispose()
+
+    assert postgres.run_sql(fresh, "SELECT count(*) FROM meter_values").strip() == "1"
+
+
 async def test_alembic_sees_no_pending_change(postgres):
     engine = create_async_engine(postgres.admin_url, poolclass=NullPool)
     async with engine.connect() as connection:
