@@ -26,8 +26,9 @@ from hub.roaming.objects import Stored
 from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading, figures
 
-# Locked in the order of their ids: two groups that meet never wait for each other in a circle. What
-# is noted here for the first time is ``fresh``; of a state that changes nothing is noted.
+# Locked in the order of their ids: two groups that meet never wait for each other in a circle. The
+# messages that are noted here for the first time are ``fresh``. One with another state than the
+# transaction has is not noted: it is worked on by itself.
 LOCK = text(
     "WITH asked AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r(station uuid,"
     " transaction text, digest text, kind text, at timestamptz, sequence bigint, state text)),"
