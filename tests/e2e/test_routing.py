@@ -481,15 +481,18 @@ async def test_preferences_for_a_session_of_others_are_404(hub, cpo, emsp, partn
 async def test_a_slow_receiver_slows_nobody_else(hub, cpo, emsp, partners):
     quick = await partners.enter_async_context(FakePartner("FR*QCK EMSP"))
     await hub.connect(quick)
-    emsp.fail(faults.slow(2))
+    go = asyncio.Event()
+    emsp.fail(faults.hold(go))
 
     waiting = [
         asyncio.create_task(cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=emsp))
         for _ in range(40)
     ]
-    async with asyncio.timeout(1.5):
-        answer = await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=quick)
+    answer = await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=quick)
+    still_waiting = [task for task in waiting if not task.done()]
+    go.set()
     answers = await asyncio.gather(*waiting)
 
     assert answer.status_code == 1000
+    assert len(still_waiting) == 40
     assert {answer.status_code for answer in answers} == {1000}
