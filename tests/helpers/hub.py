@@ -1,6 +1,8 @@
 """A whole hub on a real socket, and what an operator does with it, for end-to-end tests."""
 
+import secrets
 import socket
+from contextlib import suppress
 from dataclasses import replace
 from ipaddress import ip_network
 from pathlib import Path
@@ -167,7 +169,11 @@ def roles_of(partner: FakePartner) -> list[tuple[Party, Role]]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """One that is free and that the system gives to nobody else meanwhile, as it does with those
+    above 32768.
+    """
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
