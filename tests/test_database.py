@@ -124,9 +124,8 @@ async def test_a_killed_backend_is_unavailable_and_comes_back(victim, served):
     await healed(served)
 
 
-async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, served):
-    """A restart of the database between two requests costs none of them."""
-    doors = [served.platform() for _ in range(5)]
+async def break_idle(victim, doors) -> None:
+    """Have the pool open a connection for each door, and then the server end all of them."""
     for door in doors:
         await door.__aenter__()
     for door in doors:
@@ -134,6 +133,11 @@ async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, 
     victim.run_sql(
         "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hub'"
     )
+
+
+async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, served):
+    """A restart of the database between two requests costs none of them."""
+    await break_idle(victim, [served.platform() for _ in range(5)])
 
     for _ in range(10):
         async with served.platform() as db:
@@ -142,14 +146,7 @@ async def test_connections_that_broke_while_idle_are_replaced_unnoticed(victim, 
 
 async def test_reading_from_connections_that_broke_while_idle_is_unnoticed(victim, served):
     tenant = await add_tenant(served)
-    doors = [served.reading(tenant.id) for _ in range(5)]
-    for door in doors:
-        await door.__aenter__()
-    for door in doors:
-        await door.__aexit__(None, None, None)
-    victim.run_sql(
-        "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hub'"
-    )
+    await break_idle(victim, [served.reading(tenant.id) for _ in range(5)])
 
     for _ in range(10):
         async with served.reading(tenant.id) as db:
