@@ -94,14 +94,14 @@ class Finding:
     ``digest`` is that of the last link that was found right.
     """
 
-    segments: int
-    entries: int
-    purged: int
-    fault: Fault | None
-    after: int | None
-    digest: bytes
-    unsealed: int
-    proof: Proof
+    segments: int = 0
+    entries: int = 0
+    purged: int = 0
+    fault: Fault | None = None
+    after: int | None = None
+    digest: bytes = BEGINNING
+    unsealed: int = 0
+    proof: Proof = field(default_factory=Proof)
 
 
 async def last_link(db: AsyncSession) -> AuditSegment | None:
@@ -164,7 +164,7 @@ async def examine(
     """Compare the links behind a number with the entries, and stop at the first fault."""
     before = await db.scalar(select(AuditSegment).where(AuditSegment.number == after))
     if before is None and after:
-        return finding(fault=Fault(after, None, "the link is missing"))
+        return Finding(fault=Fault(after, None, "the link is missing"))
     place = Place(before.xid, before.seq) if before else Place(0, -1)
     digest = before.digest if before else BEGINNING
     found = await db.scalars(
@@ -178,13 +178,13 @@ async def examine(
         fault = broken(segment, after + count + 1, digest) or proof.broken(segment, keyring)
         fault = fault or await unlike(db, segment, place)
         if fault is not None:
-            return finding(count, entries, purged, fault=fault, digest=digest, proof=proof)
+            return Finding(count, entries, purged, fault=fault, digest=digest, proof=proof)
         entries += 0 if segment.purged_at else segment.entries
         purged += segment.entries if segment.purged_at else 0
         place, digest = Place(segment.xid, segment.seq), segment.digest
     more = len(segments) == limit
     unsealed = await db.scalar(WAITING, {"xid": place.xid, "seq": place.seq}) or 0
-    return finding(
+    return Finding(
         len(segments),
         entries,
         purged,
@@ -193,21 +193,6 @@ async def examine(
         unsealed=0 if more else unsealed,
         proof=proof,
     )
-
-
-def finding(
-    segments: int = 0,
-    entries: int = 0,
-    purged: int = 0,
-    *,
-    fault: Fault | None = None,
-    after: int | None = None,
-    digest: bytes = BEGINNING,
-    unsealed: int = 0,
-    proof: Proof | None = None,
-) -> Finding:
-    proof = proof or Proof()
-    return Finding(segments, entries, purged, fault, after, digest, unsealed, proof)
 
 
 def broken(segment: AuditSegment, number: int, previous: bytes) -> Fault | None:

@@ -75,7 +75,7 @@ def read_stored(data: bytes | str) -> Any:
 def write(value: Any) -> bytes:
     """Compact UTF-8. Takes datetime (UTC, milliseconds at most), Decimal, UUID, Enum, Rendered.
 
-    Raises TypeError for anything else, a Secret above all, and ValueError for NaN and infinity.
+    Raises TypeError for anything else, and ValueError for NaN and infinity.
     """
     text = orjson.dumps(
         value,

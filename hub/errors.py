@@ -2,7 +2,6 @@
 
 HubError                     3000  the hub itself failed
 ├── InvalidRequest           2001  parameters missing or malformed
-├── NotEnoughInformation     2002
 ├── UnknownLocation          2003  HTTP 404
 ├── UnknownToken             2004  HTTP 404
 ├── NotFound                 2001  HTTP 404
@@ -52,10 +51,6 @@ class HubError(Exception):
 
 class InvalidRequest(HubError):
     status_code = 2001
-
-
-class NotEnoughInformation(HubError):
-    status_code = 2002
 
 
 class NotFound(HubError):

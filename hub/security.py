@@ -1,33 +1,24 @@
-"""Keys, tokens, passwords: what must not be readable in the database, in a log or in a backup.
+"""Keys and tokens: what must not be readable in the database, in a log or in a backup.
 
 Tokens that are only checked (partners' tokens at the hub, API keys) are long and random, so a keyed
 digest is enough and is found by an index. Tokens the hub sends to others are encrypted and bound to
-their row. Only passwords that people choose get a password hash, which costs ten thousand times
-more.
+their row.
 """
 
-import asyncio
 import base64
 import binascii
 import hmac
 import os
 import re
 import secrets
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
 
-from cryptography.exceptions import InvalidKey, InvalidTag
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hub.settings import Settings, SettingsError
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -46,40 +37,6 @@ LONGEST_HEADER = 256
 
 class Undecipherable(Exception):
     """Encrypted data cannot be read: its key is missing, or it was changed or moved."""
-
-
-class Secret:
-    """A text that shows itself only when asked; it is no str, so nothing prints or writes it."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        return self._text
-
-    def __repr__(self) -> str:
-        return "***"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return "***"
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._text)
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError("a Secret cannot be pickled")
 
 
 class Keyring:
@@ -141,9 +98,6 @@ class Keyring:
         except (InvalidTag, ValueError):
             raise Undecipherable(f"not encrypted with this key {key_id} for this place") from None
         return plain.decode()
-
-    def needs_rotation(self, data: bytes) -> bool:
-        return split(data)[0] != self.key_id
 
     def digest(self, token: str) -> bytes:
         """32 bytes to store and to look up by; worthless without the key."""
@@ -271,51 +225,3 @@ def authorization(token: str, form: str) -> str:
         case "raw":
             return "Token " + token
     raise ValueError(f"a token is sent as base64 or raw, not {form}")
-
-
-def hash_password(password: str) -> str:
-    """Argon2id as OWASP advises (46 MiB, one pass). Takes a tenth of a second: see `Passwords`."""
-    return argon2(os.urandom(16)).derive_phc_encoded(password.encode())
-
-
-def check_password(password: str, hashed: str | None) -> bool:
-    """Without a hash (an unknown user) it takes as long and says no."""
-    try:
-        Argon2id.verify_phc_encoded(password.encode(), hashed or NOBODY)
-    except InvalidKey:
-        return False
-    return hashed is not None
-
-
-def argon2(salt: bytes) -> Argon2id:
-    return Argon2id(salt=salt, length=32, iterations=1, lanes=1, memory_cost=46 * 1024)
-
-
-# The hash of a random text that was thrown away.
-NOBODY = (
-    "$argon2id$v=19$m=47104,t=1,p=1$7t0Cf5TA+Vny43mHuediNw"
-    "$pl4A4/uXg1PtnD37vOr4WuNT7XVFPkXt4Fzm/KUYiIM"
-)
-
-
-class Passwords:
-    """Runs the password hash in a few threads, so that guesses by the thousand cost others little.
-
-    Each hash takes 46 MiB and a core; who comes while all threads are busy waits in line.
-    """
-
-    def __init__(self, threads: int = 2) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="passwords")
-
-    async def hash(self, password: str) -> str:
-        return await self._run(hash_password, password)
-
-    async def check(self, password: str, hashed: str | None) -> bool:
-        return await self._run(check_password, password, hashed)
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))

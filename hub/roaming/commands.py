@@ -42,7 +42,6 @@ MOST_RESULTS = 10
 ACCEPTED, CANCELED, TIMEOUT = "ACCEPTED", "CANCELED_RESERVATION", "TIMEOUT"
 # The result that has a word for "none came"; charging profiles have none (CMD-04).
 TIMES_OUT = "CommandResult"
-UNDER_WAY = (CommandState.OPENED, CommandState.ANSWERED)
 
 
 @dataclass(frozen=True)

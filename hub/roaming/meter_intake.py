@@ -49,9 +49,9 @@ LOCK = text(
     " WHERE asked.state IS NULL OR asked.state = charging_state"
     " ON CONFLICT DO NOTHING RETURNING station_transaction_id, digest)"
     " SELECT id, charging_station_id, transaction_id, charging_session_id, session_created_at,"
-    " charging_state, progress, nullif(notes, '[]'), doubted_at, shown_at,"
-    " nullif(restrictions, '[]'),"
-    " (SELECT array_agg(digest) FROM noted WHERE station_transaction_id = running.id)"
+    " charging_state, progress, nullif(notes, '[]') AS notes, doubted_at, shown_at,"
+    " nullif(restrictions, '[]') AS restrictions,"
+    " (SELECT array_agg(digest) FROM noted WHERE station_transaction_id = running.id) AS fresh"
     " FROM running"
 )
 WRITE = text(
@@ -173,19 +173,17 @@ async def lock(db: AsyncSession, group: Sequence[Metered]) -> dict[tuple[UUID, s
     ]
     known = {}
     for row in await db.execute(LOCK, {"rows": codec.write_rows(asked)}):
-        row_id, station_id, told_id, session_id, created_at, state, progress, *more = row
-        notes, doubted_at, shown_at, restrictions, fresh = more
-        known[station_id, told_id] = Counted(
-            row_id,
-            session_id,
-            created_at,
-            state,
-            restore_progress(progress),
-            notes or [],
-            doubted_at,
-            shown_at,
-            limits_within(restrictions) if restrictions else NONE,
-            set(fresh or ()),
+        known[row.charging_station_id, row.transaction_id] = Counted(
+            id=row.id,
+            session_id=row.charging_session_id,
+            session_created_at=row.session_created_at,
+            charging_state=row.charging_state,
+            progress=restore_progress(row.progress),
+            notes=row.notes or [],
+            doubted_at=row.doubted_at,
+            shown_at=row.shown_at,
+            limits=limits_within(row.restrictions) if row.restrictions else NONE,
+            fresh=set(row.fresh or ()),
         )
     return known
 

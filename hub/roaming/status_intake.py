@@ -106,13 +106,12 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of a status. ``kept`` is False when it is older than the one that is known.
+    """What a status came to: nothing at all when it is older than the one that is known.
 
     ``changed``: OCPI is to be told. ``freed``: available, and was not before. ``running``: the
     EVSE has a transaction, which may have something to do with it.
     """
 
-    kept: bool
     changed: bool = False
     freed: bool = False
     running: bool = False
@@ -139,7 +138,7 @@ async def keep_turn(
     parts = {key: found for key, found in turn.items() if key[1] != 0}
     if whole:
         await db.execute(KEEP_WHOLE, {"rows": written(whole.values())})
-        done.update({index: Kept(True, changed=True) for index, _ in whole.values()})
+        done.update({index: Kept(changed=True) for index, _ in whole.values()})
     if not parts:
         return
     before = {
@@ -148,7 +147,7 @@ async def keep_turn(
     }
     kept = {key: found for key, found in parts.items() if key in before}
     for key, (index, reported) in parts.items():
-        done[index] = became(reported.report, before[key]) if key in before else Kept(False)
+        done[index] = became(reported.report, before[key]) if key in before else Kept()
     complaining = [
         found
         for key, found in kept.items()
@@ -172,7 +171,6 @@ def written(found: Iterable[tuple[int, Reported]]) -> str:
 
 def became(report: StatusReport, row: Any) -> Kept:
     return Kept(
-        True,
         changed=row.before != report.status,
         freed=report.status == "AVAILABLE" and row.before != "AVAILABLE",
         running=row.running,

@@ -11,7 +11,7 @@ import structlog
 
 from hub import log
 from hub.masking import mask, mask_text
-from hub.security import Secret, authorization, new_key, new_token
+from hub.security import authorization, new_key, new_token
 from hub.settings import Settings
 
 CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff]")
@@ -109,7 +109,6 @@ def everything_about(token):
     yield {"url": f"https://user:{token}@x.example/"}
     yield {"request": f"GET /x HTTP/1.1\r\nAuthorization: {authorization(token, 'raw')}\r\n\r\n"}
     yield {"exception_text": ValueError(f"bad header {authorization(token, 'raw')!r}")}
-    yield {"secret": Secret(token), "anything": Secret(token)}
     yield {"password": token, "database_url": f"postgresql://hub:{token}@db/hub"}
     yield {"digest_hex": token.encode().hex()}
     yield {"cookie": f"session={token}", "note": f"Set-Cookie: session={token}; HttpOnly"}

@@ -85,19 +85,6 @@ def test_a_key_of_the_same_name_but_other_bytes_opens_nothing():
         Keyring.from_text(new_key("old")).decrypt(data, context="c")
 
 
-def test_rotation_leaves_nothing_on_the_old_key():
-    old, both, new = (Keyring.from_text(text) for text in (OLD, f"{NEW},{OLD}", NEW))
-    tokens = {f"row/{number}": new_token() for number in range(100)}
-    rows = {context: old.encrypt(token, context=context) for context, token in tokens.items()}
-
-    for context, data in rows.items():
-        if both.needs_rotation(data):
-            rows[context] = both.encrypt(both.decrypt(data, context=context), context=context)
-
-    assert {context: new.decrypt(data, context=context) for context, data in rows.items()} == tokens
-    assert not any(new.needs_rotation(data) for data in rows.values())
-
-
 def test_a_token_that_is_base64_of_another_is_not_taken_for_it():
     """T-15: each of the pair authenticates as itself, in the form that the standard asks for."""
     keyring = Keyring.from_text(OLD)

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from hub.keys import KEYRING
+from hub.models import routing
 from hub.models.commands import Command
 from hub.models.partners import Partner
-from hub.models.routing import ResponseRoute
+from hub.roaming import commands
 from hub.roaming.partners import token_place
 from hub.security import Keyring, new_key
 from tests.helpers.commands import command
@@ -30,14 +30,13 @@ async def test_a_new_key_takes_over_without_anybody_noticing(hub, cpo, emsp):
     async with hub.database.transaction(hub.tenant_id) as db:
         partners = list(await db.scalars(select(Partner)))
         [sent] = await db.scalars(select(Command))
-        [route] = await db.scalars(select(ResponseRoute))
-    assert not hub.app[KEYRING].needs_rotation(sent.response_url)
-    assert not hub.app[KEYRING].needs_rotation(route.target_url)
+        [route] = await db.scalars(select(routing.ResponseRoute))
+    assert only_new.decrypt(sent.response_url, context=commands.url_place(sent.id))
+    assert only_new.decrypt(route.target_url, context=routing.url_place(route.id))
     assert [one["id"] for one in (await emsp.get(link)).data] == ["T2"]
     await cpo.send_result(cpo.commands[0])
     assert len(partners) == 2
     for partner in partners:
-        assert not hub.app[KEYRING].needs_rotation(partner.token_to_send)
         assert only_new.decrypt(partner.token_to_send, context=token_place(partner.id))
     assert (await cpo.put("tariffs/NL/ONE/T1", tariff(version="2.2.1"))).status_code == 1000
     await hub.deliver()

@@ -195,7 +195,7 @@ async def test_statuses_of_several_stations_are_one_commit(csms):
     ]
     async with csms.transaction() as db:
         kept = await keep_statuses(db, group)
-    assert [found.kept for found in kept] == [True, True, True, False, True]
+    assert [found.changed for found in kept] == [True, True, True, False, True]
     assert [found.freed for found in kept] == [False, False, True, False, False]
     async with csms.transaction() as db:
         rows = await db.execute(select(Connector.evse_number, Connector.status))

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import codec
-from hub.security import Secret
 from tests.helpers.hostile import ODD
 
 LOCATION = {
@@ -187,8 +186,6 @@ class Config:
         Decimal("NaN"),
         Decimal("Infinity"),
         datetime(2024, 1, 2),  # noqa: DTZ001 - that it has no zone is the point
-        Secret("hidden"),
-        {"token": Secret("hidden")},
         Config(),
         b"bytes",
         {1: 2},

@@ -1,10 +1,8 @@
-"""Keys, tokens and passwords."""
+"""Keys and tokens."""
 
-import asyncio
 import base64
 import hmac
 import os
-import pickle
 import re
 import stat
 import threading
@@ -15,12 +13,8 @@ import pytest
 
 from hub.security import (
     Keyring,
-    Passwords,
-    Secret,
     Undecipherable,
     authorization,
-    check_password,
-    hash_password,
     new_key,
     new_token,
     read_or_make_key_file,
@@ -52,9 +46,7 @@ def test_the_first_key_encrypts_and_all_decrypt():
 
     assert both.decrypt(data, context="c") == "token"
     assert both.key_id == "second"
-    assert both.needs_rotation(data)
     renewed = both.encrypt("token", context="c")
-    assert not both.needs_rotation(renewed)
     assert new.decrypt(renewed, context="c") == "token"
     with pytest.raises(Undecipherable, match="the key first is not in the keyring"):
         new.decrypt(data, context="c")
@@ -221,63 +213,3 @@ def test_authorization_knows_two_forms():
     assert authorization("abc", "raw") == "Token abc"
     with pytest.raises(ValueError, match="base64 or raw"):
         authorization("abc", "hex")
-
-
-def test_a_secret_shows_itself_only_when_asked():
-    secret = Secret("hidden")
-
-    shown = f"{secret} {secret!r} {secret!s} {secret:>10} {[secret]} {vars(Holder(secret))}"
-    assert "hidden" not in shown
-    assert secret.reveal() == "hidden"
-    assert secret == Secret("hidden")
-    assert secret != Secret("other")
-    assert secret != "hidden"
-    assert {secret: 1}[Secret("hidden")] == 1
-    assert not Secret("")
-    with pytest.raises(TypeError):
-        pickle.dumps(secret)
-    assert not hasattr(secret, "__dict__")
-
-
-class Holder:
-    def __init__(self, secret):
-        self.secret = secret
-
-
-def test_passwords_are_checked_with_argon2id():
-    hashed = hash_password("correct horse")
-
-    assert hashed.startswith("$argon2id$v=19$m=47104,")
-    assert hashed != hash_password("correct horse")
-    assert check_password("correct horse", hashed)
-    assert not check_password("Correct horse", hashed)
-    assert not check_password("", hashed)
-
-
-def test_an_unknown_user_never_gets_in():
-    assert not check_password("", None)
-    assert not check_password("anything", None)
-
-
-async def test_passwords_wait_in_line_and_the_loop_goes_on():
-    passwords = Passwords(threads=1)
-    ticks = 0
-
-    async def tick():
-        nonlocal ticks
-        while True:
-            ticks += 1
-            await asyncio.sleep(0)
-
-    ticking = asyncio.create_task(tick())
-    try:
-        hashed = await passwords.hash("correct horse")
-        answers = await asyncio.gather(
-            passwords.check("correct horse", hashed), passwords.check("wrong", hashed)
-        )
-    finally:
-        ticking.cancel()
-        passwords.close()
-
-    assert answers == [True, False]
-    assert ticks > 10

@@ -68,10 +68,6 @@ class Priced:
     parking: Exact
     reserved: Exact
 
-    @property
-    def is_doubtful(self) -> bool:
-        return any(note.doubtful for note in self.notes)
-
 
 def price(
     tariffs: Sequence[Document | Tariff],
