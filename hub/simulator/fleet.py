@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from hub.simulator.connection import Refused
 from hub.simulator.scenarios import Scenario
-from hub.simulator.station import Refused, SimulatedStation
+from hub.simulator.station import SimulatedStation
 
 # Stations that connect in the same instant look like an attack, and never do so outside a lab.
 SPREAD_SECONDS = 0.02
@@ -48,6 +49,6 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
         "sessions": station.sessions,
         "sent": station.sent,
         "received": station.received,
-        "waiting": len(station.queue),
+        "waiting": len(station.outbox.queue),
         "faults": list(station.faults),
     }

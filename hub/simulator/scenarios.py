@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
-from hub.simulator.dialects import Payload
+from hub.simulator.answers import Payload
 from hub.simulator.station import SimulatedStation
 
 Scenario = Callable[[SimulatedStation], Awaitable[None]]
@@ -92,8 +92,8 @@ async def day(station: SimulatedStation) -> None:
             chance = station.dice.random()
             if chance < 0.1:  # noqa: PLR2004 - one in ten
                 await break_down(station)
-            elif chance < 0.2 and station.socket is not None:  # noqa: PLR2004
-                await station.socket.close()
+            elif chance < 0.2:  # noqa: PLR2004
+                await station.connection.drop()
             else:
                 await charge(station, station.minutes * station.dice.uniform(0.5, 3))
 

@@ -1,83 +1,37 @@
-"""One simulated station with one connector: its socket, its meter, and what it has to tell.
+"""One simulated station with one connector: its meter, and what happens at it.
 
-What must not be lost (the beginning, the readings and the end of a transaction) waits in a queue
-until it is answered, through outages of either side; the rest is said or not. After an outage a
-station connects again by itself, without booting, as stations do.
+What must not be lost waits in its ``outbox`` through outages of its ``connection``; the rest is
+said or not.
 
 Time runs faster until it has caught up with ours: a station begins in the past, so that none of
 its timestamps lies in the future. More than five minutes back it looks like one that was offline.
 """
 
 import asyncio
-import base64
 import itertools
-import logging
 import random
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import aiohttp
 from ocpp.exceptions import OCPPError  # type: ignore[import-untyped]
 
-from hub.simulator.dialects import DIALECTS, Dialect, Payload
+from hub.simulator.answers import Payload
+from hub.simulator.connection import ANSWER_WITHIN, Connection, Gone, Refused
+from hub.simulator.dialect import Dialect
+from hub.simulator.dialect_2x import Dialect21, Dialect201
+from hub.simulator.dialect_16 import Dialect16
+from hub.simulator.outbox import Outbox
 from hub.simulator.vehicle import Vehicle
 
-# Its own complaints about what a CSMS says are counted, not printed.
-logging.getLogger("ocpp").setLevel(logging.CRITICAL)
-
-ANSWER_WITHIN = 30.0
-OK = 200
+DIALECTS: Mapping[str, type[Dialect]] = {
+    dialect.version: dialect for dialect in (Dialect16, Dialect201, Dialect21)
+}
 CONNECT_WITHIN = 30.0
 SAMPLE_SECONDS = 60.0
 VOLTS, PHASES = 230, 3
-RETRIES = 3
-PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)
-
-
-class Gone(Exception):
-    """The connection is not there any more."""
-
-
-class Refused(Exception):
-    """The CSMS will not have the station."""
-
-
-class Socket:
-    """An aiohttp WebSocket as the library wants one."""
-
-    def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse, station: "SimulatedStation"
-    ) -> None:
-        self.socket, self.station = socket, station
-
-    async def recv(self) -> str:
-        message = await self.socket.receive()
-        if message.type is not aiohttp.WSMsgType.TEXT:
-            raise Gone
-        self.station.received += 1
-        self.station.listen(self.station, "in", str(message.data))
-        return str(message.data)
-
-    async def send(self, text: str) -> None:
-        self.station.sent += 1
-        self.station.listen(self.station, "out", text)
-        try:
-            await self.socket.send_str(text)
-        except (ConnectionError, RuntimeError):
-            raise Gone from None
-
-
-@dataclass
-class Waiting:
-    """Something that must be told. ``told`` is its answer, or why there is none."""
-
-    request: Any
-    told: "asyncio.Future[Any]"
-    tries: int = 0
 
 
 @dataclass
@@ -123,23 +77,18 @@ class SimulatedStation:
 
     def __post_init__(self) -> None:
         self.dialect: Dialect = DIALECTS[self.version](self)
+        self.connection = Connection(self)
+        self.outbox = Outbox(self)
         self.skew = -timedelta(minutes=self.minutes)
         self.ids = itertools.count(1)
         self.remote_starts: asyncio.Queue[Payload] = asyncio.Queue()
         self.stop_asked = asyncio.Event()
-        self.queue: deque[Waiting] = deque()
-        self.filled = asyncio.Event()
-        self.up = asyncio.Event()
-        self.speaker: Any = None
-        self.socket: aiohttp.ClientWebSocketResponse | None = None
-        self.booted = False
         self.firmware = b""
-        self.refusal: Refused | None = None
         self.tasks: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> bool:
-        return self.up.is_set()
+        return self.connection.up.is_set()
 
     @property
     def watts_per_ampere(self) -> float:
@@ -152,14 +101,12 @@ class SimulatedStation:
     def new_transaction(self) -> str:
         return f"{self.identity[:20]}-{int(datetime.now(UTC).timestamp())}-{next(self.ids)}"
 
-    # Its connection.
-
     @asynccontextmanager
     async def online(self) -> AsyncIterator[None]:
         """Be connected, and connect again whenever that ends, until the block does."""
         keeping = asyncio.create_task(self.keep_connected())
-        telling = asyncio.create_task(self.tell_queue())
-        reached = asyncio.create_task(self.up.wait())
+        telling = asyncio.create_task(self.outbox.tell())
+        reached = asyncio.create_task(self.connection.up.wait())
         try:
             await asyncio.wait(
                 {keeping, reached}, timeout=CONNECT_WITHIN, return_when=asyncio.FIRST_COMPLETED
@@ -175,156 +122,18 @@ class SimulatedStation:
             await asyncio.gather(keeping, telling, reached, return_exceptions=True)
 
     async def keep_connected(self) -> None:
-        pauses = iter(PAUSES)
-        while True:
-            try:
-                await self.converse()
-                pauses = iter(PAUSES)
-            except (aiohttp.ClientConnectionError, ConnectionError, TimeoutError, Gone):
-                pass
-            except Refused as refusal:
-                self.give_up(refusal)
-                raise
-            except (OCPPError, aiohttp.ClientError) as error:
-                self.complain(f"connection: {type(error).__name__}")
-            self.outages += 1
-            self.watch(self)
-            await asyncio.sleep(next(pauses, PAUSES[-1]) * self.dice.uniform(0.5, 1.0))
-
-    async def converse(self) -> None:
-        """One connection, from its beginning to its end."""
-        secret = base64.b64encode(f"{self.identity}:{self.password}".encode()).decode()
         try:
-            async with (
-                aiohttp.ClientSession() as session,
-                session.ws_connect(
-                    f"{self.url}/{self.identity}",
-                    protocols=[f"ocpp{self.version}"],
-                    headers={"Authorization": f"Basic {secret}"},
-                    heartbeat=60,
-                ) as socket,
-            ):
-                await self.speak(socket)
-        except aiohttp.WSServerHandshakeError as error:
-            if error.status in {401, 403, 404}:
-                raise Refused(f"The CSMS answered HTTP {error.status}.") from None
-        finally:
-            self.up.clear()
-            self.speaker = None
-
-    async def speak(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        if socket.protocol is None:
-            raise Refused(f"The CSMS does not speak {self.version} with this station.")
-        self.socket = socket
-        self.speaker = speaker_of(self)(self.identity, Socket(socket, self), ANSWER_WITHIN)
-        answer_with(self.speaker, self)
-        reading = asyncio.create_task(self.read())
-        try:
-            if not self.booted:
-                await self.boot(reading)
-            self.up.set()
-            self.watch(self)
-            await reading
-        finally:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
-            await socket.close()
-
-    async def read(self) -> None:
-        with suppress(Gone):
-            await self.speaker.start()
-
-    async def boot(self, reading: "asyncio.Task[None]") -> None:
-        """Until the CSMS accepts it: that may take an operator."""
-        while not self.booted:
-            answer = await self.ask(self.dialect.boot(), reading)
-            if answer.status == "Accepted":
-                self.booted = True
-                return
-            if answer.status == "Rejected":
-                raise Refused("The CSMS rejected the station.")
-            await asyncio.sleep(max(answer.interval, 1) / self.speed)
-
-    async def ask(self, request: Any, reading: "asyncio.Task[None]") -> Any:
-        """Raises Gone as soon as the connection is: the library would wait for its whole time."""
-        asking = asyncio.create_task(self.speaker.call(request, suppress=False))
-        await asyncio.wait({asking, reading}, return_when=asyncio.FIRST_COMPLETED)
-        if asking.done():
-            return asking.result()
-        asking.cancel()
-        await asyncio.gather(asking, return_exceptions=True)
-        raise Gone
-
-    def give_up(self, refusal: Refused) -> None:
-        """Nobody will ever listen: who waits for an answer need not."""
-        self.refusal = refusal
-        while self.queue:
-            settle(self.queue.popleft(), refusal)
-
-    # What it says.
-
-    async def tell_queue(self) -> None:
-        """Tell what must be told, in its order, however long that takes."""
-        while True:
-            await self.filled.wait()
-            while self.queue:
-                await self.up.wait()
-                waiting = self.queue[0]
-                done = await self.tell_one(waiting)
-                if done and self.queue and self.queue[0] is waiting:
-                    self.queue.popleft()
-            self.filled.clear()
-
-    async def tell_one(self, waiting: Waiting) -> bool:
-        if getattr(waiting.request, "transaction_id", None) == 0:
-            waiting.request.transaction_id = int(self.transaction or 0)
-        speaker = self.speaker
-        try:
-            answer = await self.within_connection(speaker.call(waiting.request, suppress=False))
-        except (Gone, TimeoutError):
-            await asyncio.sleep(0)
-            return False
-        except OCPPError as error:
-            waiting.tries += 1
-            if waiting.tries < RETRIES:
-                return False
-            self.complain(f"{type(waiting.request).__name__}: {type(error).__name__}")
-            settle(waiting, error)
-            return True
-        if type(waiting.request).__name__ == "StartTransaction":
-            self.dialect.after_start(answer)
-        settle(waiting, answer)
-        self.watch(self)
-        return True
-
-    async def within_connection(self, asking: Coroutine[Any, Any, Any]) -> Any:
-        """The answer, or Gone when the connection ends before it comes."""
-        task = asyncio.create_task(asking)
-        try:
-            while self.connected:
-                done, _ = await asyncio.wait({task}, timeout=0.25)
-                if done:
-                    return task.result()
-            raise Gone
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    def must_tell(self, request: Any) -> "asyncio.Future[Any]":
-        waiting = Waiting(request, asyncio.get_running_loop().create_future())
-        if self.refusal is not None:
-            settle(waiting, self.refusal)
-            return waiting.told
-        self.queue.append(waiting)
-        self.filled.set()
-        return waiting.told
+            await self.connection.keep()
+        except Refused as refusal:
+            self.outbox.give_up(refusal)
+            raise
 
     async def say(self, request: Any) -> Any:
         """Say something that is lost when nobody listens; None then."""
         if not self.connected:
             return None
         try:
-            return await self.within_connection(self.speaker.call(request, suppress=False))
+            return await self.connection.ask(request)
         except (Gone, TimeoutError):
             return None
         except OCPPError as error:
@@ -354,7 +163,7 @@ class SimulatedStation:
             await asyncio.sleep(0)
             with suppress(TimeoutError):
                 async with asyncio.timeout(ANSWER_WITHIN):
-                    await self.up.wait()
+                    await self.connection.up.wait()
             await work
 
         task = asyncio.create_task(later())
@@ -363,46 +172,18 @@ class SimulatedStation:
         # A task that is cancelled before it began never awaits what it was given.
         task.add_done_callback(lambda _: work.close())
 
-    async def fetch_firmware(self, url: str, request_id: int | None) -> None:
-        """As a station does it, word by word; what it fetched is only counted."""
-        words = ["Downloading"]
-        async with aiohttp.ClientSession() as session, session.get(url) as response:
-            self.firmware = await response.read() if response.status == OK else b""
-        words += ["Downloaded", "Installing", "Installed"] if self.firmware else ["DownloadFailed"]
-        for word in words:
-            await self.progress("FirmwareStatusNotification", word, request_id)
-
-    async def bring_log(self, url: str, request_id: int | None, *, old: bool) -> None:
-        told = f"{self.now()} {self.identity}: {self.sessions} sessions\n".encode()
-        async with aiohttp.ClientSession() as session, session.put(url, data=told) as response:
-            done = response.status < OK + 100
-        failed = "UploadFailed" if old else "UploadFailure"
-        action = "DiagnosticsStatusNotification" if old else "LogStatusNotification"
-        await self.progress(action, "Uploaded" if done else failed, request_id)
-
-    async def progress(self, action: str, word: str, request_id: int | None) -> None:
-        numbered = request_id is not None and not (
-            self.version == "1.6" and action == "FirmwareStatusNotification"
-        )
-        more = {"request_id": request_id} if numbered else {}
-        await self.say(self.dialect.request(action, status=word, **more))
-
     def reboot_soon(self) -> None:
-        self.booted = False
-        if self.socket is not None:
-            self.run(self.socket.close())
+        self.connection.booted = False
+        self.run(self.connection.drop())
 
     def complain(self, fault: str) -> None:
         self.faults.append(fault)
         self.watch(self)
 
-    # What happens at it.
-
     async def begin(self, remote: Payload | None = None) -> str:
         """Somebody charges; returns what the CSMS says of the token, "" while nobody can say."""
         self.stop_asked.clear()
-        self.began_at = self.register
-        told = self.must_tell(self.dialect.started(remote))
+        told = self.outbox.add(self.dialect.started(remote))
         self.reservation = None
         if not self.connected:
             return ""
@@ -427,13 +208,13 @@ class SimulatedStation:
             self.register += energy
             self.delivered += energy
             self.vehicle.take(energy)
-            self.must_tell(self.dialect.metered(self.drawing))
+            self.outbox.add(self.dialect.metered(self.drawing))
             self.watch(self)
         self.drawing = 0.0
         return False
 
     async def stop(self, reason: str) -> None:
-        told = self.must_tell(self.dialect.stopped(reason))
+        told = self.outbox.add(self.dialect.stopped(reason))
         if self.connected:
             await told
             self.transaction = None
@@ -442,35 +223,5 @@ class SimulatedStation:
 
     async def drained(self) -> None:
         """Wait until everything that must be told has been."""
-        while self.queue:
-            await asyncio.wait([self.queue[-1].told])
+        await self.outbox.drained()
         self.transaction = None
-
-
-def settle(waiting: Waiting, result: Any) -> None:
-    if waiting.told.done():
-        return
-    if isinstance(result, Exception):
-        waiting.told.set_exception(result)
-        waiting.told.exception()  # seen: nobody may be waiting
-    else:
-        waiting.told.set_result(result)
-
-
-def speaker_of(station: SimulatedStation) -> Any:
-    return station.dialect.library.ChargePoint
-
-
-def answer_with(speaker: Any, station: SimulatedStation) -> None:
-    """Have the library ask the dialect."""
-    results = station.dialect.library.call_result
-
-    def answering(action: str, answer: Callable[[Any, Payload], Payload]) -> dict[str, Any]:
-        def reply(**asked: Any) -> Any:
-            return getattr(results, action)(**answer(station, asked))
-
-        return {"_on_action": reply, "_skip_schema_validation": False}
-
-    speaker.route_map = {
-        action: answering(action, answer) for action, answer in station.dialect.answers.items()
-    }

@@ -211,7 +211,7 @@ async def test_a_station_installs_and_brings_what_it_is_asked_for(hub, operator,
     running = asyncio.ensure_future(SCENARIOS["idle"](station))
     added = await add_firmware(operator, IMAGE)
     async with asyncio.timeout(30):
-        await station.up.wait()
+        await station.connection.up.wait()
         update_ = await order_update(operator, made, added.body)
         assert update_.status == 201, update_.body
         log = await operator.post(f"/stations/{made['id']}/logs")

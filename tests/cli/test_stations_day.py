@@ -220,7 +220,7 @@ async def test_profiles_lists_firmware_and_logs(command, hub, tmp_path):
     running = asyncio.ensure_future(SCENARIOS["idle"](station))
     (tmp_path / "v2.bin").write_bytes(b"new software")
     async with asyncio.timeout(120):
-        await station.up.wait()
+        await station.connection.up.wait()
         await command("profile", "add", "night", "--limit", "0=7400", "--limit", "3600=0")
         given = await command("profile", "apply", "night", "CP-1", "--evse", "1")
         held = station.limit
