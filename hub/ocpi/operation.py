@@ -79,6 +79,12 @@ class Operation:
     def reads(self) -> bool:
         return self.method == "GET"
 
+    @property
+    def asks_for_theirs(self) -> bool:
+        """Whether the answer is the receiver's to give: its objects, its word on a token."""
+        authorizes = self.answer == "AuthorizationInfo"
+        return self.interface is SENDER and (self.reads or authorizes) and not self.custom
+
     def is_in(self, version: str) -> bool:
         return self.since <= version and self.only in {None, version}
 

@@ -39,20 +39,21 @@ class NotSupported(UnknownReceiver):
 
 
 async def find_way(request: web.Request, to: Party) -> Way:
-    """UnknownReceiver: nobody here. RoutingError: not agreed. ReceiverUnreachable: not connected.
-    NotSupported: without this interface, or in a version that does not know the request.
+    """UnknownReceiver: nobody here. RoutingError: not agreed. ReceiverUnreachable: not connected,
+    or not yet. NotSupported: without this interface, or in a version that lacks the request.
     """
     operation, audience, sender = request[OPERATION], request[AUDIENCE], speaker(request)
     hosts = audience.hosts(to)
     if request[PARTNER].is_hub:
         # What a peer hub sent never goes back there (HUB-49).
         hosts = [host for host in hosts if host.id != request[PARTNER].id]
-    if not hosts:
+    if not hosts and not audience.expects(to):
         raise UnknownReceiver(f"{to} is not known here.")
     check_agreed(audience, sender, to, operation)
     connected = [host for host in hosts if is_connected(host)]
     if not connected:
-        raise ReceiverUnreachable(f"{to} is {hosts[0].connection_status}: not connected.")
+        status = hosts[0].connection_status if hosts else ConnectionStatus.PLANNED
+        raise ReceiverUnreachable(f"{to} is {status}: not connected.")
     for host in connected:
         endpoint = host.endpoint(operation.module, operation.interface)
         known = host.version is not None and operation.is_in(host.version)
@@ -65,8 +66,12 @@ async def find_way(request: web.Request, to: Party) -> Way:
 
 
 def check_agreed(audience: Audience, sender: Party, to: Party, operation: Operation) -> None:
+    """An agreement is about who gives what to whom, so it weighs an addressed GET as it does the
+    push and the list that would bring the same (HUB-52, T-05).
+    """
     allows = audience.allows_by_name if operation.custom else audience.allows
-    if not allows(sender, to, operation.module):
+    giver, taker = (to, sender) if operation.asks_for_theirs else (sender, to)
+    if not allows(giver, taker, operation.module):
         raise RoutingError(f"No agreement lets {sender} reach {to} for {operation.module}.")
 
 

@@ -190,3 +190,7 @@ class Audience:
             if party in connection.parties and (role is None or role in connection.roles_of(party))
         ]
         return sorted(found, key=lambda connection: connection.connection_status != "CONNECTED")
+
+    def expects(self, party: Party) -> bool:
+        """Whether a platform may register as a party and has not done so yet (HCI-06: PLANNED)."""
+        return any(party in connection.planned for connection in self.connections)

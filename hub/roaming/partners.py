@@ -42,8 +42,9 @@ class Endpoint:
 class Connection:
     """One partner, as read at one moment; a value, safe to keep while no transaction is open.
 
-    ``roles`` are those that are approved *and* declared. ``hub`` is the tenant's own party: the
-    address of Broadcast Push and GET ALL. The last four are set on the connection of an incoming
+    ``roles`` are those that are approved *and* declared; ``planned`` are parties that may be
+    declared and are not. ``hub`` is the tenant's own party: the address of Broadcast Push and GET
+    ALL. The last four are set on the connection of an incoming
     request: ``token_kind`` is "A" for an invitation, "C" for a registered partner; ``token_form``
     how it was written; ``token_unproven`` says that this token was never used for more than
     reading versions.
@@ -57,6 +58,7 @@ class Connection:
     hub: Party
     version: str | None = None
     roles: frozenset[tuple[Party, Role]] = frozenset()
+    planned: frozenset[Party] = frozenset()
     endpoints: tuple[Endpoint, ...] = ()
     versions_url: str | None = None
     token_to_send: bytes | None = field(default=None, repr=False)
@@ -176,7 +178,8 @@ async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Conne
             connection_status=ConnectionStatus(row.connection_status),
             hub=hub,
             version=row.ocpi_version,
-            roles=frozenset(roles.get(row.id, ())),
+            roles=declared(roles.get(row.id, ())),
+            planned=planned(roles.get(row.id, ())),
             endpoints=tuple(endpoints.get(row.id, ())),
             versions_url=row.versions_url,
             token_to_send=row.token_to_send,
@@ -193,17 +196,28 @@ async def load(db: AsyncSession, *conditions: ColumnElement[bool]) -> list[Conne
     ]
 
 
-async def load_roles(
-    db: AsyncSession, ids: Iterable[UUID] | None
-) -> dict[UUID, list[tuple[Party, Role]]]:
-    query = select(PartnerRole).where(PartnerRole.approved, PartnerRole.declared)
+async def load_roles(db: AsyncSession, ids: Iterable[UUID] | None) -> dict[UUID, list[PartnerRole]]:
+    """The roles that were approved, declared or not."""
+    query = select(PartnerRole).where(PartnerRole.approved)
     if ids is not None:
         query = query.where(PartnerRole.partner_id.in_(ids))
-    roles: dict[UUID, list[tuple[Party, Role]]] = {}
+    roles: dict[UUID, list[PartnerRole]] = {}
     for row in await db.scalars(query):
-        party = Party(row.country_code, row.party_id)
-        roles.setdefault(row.partner_id, []).append((party, Role(row.role)))
+        roles.setdefault(row.partner_id, []).append(row)
     return roles
+
+
+def declared(roles: Iterable[PartnerRole]) -> frozenset[tuple[Party, Role]]:
+    return frozenset((party_of(role), Role(role.role)) for role in roles if role.declared)
+
+
+def planned(roles: Iterable[PartnerRole]) -> frozenset[Party]:
+    here = {party_of(role) for role in roles if role.declared}
+    return frozenset(party_of(role) for role in roles) - here
+
+
+def party_of(role: PartnerRole) -> Party:
+    return Party(role.country_code, role.party_id)
 
 
 async def load_endpoints(

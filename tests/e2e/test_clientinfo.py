@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import select, text
 
 from hub.keys import DIRECTORY
-from hub.models.partners import Agreement, PartnerRole
+from hub.models.partners import PartnerRole
 from hub.models.values import Party, Role
 from hub.roaming import invitations
 from tests.helpers.documents import tariff, token
@@ -23,21 +23,6 @@ async def listed(partner, **options):
 
 def said(info):
     return f"{info['country_code']}*{info['party_id']}", info["role"], info["status"]
-
-
-async def block(hub, giver, taker, module=None):
-    async with hub.database.transaction(hub.tenant_id) as db:
-        db.add(
-            Agreement(
-                from_country_code=giver[:2],
-                from_party_id=giver[3:],
-                to_country_code=taker[:2],
-                to_party_id=taker[3:],
-                module=module,
-                effect="BLOCK",
-            )
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
 
 
 @pytest.mark.parametrize("version", ["2.2.1", "2.3.0"])
@@ -105,7 +90,7 @@ async def test_the_list_the_pushes_and_the_roles_agree_on_who_is_there_HCI_11_HU
     other = await partners.enter_async_context(FakePartner("BE*OTH CPO"))
     emsp = await partners.enter_async_context(FakePartner("DE*TWO EMSP", versions=("2.3.0",)))
     await hub.connect(other)
-    await block(hub, "BE*OTH", "DE*TWO")
+    await hub.agree("BE*OTH", "DE*TWO", effect="BLOCK")
     await hub.connect(emsp)
     await hub.deliver()
 
@@ -115,38 +100,19 @@ async def test_the_list_the_pushes_and_the_roles_agree_on_who_is_there_HCI_11_HU
     assert sorted(f"{one['country_code']}*{one['party_id']}" for one in roles) == expected
     assert [one[0] for one in await listed(emsp)] == expected
     assert sorted(said(push.body)[0] for push in emsp.client_info) == expected
-    await block(hub, "NL*ONE", "DE*TWO", module="hubclientinfo")
+    await hub.agree("NL*ONE", "DE*TWO", "hubclientinfo", effect="BLOCK")
     assert await listed(emsp) == [OWN]
 
 
 async def test_in_a_closed_network_those_know_of_each_other_who_may_deal_with_each_other_HUB_52(
     hub, cpo, emsp
 ):
-    await close_network(hub)
+    await hub.close_network()
     assert await listed(emsp) == []
-    async with hub.database.transaction(hub.tenant_id) as db:
-        db.add(
-            Agreement(
-                from_country_code="NL",
-                from_party_id="ONE",
-                to_country_code="DE",
-                to_party_id="TWO",
-                module="tariffs",
-                effect="ALLOW",
-            )
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
+    await hub.agree("NL*ONE", "DE*TWO", "tariffs")
 
     assert await listed(emsp) == [("NL*ONE", "CPO", "CONNECTED")]
     assert await listed(cpo) == [("DE*TWO", "EMSP", "CONNECTED")]
-
-
-async def close_network(hub):
-    async with hub.database.transaction(hub.tenant_id) as db:
-        await db.execute(
-            text('update tenants set settings = \'{"features": {"default_agreement": "BLOCK"}}\'')
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
 
 
 async def test_a_role_that_2_2_1_does_not_know_is_told_as_other_PAY_09(hub, cpo, partners):
@@ -242,7 +208,7 @@ async def test_how_a_party_behind_a_peer_is_connected_is_passed_on_HCI_06(
 
     assert ("BE*AAA", "CPO", told) in await listed(emsp)
     reachable = (await emsp.get("tariffs", to="BE*AAA")).status_code
-    assert reachable == (1000 if status == "OFFLINE" else 4001)
+    assert reachable == (1000 if status == "OFFLINE" else 4003)
 
 
 async def test_what_a_peer_announced_outlives_a_renewal_but_not_the_registration_CRED_24(

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from hub.keys import BACKGROUND, DIRECTORY
-from hub.models.partners import Agreement
+from hub.keys import BACKGROUND
 from tests.helpers import faults
 from tests.helpers.commands import (
     COMMANDS,
@@ -238,11 +237,7 @@ async def test_without_the_module_a_receiver_cannot_do_it_HUB_54(hub, emsp, part
 
 
 async def test_without_an_agreement_nobody_is_reached_T_05(hub, charging, emsp):
-    async with hub.database.transaction(hub.tenant_id) as db:
-        db.add(
-            Agreement(to_country_code="NL", to_party_id="ONE", module="commands", effect="BLOCK")
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
+    await hub.agree(taker="NL*ONE", module="commands", effect="BLOCK")
 
     for to in (None, charging):
         assert (await send(emsp, "START_SESSION", to=to)).status_code == 4000

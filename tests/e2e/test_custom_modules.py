@@ -14,21 +14,6 @@ CPO, EMSP = ("NL", "ONE"), ("DE", "TWO")
 BODY = b'{ "id":"V\\u00e41",\n  "discount": 0.10,"n":1E3 }'
 
 
-async def agree(hub, giver=None, taker=None, *, module=MODULE, effect="ALLOW"):
-    async with hub.database.transaction(hub.tenant_id) as db:
-        db.add(
-            Agreement(
-                from_country_code=giver and giver[0],
-                from_party_id=giver and giver[1],
-                to_country_code=taker and taker[0],
-                to_party_id=taker and taker[1],
-                module=module,
-                effect=effect,
-            )
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
-
-
 async def meet(hub, partners, *, versions=("2.2.1", "2.2.1")):
     """A CPO, and an eMSP that serves the module; the CPO reads anew what the hub serves."""
     cpo = await partners.enter_async_context(FakePartner("NL*ONE CPO", versions=versions[:1]))
@@ -36,7 +21,7 @@ async def meet(hub, partners, *, versions=("2.2.1", "2.2.1")):
     emsp.more_modules |= {(MODULE.lower(), "RECEIVER"), (MODULE.lower(), "SENDER")}
     for partner in (cpo, emsp):
         await hub.connect(partner)
-    await agree(hub, CPO, EMSP)
+    await hub.agree("NL*ONE", "DE*TWO", module=MODULE)
     await read_anew(hub, cpo)
     return cpo, emsp
 
@@ -110,8 +95,8 @@ async def test_pages_of_it_lead_through_the_hub_HUB_41(hub, partners):
 
     assert (first.data, second.data) == ([1], [0])
     assert link.startswith(hub.url)
-    await agree(hub, CPO, EMSP, module=None, effect="BLOCK")
-    await agree(hub, module=MODULE.upper(), effect="BLOCK")
+    await hub.agree("NL*ONE", "DE*TWO", effect="BLOCK")
+    await hub.agree(module=MODULE.upper(), effect="BLOCK")
     assert (await cpo.get(link)).data == [0], "the one that names both and the module decides"
     async with hub.database.transaction(hub.tenant_id) as db:
         await db.execute(Agreement.__table__.delete().where(Agreement.effect == "ALLOW"))
@@ -132,7 +117,7 @@ async def test_it_is_listed_for_those_only_whom_an_agreement_names_VER_05(hub, p
 
 
 async def test_an_open_network_is_no_agreement_on_what_nobody_knows(hub, cpo, emsp):
-    await agree(hub, CPO, EMSP, module=None)
+    await hub.agree("NL*ONE", "DE*TWO")
     url = f"{hub.url}/ocpi/2.2.1/receiver/{MODULE}"
 
     answer = await cpo.call("POST", url, body=BODY, to=emsp)
@@ -146,11 +131,11 @@ async def test_a_heavier_block_holds(hub, partners):
     other = await partners.enter_async_context(FakePartner("FR*THR EMSP"))
     other.more_modules.add((MODULE, "RECEIVER"))
     await hub.connect(other)
-    await agree(hub, CPO, None)
+    await hub.agree("NL*ONE", None, module=MODULE)
     other.fail(faults.answer("taken"), on="receiver/nltnm")
 
     reached = await cpo.post(MODULE, BODY, to=other)
-    await agree(hub, CPO, ("FR", "THR"), module=None, effect="BLOCK")
+    await hub.agree("NL*ONE", "FR*THR", effect="BLOCK")
     blocked = await cpo.post(MODULE, BODY, to=other)
 
     assert reached.data == "taken"
@@ -162,7 +147,7 @@ async def test_a_receiver_that_does_not_serve_it_is_4001_HUB_54(hub, partners):
     cpo, _ = await meet(hub, partners)
     without = await partners.enter_async_context(FakePartner("FR*THR EMSP"))
     await hub.connect(without)
-    await agree(hub, CPO, ("FR", "THR"))
+    await hub.agree("NL*ONE", "FR*THR", module=MODULE)
 
     answer = await cpo.post(MODULE, BODY, to=without)
 
@@ -193,7 +178,7 @@ async def test_nothing_else_of_the_receiver_can_be_reached_by_it(hub, partners):
 
 async def test_no_module_of_ocpi_is_forwarded_unread_by_another_spelling_T_02(hub, cpo, emsp):
     for module in ("Locations", "COMMANDS", "hubClientInfo", "Booking"):
-        await agree(hub, CPO, EMSP, module=module)
+        await hub.agree("NL*ONE", "DE*TWO", module=module)
         url = f"{hub.url}/ocpi/2.2.1/receiver/{module}/BE/OTH/L1"
         answer = await cpo.call("PUT", url, body=b"{}", to=emsp)
 

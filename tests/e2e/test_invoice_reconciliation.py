@@ -6,7 +6,6 @@ from sqlalchemy import select
 from hub.errors import InvalidRequest, UnknownReceiver
 from hub.keys import DIRECTORY, INTAKE
 from hub.models.feed import QuarantinedObject
-from hub.models.partners import Agreement
 from hub.models.tenants import Tenant
 from hub.models.values import Party
 from hub.ocpi.schemas.invoicereconciliation import InvoiceReconciliationRecord
@@ -189,11 +188,7 @@ async def test_a_receiver_that_cannot_have_it_is_said_at_once_HUB_54(hub, cpo, p
 
 
 async def test_an_agreement_decides_whether_records_pass_HUB_52(hub, cpo, emsp):
-    async with hub.database.transaction(hub.tenant_id) as db:
-        db.add(
-            Agreement(from_country_code="NL", from_party_id="ONE", module=MODULE, effect="BLOCK")
-        )
-    hub.app[DIRECTORY].forget(hub.tenant_id)
+    await hub.agree("NL*ONE", module=MODULE, effect="BLOCK")
 
     answer = await cpo.post(MODULE, invoice_reconciliation())
 

@@ -252,6 +252,22 @@ async def test_a_receiver_that_cannot_be_reached_is_4003_HUB_45(cpo, emsp):
     assert (answer.http_status, answer.status_code) == (200, 4003)
 
 
+async def test_a_receiver_that_has_not_registered_yet_is_4003_HUB_45(hub, cpo, partners):
+    """HCI-06: others are told that it is PLANNED; 4001 would mean that nobody knows it."""
+    planned = await partners.enter_async_context(FakePartner("DE*TWO EMSP"))
+    await hub.invite(planned)
+
+    answers = [
+        await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=to) for to in (planned, "DE*XXX")
+    ]
+
+    assert [(answer.http_status, answer.status_code) for answer in answers] == [
+        (200, 4003),
+        (200, 4001),
+    ]
+    assert "PLANNED" in answers[0].message
+
+
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [

@@ -16,7 +16,7 @@ from hub import jobs
 from hub.app import make_app
 from hub.db import Database
 from hub.keys import ARRIVALS, CHECKER, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
-from hub.models.partners import Partner
+from hub.models.partners import Agreement, Partner
 from hub.models.values import Party, Role
 from hub.ocpi import handshake
 from hub.roaming import invitations
@@ -133,6 +133,30 @@ class RunningHub:
         async with self.database.transaction(self.tenant_id) as db:
             [partner] = await db.scalars(select(Partner).where(Partner.name == partner_name))
             partner.configuration = {**partner.configuration, **configuration}
+        self.app[DIRECTORY].forget(self.tenant_id)
+
+    async def agree(
+        self,
+        giver: str | None = None,
+        taker: str | None = None,
+        module: str | None = None,
+        *,
+        effect: str = "ALLOW",
+    ) -> None:
+        """Make an agreement, as an operator would; parties such as NL*ONE, None for anybody."""
+        named: dict[str, str] = {}
+        for side, party in (("from", giver), ("to", taker)):
+            if party is not None:
+                country, _, name = party.partition("*")
+                named |= {f"{side}_country_code": country, f"{side}_party_id": name}
+        async with self.database.transaction(self.tenant_id) as db:
+            db.add(Agreement(**named, module=module, effect=effect))
+        self.app[DIRECTORY].forget(self.tenant_id)
+
+    async def close_network(self) -> None:
+        """Let nothing through that no agreement allows, as an operator would."""
+        closed = '{"features": {"default_agreement": "BLOCK"}}'
+        await self.sql("update tenants set settings = cast(:closed as jsonb)", closed=closed)
         self.app[DIRECTORY].forget(self.tenant_id)
 
     async def sql(self, statement: str, **values: Any) -> list[Any]:
