@@ -22,8 +22,9 @@ from hub.admin.stations import one, passed_on, ref_of
 from hub.models.ocpp import StationEVSE
 from hub.models.stations import Connector
 from hub.models.values import AuditAction, ConnectorStatus
-from hub.roaming import connectors, own_evses, placement, projection
+from hub.roaming import connectors, own_evses, placement
 from hub.roaming.ports import StationRef
+from hub.roaming.projection.evses import shown_status
 
 routes = Routes("Stations")
 
@@ -264,7 +265,7 @@ def told_evse(seen_as: own_evses.View, evse: StationEVSE) -> dict[str, Any]:
     return {
         **{name: getattr(evse, name) for name in EVSE_COLUMNS},
         "location_id": seen_as.location_id,
-        "status": projection.shown_status(facts),
+        "status": shown_status(facts),
         "version": seen_as.station.version,
         "connectors": [
             {

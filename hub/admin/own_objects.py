@@ -26,7 +26,7 @@ from hub.models.stations import ChargingStation, Connector
 from hub.models.values import Party
 from hub.ocpi.endpoints.pushes import UNFINDABLE
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import objects, placement, projection
+from hub.roaming import objects, placement
 from hub.roaming.merging import MEMBER_OF_TIME, Document
 from hub.roaming.modules import LOCATIONS, TARIFFS, Module
 from hub.roaming.objects import Outcome, Stored, Write
@@ -148,7 +148,7 @@ def read(
         said = body.setdefault(member, expected)
         if not isinstance(said, str) or said.upper() != expected.upper():
             raise BadInput(f"{member}: The object says {said!r}.", field=member, allowed=expected)
-    body.setdefault(MEMBER_OF_TIME, projection.instant(datetime.now(UTC)))
+    body.setdefault(MEMBER_OF_TIME, codec.instant(datetime.now(UTC)))
     return VERSIONS[request[QUERY]["ocpi_version"]].read(module.kind, body)
 
 

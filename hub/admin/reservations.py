@@ -17,6 +17,7 @@ from hub.admin.output import PageQuery, PartyOf, Shown, find, page, page_of, pat
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.stations import one, ref_of
 from hub.admin.transactions import Told, allowed_token
+from hub.codec import instant
 from hub.keys import DATABASE
 from hub.models.ocpp import Reservation
 from hub.models.stations import ChargingStation
@@ -25,7 +26,6 @@ from hub.ocpp.service import STATIONS
 from hub.roaming import own_evses, placement, reservations
 from hub.roaming.orders import Errand
 from hub.roaming.ports import Outcome, StationRef
-from hub.roaming.projection import instant
 
 routes = Routes("Reservations")
 NAMED = ("reservation", "hub reservation list")

@@ -1,7 +1,7 @@
 """Charging at stations of our own: who may, what happened, what was measured, what it cost.
 
 Partners' tokens, sessions and CDRs are documents in ``objects.py``; what happens here becomes one
-of them through ``roaming/projection.py``.
+of them through ``roaming/projection/``.
 
 Sessions are partitioned by month of ``created_at`` and meter values by day of ``timestamp``. Their
 keys contain that column, so nothing refers to them by a foreign key.

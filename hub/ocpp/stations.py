@@ -19,10 +19,11 @@ from hub.ocpp.identity import VERSIONS
 from hub.ocpp.profiles import composite, profile_2x, profile_16
 from hub.ocpp.relay import Relay
 from hub.ocpp.wire import Wire
-from hub.roaming import own_evses, projection
+from hub.roaming import own_evses
 from hub.roaming import stations as rules
 from hub.roaming.merging import Document
 from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.projection.evses import shown_status
 
 log = structlog.get_logger()
 
@@ -120,7 +121,7 @@ class Stations:
             seen = await own_evses.view(db, station)
         for evse in seen.evses:
             if evse.evse_number == evse_number:
-                status = projection.shown_status(own_evses.evse_facts(seen, evse))
+                status = shown_status(own_evses.evse_facts(seen, evse))
                 if status == "CHARGING":
                     return Outcome("EVSE_OCCUPIED", outcome.message)
                 if status in {"INOPERATIVE", "OUTOFORDER"}:

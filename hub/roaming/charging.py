@@ -25,6 +25,7 @@ from hub.models.ocpp import TRANSACTION_SEQUENCE, Reservation, StationTransactio
 from hub.roaming import (
     authorization,
     billing,
+    circumstances,
     clocks,
     endings,
     meter_values,
@@ -92,9 +93,9 @@ async def start(
         moved = []
     await fill_in(db, ref, transaction, told, decision)
     await authorization.used(db, decision)
-    moved += await billing.show_session(db, ref, transaction, policy)
+    moved += await billing.show_session(db, transaction)
     if transaction.state == "ENDED":
-        moved += await billing.settle(db, ref, transaction, policy)
+        moved += await billing.settle(db, transaction, policy)
     return Told(transaction, moved=moved)
 
 
@@ -122,7 +123,7 @@ async def fill_in(
         transactions.note(transaction, "clock corrected")
     reservation = await take_reservation(db, ref, transaction, told)
     connector = await transactions.connector_of(db, ref, transaction)
-    transaction.circumstances = await billing.circumstances(db, ref, transaction)
+    transaction.circumstances = await circumstances.as_of_now(db, ref, transaction)
     progress = metering.begin(
         moment.at,
         meter_start=told.meter_start,
@@ -251,10 +252,10 @@ async def complete(
     if known.plugged_in_at is not None:
         await session_records.plugged_in(db, transaction, known.plugged_in_at)
     if transaction.circumstances is None:
-        transaction.circumstances = await billing.circumstances(db, ref, transaction)
+        transaction.circumstances = await circumstances.as_of_now(db, ref, transaction)
     elif not newly:
         return []
-    return await billing.show_session(db, ref, transaction, policy)
+    return await billing.show_session(db, transaction)
 
 
 async def keep_readings(
@@ -283,7 +284,7 @@ async def meter(
         metering.read(progress, figures(reading), limits)
     transactions.keep(transaction, progress)
     await session_records.measured(db, [transaction])
-    return await billing.show_session(db, ref, transaction, policy)
+    return await billing.show_session(db, transaction)
 
 
 async def turn(
@@ -309,7 +310,7 @@ async def turn(
     await session_records.update_session(
         db, transaction, {"status": session_records.SESSION_STATUS[charging_state]}
     )
-    return await billing.show_session(db, ref, transaction, policy)
+    return await billing.show_session(db, transaction)
 
 
 async def stop(
@@ -339,10 +340,10 @@ async def stop(
         ended_at = max(ended_at, transaction.started_at)
     await endings.end(db, transaction, ended_at, told.reason, told.meter_stop)
     transaction.state = "ENDED"
-    moved = await billing.show_session(db, ref, transaction, policy)
+    moved = await billing.show_session(db, transaction)
     if transaction.stub:
         # Its beginning may still come; without it nobody can be billed.
         transaction.cdr_due_at = datetime.now(UTC) + policy.quarantine
         return moved
     transaction.cdr_due_at = None
-    return moved + await billing.settle(db, ref, transaction, policy)
+    return moved + await billing.settle(db, transaction, policy)

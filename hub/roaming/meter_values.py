@@ -15,9 +15,10 @@ from hub import codec
 from hub.models.charging import MeterValue, SessionEvent
 from hub.models.ocpp import StationTransaction
 from hub.models.values import Measurand, MeasurementLocation, ReadingContext
-from hub.roaming import billing, metering, transactions
+from hub.roaming import metering, transactions
 from hub.roaming.progress import CHARGING, STATES
-from hub.roaming.readings import Reading, Sample, figures
+from hub.roaming.projection.signed_data import SignedReading
+from hub.roaming.readings import Reading, Sample, Signed, figures
 
 # As stations spell them, whatever the case; and back.
 MEASURANDS = {name.replace("_", "").upper(): name for name in Measurand}
@@ -85,7 +86,7 @@ def meter_value(sample: Sample) -> dict[str, Any] | None:
     if sample.phase is not None:
         row["p"] = sample.phase
     if sample.signed is not None:
-        row |= {"f": "SIGNED_DATA", "d": billing.packed(sample.signed)}
+        row |= {"f": "SIGNED_DATA", "d": packed(sample.signed)}
     return row
 
 
@@ -94,9 +95,46 @@ def sample_of(row: MeterValue) -> Sample:
         row.value,
         WORDS[Measurand(row.measurand)],
         row.unit,
-        (row.context or "").replace("_", ".").title() or None,
+        told_context(row.context),
         {"EV": "EV"}.get(row.location or "", (row.location or "").title()) or None,
         row.phase,
+    )
+
+
+def told_context(context: str | None) -> str | None:
+    """``TRANSACTION_BEGIN`` as stations say it."""
+    return (context or "").replace("_", ".").title() or None
+
+
+async def signed_readings(db: AsyncSession, transaction: StationTransaction) -> list[SignedReading]:
+    rows = await db.execute(
+        select(MeterValue.timestamp, MeterValue.signed_data, MeterValue.context)
+        .where(
+            MeterValue.charging_session_id == transaction.charging_session_id,
+            MeterValue.signed_data.is_not(None),
+        )
+        .order_by(MeterValue.timestamp)
+    )
+    return [
+        SignedReading(
+            unpacked(row.signed_data),
+            row.timestamp,
+            told_context(row.context),
+        )
+        for row in rows
+    ]
+
+
+def unpacked(packed: str) -> Signed:
+    """What ``packed`` put into one column: JSON of the four parts."""
+    data, is_base64, method, key = codec.read_stored(packed)
+    return Signed(data, is_base64, method, key)
+
+
+def packed(signed: Signed) -> str:
+    """Into one column, with what was said about it; the data itself is not touched."""
+    return codec.write_text(
+        [signed.data, signed.is_base64, signed.encoding_method, signed.public_key]
     )
 
 

@@ -122,7 +122,7 @@ async def lose(
     transaction.state = "LOST"
     transaction.cdr_due_at = datetime.now(UTC) + policy.quarantine
     log.warning("transaction without a stop", transaction=transaction.transaction_id, why=why)
-    return await billing.show_session(db, ref, transaction, policy)
+    return await billing.show_session(db, transaction)
 
 
 async def close(
@@ -151,5 +151,5 @@ async def close(
         )
     transactions.trust(transaction)
     transaction.state = "LOST"
-    moved = await billing.show_session(db, ref, transaction, policy)
-    return moved + await billing.settle(db, ref, transaction, policy)
+    moved = await billing.show_session(db, transaction)
+    return moved + await billing.settle(db, transaction, policy)

@@ -20,12 +20,17 @@ from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
 from hub.models.values import OCPPStatus, Party, StationStatus
-from hub.roaming import own_objects, preferences, projection
+from hub.roaming import own_objects, preferences
 from hub.roaming.merging import Document
 from hub.roaming.modules import LOCATIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
-from hub.roaming.projection import ConnectorFacts, EVSEFacts
+from hub.roaming.projection.evses import (
+    DIRECT_CURRENT,
+    ConnectorFacts,
+    EVSEFacts,
+    evse_document,
+)
 
 log = structlog.get_logger()
 
@@ -125,7 +130,7 @@ def capabilities(seen_as: View, connectors: Sequence[Connector]) -> tuple[str, .
         "CHARGING_PREFERENCES_CAPABLE": preferences.taken_by(told),
         "RFID_READER": "RFID" in (told.get("supported_payment_methods") or ["RFID"]),
         "UNLOCK_CAPABLE": any(
-            connector.connector_type not in projection.DIRECT_CURRENT for connector in connectors
+            connector.connector_type not in DIRECT_CURRENT for connector in connectors
         ),
         "TOKEN_GROUP_CAPABLE": True,
     }
@@ -148,7 +153,7 @@ async def publish(
             wanted is not None and evse.evse_number not in wanted and not evse.power_group
         ):
             continue
-        document = projection.evse(evse_facts(seen_as, evse), at=at)
+        document = evse_document(evse_facts(seen_as, evse), at=at)
         if document is None:
             log.info("evse not described", station=str(ref.id), evse=evse.evse_number)
             continue
@@ -165,7 +170,7 @@ async def publish(
     return await own_objects.apply(db, writes)
 
 
-async def evse_document(db: AsyncSession, evse_uid: str) -> Document | None:
+async def shown_evse(db: AsyncSession, evse_uid: str) -> Document | None:
     """The EVSE as OCPI has it now."""
     found = await db.scalar(
         select(EVSE.document).where(EVSE.object_key == evse_uid.upper(), EVSE.partner_id.is_(None))

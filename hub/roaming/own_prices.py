@@ -13,7 +13,7 @@ import structlog
 from hub.roaming.merging import Document
 from hub.roaming.pricing import engine, periods, wire
 from hub.roaming.pricing.quantities import CannotPrice
-from hub.roaming.projection import LONGEST_REMARK
+from hub.roaming.projection.cdrs import LONGEST_REMARK
 
 log = structlog.get_logger()
 

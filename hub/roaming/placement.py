@@ -12,13 +12,14 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub import codec
 from hub.errors import InvalidRequest
 from hub.models.objects import Location, Tariff
 from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import own_evses, own_objects, projection
+from hub.roaming import own_evses, own_objects
 from hub.roaming.merging import MEMBER_OF_TIME
 from hub.roaming.modules import LOCATIONS
 from hub.roaming.objects import Stored, Write
@@ -112,7 +113,7 @@ async def told_removed(
     seen_as = await own_evses.view(db, ref)
     if seen_as.location_id is None or seen_as.owner is None:
         return []
-    at = projection.instant(datetime.now(UTC))
+    at = codec.instant(datetime.now(UTC))
     writes = [
         Write(
             LOCATIONS,
@@ -123,6 +124,6 @@ async def told_removed(
             evse_uid=evse.evse_uid,
         )
         for evse in evses
-        if await own_evses.evse_document(db, evse.evse_uid) is not None
+        if await own_evses.shown_evse(db, evse.evse_uid) is not None
     ]
     return await own_objects.apply(db, writes)

@@ -15,13 +15,13 @@ from hub.models.ocpp import Reservation, StationEVSE
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import authorization, commands, own_objects, projection
+from hub.roaming import authorization, commands, own_objects
 from hub.roaming.merging import instant
 from hub.roaming.modules import SESSIONS
 from hub.roaming.objects import Stored, Write
 from hub.roaming.orders import OFFLINE, START_HOLDS, Errand, Order, Spot, spot
 from hub.roaming.ports import Outcome, StationRef, Stations
-from hub.roaming.projection import NOT_ASSIGNED, SessionFacts
+from hub.roaming.projection.sessions import NOT_ASSIGNED, SessionFacts, session_document
 
 # A station that knows when a reservation ends is given a while to say so itself.
 SLACK = timedelta(minutes=1)
@@ -199,5 +199,5 @@ async def show(db: AsyncSession, ref: StationRef, reservation: Reservation) -> l
         authorization_reference=reservation.authorization_reference,
         ended_at=reservation.ended_at,
     )
-    document = own_objects.plain(projection.session(facts, at=datetime.now(UTC)))
+    document = own_objects.plain(session_document(facts, at=datetime.now(UTC)))
     return await own_objects.apply(db, [Write(SESSIONS, "PUT", facts.owner, facts.id, document)])

@@ -198,7 +198,7 @@ class CSMS:
 
     async def status_of(self, made, number):
         async with self.transaction() as db:
-            return (await own_evses.evse_document(db, made.evse_uids[number]))["status"]
+            return (await own_evses.shown_evse(db, made.evse_uids[number]))["status"]
 
     async def transactions(self, made):
         async with self.transaction() as db:

@@ -395,7 +395,7 @@ async def test_the_ocpp_identity_is_in_no_document(csms):
         begun = await station.ask(call.StartTransaction(1, "TAG1", 0, iso(-1)))
         await station.ask(call.StopTransaction(100, iso(), begun.transaction_id))
     async with csms.transaction() as db:
-        shown = await own_evses.evse_document(db, made.evse_uids[1])
+        shown = await own_evses.shown_evse(db, made.evse_uids[1])
         alias_count = len((await db.scalars(select(TokenAlias))).all())
     told = json.dumps([shown, await csms.sessions(), await csms.cdrs()])
     assert made.identity not in told

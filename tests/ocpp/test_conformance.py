@@ -176,8 +176,8 @@ async def test_what_is_not_for_the_public_is_told_to_nobody_LOC_04(csms):
         await own_evses.publish(db, made.ref)
 
     async with csms.transaction() as db:
-        shown = await own_evses.evse_document(db, made.evse_uids[1])
-        hidden = await own_evses.evse_document(db, made.evse_uids[2])
+        shown = await own_evses.shown_evse(db, made.evse_uids[1])
+        hidden = await own_evses.shown_evse(db, made.evse_uids[2])
     assert shown["uid"] == made.evse_uids[1]
     assert hidden is None
 

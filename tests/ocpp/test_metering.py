@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from hub.roaming import metering, projection
+from hub.roaming import metering
 from hub.roaming.crossings import Limits, limits_of
 from hub.roaming.progress import CHARGING, PARKING, RESERVED, restore_progress, write_progress
+from hub.roaming.projection.periods import periods
 from hub.roaming.readings import REGISTER, Figures, Reading, Sample, figures, number
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -185,14 +186,14 @@ def test_what_is_fed_back_is_taken_off():
     progress = started(wh=0)
     metering.read(progress, register(5, 1000, exported=Decimal(10)))
     metering.read(progress, register(10, 1500, exported=Decimal(210)))
-    session = projection.periods(progress, at(10), None, for_session=True)
+    session = periods(progress, at(10), None, for_session=True)
     metering.finish(progress, at(10), Decimal(1500))
 
     assert progress.energy == 1300
     told = {one["type"]: one["volume"] for one in session[-1]["dimensions"]}
     totals = [told["ENERGY_IMPORT"], told["ENERGY_EXPORT"]]
     assert totals == [Decimal("1.5"), Decimal("0.2")]
-    cdr = projection.periods(progress, at(10), None, for_session=False)
+    cdr = periods(progress, at(10), None, for_session=False)
     assert "ENERGY_EXPORT" not in str(cdr)
     assert restore_progress(json.loads(json.dumps(write_progress(progress)))) == progress
 
