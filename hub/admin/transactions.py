@@ -25,6 +25,7 @@ from hub.ocpp.service import STATIONS
 from hub.roaming import authorization, missing_stops
 from hub.roaming.ports import StationRef
 from hub.roaming.progress import restore_progress
+from hub.roaming.token_aliases import LONGEST_ID_TAG
 
 routes = Routes("Transactions")
 NAMED = ("transaction", "hub transaction list")
@@ -163,7 +164,6 @@ async def close_transaction(request: web.Request) -> Any:
         refuse_impossible(row, body)
         moved = await missing_stops.close(
             db,
-            StationRef(request[ACTOR].tenant_id, row.charging_station_id),
             row,
             request.config_dict[WIRE].policy,
             ended_at=body.get("ended_at"),
@@ -251,7 +251,7 @@ async def start_transaction(request: web.Request) -> Any:
             description=f"Start at {station.station_id}",
             metadata={"token_uid": body["uid"], "evse": body.get("evse")},
         )
-    longest = authorization.LONGEST_ID_TAG
+    longest = LONGEST_ID_TAG
     if await able.version(ref) is OCPPVersion.V16 and len(body["uid"]) > longest:
         raise Conflict(f"OCPP 1.6 knows no tokens of more than {longest} characters.")
     return await able.start_session(

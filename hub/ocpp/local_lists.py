@@ -15,9 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.models.ocpp import StationLocalList
 from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.stations import ID_TOKEN_TYPES, Stations, outcome_of
-from hub.roaming import authorization, local_lists
+from hub.roaming import local_lists
 from hub.roaming.local_lists import Entry, Limits
 from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.token_aliases import LONGEST_ID_TAG
 
 # A list that is beyond this is a station's fault, or an attempt to wear it out.
 MOST_MESSAGES = 200
@@ -48,7 +49,7 @@ class Step:
 async def sync(stations: Stations, ref: StationRef, *, full: bool = False) -> Synced:
     """Have the station hold what it should."""
     version = await stations.version(ref)
-    longest = authorization.LONGEST_ID_TAG if version is OCPPVersion.V16 else LONGEST_UID_2X
+    longest = LONGEST_ID_TAG if version is OCPPVersion.V16 else LONGEST_UID_2X
     async with stations.wire.database.transaction(ref.tenant_id) as db:
         limits = await local_lists.limits(db, ref)
         wanted = await local_lists.wanted(db, ref, longest_uid=longest, most=limits.longest)
@@ -131,7 +132,7 @@ def entry_16(entry: Entry) -> Payload:
     info: Payload = {"status": "Accepted"}
     if entry.expires_at is not None:
         info["expiryDate"] = entry.expires_at
-    if entry.group_id and len(entry.group_id) <= authorization.LONGEST_ID_TAG:
+    if entry.group_id and len(entry.group_id) <= LONGEST_ID_TAG:
         info["parentIdTag"] = entry.group_id
     return {"idTag": entry.uid, "idTagInfo": info}
 

@@ -24,6 +24,7 @@ from hub.roaming.meter_intake import Metered
 from hub.roaming.objects import Stored
 from hub.roaming.progress import STATES
 from hub.roaming.readings import shifted
+from hub.roaming.token_aliases import LONGEST_ID_TAG
 from hub.roaming.transactions import Start, Stop
 
 ID_TAG_STATUS = {
@@ -44,13 +45,11 @@ class Transactions16(Station):
             begun = transaction.started_at or report.at
             if report.word == "Available" and report.at > begun:
                 moved += await missing_stops.lose(
-                    db, self.ref, transaction, "the connector is free", self.wire.policy
+                    db, transaction, "the connector is free", self.wire.policy
                 )
             elif report.word in STATES and report.at >= begun:
                 transactions.trust(transaction)
-                moved += await charging.turn(
-                    db, self.ref, transaction, report.word, report.at, policy=self.wire.policy
-                )
+                moved += await charging.turn(db, transaction, report.word, report.at)
         if report.word == "Available":
             await session_records.unplugged(db, [(self.ref.id, report.evse_number, report.at)])
         return moved
@@ -78,7 +77,7 @@ class Transactions16(Station):
             nonlocal number, concurrent
             policy = self.wire.policy
             if policy.refuse_concurrent and decision.cdr_token and decision.accepted:
-                concurrent = await authorization.another_runs(db, self.ref, decision.cdr_token)
+                concurrent = await authorization.another_runs(db, decision.cdr_token)
             told = await charging.start(db, self.ref, begun, decision, policy)
             number = told.transaction.number
             if told.repeated:
@@ -117,7 +116,7 @@ class Transactions16(Station):
                 return []
             if not await transactions.first_time(db, transaction, kind="METER", at=at, key=key):
                 return []
-            return await charging.meter(db, self.ref, transaction, readings, policy)
+            return await charging.meter(db, transaction, readings)
 
         await self.within(write)
         return {}
@@ -154,7 +153,7 @@ class Transactions16(Station):
                 return []
             if not await self.keep_raw(db, transaction, "STOP", moment.at, payload):
                 return []
-            return await charging.stop(db, self.ref, transaction, ended, self.wire.policy)
+            return await charging.stop(db, transaction, ended, self.wire.policy)
 
         await self.within(write)
         if ended.id_tag is None:
@@ -173,7 +172,7 @@ class Transactions16(Station):
 
 def id_tag_info(decision: Decision) -> Payload:
     info: Payload = {"status": ID_TAG_STATUS.get(decision.allowed, "Invalid")}
-    if decision.group_id and len(decision.group_id) <= authorization.LONGEST_ID_TAG:
+    if decision.group_id and len(decision.group_id) <= LONGEST_ID_TAG:
         info["parentIdTag"] = decision.group_id
     if decision.expires_at is not None:
         info["expiryDate"] = timestamps.write(decision.expires_at)

@@ -121,9 +121,7 @@ class Transactions2x(Station):
             return moved
         if event.kind != "Started":
             known = charging.Later(decision, authorized_at, event.plugged_in_at(moment))
-            moved += await charging.complete(
-                db, self.ref, transaction, known, place=event.place, policy=policy
-            )
+            moved += await charging.complete(db, self.ref, transaction, known, place=event.place)
         if event.extras:
             await session_records.remember(db, transaction, event.extras)
         if event.resumed:
@@ -135,11 +133,8 @@ class Transactions2x(Station):
     ) -> list[Stored]:
         """What the event says of energy and time."""
         moved: list[Stored] = []
-        policy = self.wire.policy
         if event.charging_state is not None and event.kind != "Started":
-            moved += await charging.turn(
-                db, self.ref, transaction, event.charging_state, moment.at, policy=policy
-            )
+            moved += await charging.turn(db, transaction, event.charging_state, moment.at)
         if event.kind == "Ended":
             ended = Stop(
                 moment=moment,
@@ -147,9 +142,9 @@ class Transactions2x(Station):
                 meter_stop=event.register(END),
                 readings=event.readings,
             )
-            moved += await charging.stop(db, self.ref, transaction, ended, policy)
+            moved += await charging.stop(db, transaction, ended, self.wire.policy)
         elif event.readings:
-            moved += await charging.meter(db, self.ref, transaction, event.readings, policy)
+            moved += await charging.meter(db, transaction, event.readings)
         return moved
 
     async def meter_values(self, payload: Payload) -> Payload:

@@ -5,15 +5,9 @@ of a partner by its whitelist, its issuer in real time. No transaction is open w
 asked, and a token nobody knows costs as long as one that somebody does: the answer tells nothing.
 """
 
-import math
-import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from sqlalchemy import func, or_, select, update
@@ -21,24 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.db import Database
-from hub.models.charging import AuthToken, ChargingSession
-from hub.models.objects import Location, Token
+from hub.models.charging import AuthToken
+from hub.models.objects import Token
 from hub.models.ocpp import StationTransaction, TokenAlias
-from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.values import AuthTokenType, Party
+from hub.roaming import token_restrictions
 from hub.roaming.merging import Document
 from hub.roaming.ports import Issuers, StationRef
 
 log = structlog.get_logger()
 
-ALIAS_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-ALIAS_LENGTH = 20
-# The longest token that OCPP 1.6 can carry.
-LONGEST_ID_TAG = 20
 # How long a START_SESSION makes an Authorize of its token needless.
 COMMAND_HOLDS = timedelta(minutes=15)
-EARTH_RADIUS_KM = 6371.0
 # Tokens with these are decided on without their issuer.
 UNASKED = frozenset({"ALWAYS", "ALLOWED"})
 
@@ -134,12 +123,12 @@ def without_issuer(decision: Decision, whitelist: str) -> Decision:
     """The issuer cannot be asked: the whitelist decides (TOK-05)."""
     offline = whitelist in {"ALWAYS", "ALLOWED", "ALLOWED_OFFLINE"}
     allowed = decision.allowed if offline else "NOT_ALLOWED"
-    return changed(decision, allowed=allowed, method="WHITELIST", ask=None)
+    return replace(decision, allowed=allowed, method="WHITELIST", ask=None)
 
 
 def by_issuer(decision: Decision, answer: Document) -> Decision:
     token = answer.get("token") or {}
-    return changed(
+    return replace(
         decision,
         allowed=str(answer.get("allowed", "NOT_ALLOWED")),
         method="AUTH_REQUEST",
@@ -147,10 +136,6 @@ def by_issuer(decision: Decision, answer: Document) -> Decision:
         group_id=token.get("group_id") or decision.group_id,
         ask=None,
     )
-
-
-def changed(decision: Decision, **values: Any) -> Decision:
-    return Decision(**{**decision.__dict__, **values})
 
 
 async def known(db: AsyncSession, ref: StationRef, shown: Shown) -> Decision:
@@ -162,7 +147,7 @@ async def known(db: AsyncSession, ref: StationRef, shown: Shown) -> Decision:
         return found
     if (found := await own_token(db, ref, uid)) is not None:
         return found
-    return await partner_token(db, ref, uid, shown.kind)
+    return await partner_token(db, uid, shown.kind)
 
 
 async def by_alias(db: AsyncSession, ref: StationRef, uid: str) -> Decision | None:
@@ -211,40 +196,6 @@ def cdr_token(token: Document) -> Document:
     return {name: token[name] for name in names if name in token}
 
 
-def new_alias() -> str:
-    return "".join(secrets.choice(ALIAS_LETTERS) for _ in range(ALIAS_LENGTH))
-
-
-async def lend_alias(
-    db: AsyncSession,
-    ref: StationRef,
-    token: Document,
-    *,
-    command_id: UUID | None = None,
-    authorization_reference: str | None = None,
-    expires_at: datetime | None = None,
-) -> TokenAlias:
-    """Note down a token that a command brings along, with something for the station to call it."""
-    alias = TokenAlias(
-        alias=new_alias(),
-        charging_station_id=ref.id,
-        token=token,
-        token_key=str(token["uid"]).upper(),
-        command_id=command_id,
-        authorization_reference=authorization_reference,
-        expires_at=expires_at or datetime.now(UTC) + timedelta(hours=24),
-    )
-    db.add(alias)
-    await db.flush()
-    return alias
-
-
-def id_tag_for(token: Document, alias: str) -> str:
-    """How a 1.6 station gets to know the token: an RFID uid as it is, anything else by alias."""
-    uid = str(token["uid"])
-    return uid if token.get("type") == "RFID" and len(uid) <= LONGEST_ID_TAG else alias
-
-
 async def own_token(db: AsyncSession, ref: StationRef, uid: str) -> Decision | None:
     token = await db.scalar(
         select(AuthToken)
@@ -255,7 +206,7 @@ async def own_token(db: AsyncSession, ref: StationRef, uid: str) -> Decision | N
     if token is None:
         return None
     tenant = await db.get_one(Tenant, ref.tenant_id)
-    allowed, elsewhere = await own_verdict(db, ref, token)
+    allowed, elsewhere = await token_restrictions.verdict(db, ref, token)
     return Decision(
         allowed,
         cdr_token={
@@ -274,114 +225,7 @@ async def own_token(db: AsyncSession, ref: StationRef, uid: str) -> Decision | N
     )
 
 
-async def own_verdict(db: AsyncSession, ref: StationRef, token: AuthToken) -> tuple[str, bool]:
-    """OCPI's AllowedType, and whether only the place was wrong."""
-    now = datetime.now(UTC)
-    if token.is_blocked or not token.is_active:
-        return "BLOCKED", False
-    if token.expires_at is not None and token.expires_at <= now:
-        return "EXPIRED", False
-    restrictions: dict[str, Any] = dict(token.restrictions or {})
-    station = await db.get_one(ChargingStation, (ref.tenant_id, ref.id))
-    if not place_allowed(restrictions, station, await place_of(db, station)):
-        return "NOT_ALLOWED", True
-    if not time_allowed(restrictions.get("time_restriction") or {}, now):
-        return "NOT_ALLOWED", False
-    if not await usage_allowed(db, token, restrictions.get("usage") or {}, now):
-        return "NO_CREDIT", False
-    return "ALLOWED", False
-
-
-async def place_of(db: AsyncSession, station: ChargingStation) -> Document:
-    row = (
-        await db.execute(
-            select(Location.country, Location.state, Location.latitude, Location.longitude).where(
-                Location.id == station.location_id
-            )
-        )
-    ).first()
-    place: Document = dict(row._mapping) if row is not None else {}  # noqa: SLF001
-    if place.get("latitude") is None and station.latitude is not None:
-        place |= {"latitude": station.latitude, "longitude": station.longitude}
-    return place
-
-
-def place_allowed(restrictions: Document, station: ChargingStation, place: Document) -> bool:
-    stations: Sequence[str] = restrictions.get("allowed_stations") or ()
-    groups: Sequence[str] = restrictions.get("allowed_groups") or ()
-    if stations or groups:
-        configuration: dict[str, Any] = dict(station.configuration or {})
-        of = set((configuration.get("network") or {}).get("groups") or ())
-        if station.station_id not in stations and not of & set(groups):
-            return False
-    where: Document = restrictions.get("geographic") or {}
-    if (countries := where.get("allowed_countries")) and place.get("country") not in countries:
-        return False
-    if (regions := where.get("allowed_regions")) and place.get("state") not in regions:
-        return False
-    return within(where, place)
-
-
-def within(where: Document, place: Document) -> bool:
-    """Whether the place lies in the circle, if there is one."""
-    wanted = (where.get("latitude"), where.get("longitude"), where.get("radius_km"))
-    if None in wanted:
-        return True
-    if place.get("latitude") is None or place.get("longitude") is None:
-        return False
-    north, east, radius = (float(value) for value in wanted if value is not None)
-    return distance_km(north, east, float(place["latitude"]), float(place["longitude"])) <= radius
-
-
-def distance_km(north: float, east: float, other_north: float, other_east: float) -> float:
-    """Great circle, on a ball."""
-    a, b = math.radians(north), math.radians(other_north)
-    half = math.sin((b - a) / 2) ** 2
-    half += math.cos(a) * math.cos(b) * math.sin(math.radians(other_east - east) / 2) ** 2
-    return 2 * EARTH_RADIUS_KM * math.asin(math.sqrt(half))
-
-
-def time_allowed(window: Document, now: datetime) -> bool:
-    """Days are named in English, times are local; a window may pass midnight."""
-    try:
-        local = now.astimezone(ZoneInfo(window.get("timezone") or "UTC"))
-    except (ZoneInfoNotFoundError, ValueError):
-        return False
-    days = window.get("allowed_days")
-    if days and local.strftime("%A").upper() not in days:
-        return False
-    start, end = window.get("start_time"), window.get("end_time")
-    if not start or not end:
-        return True
-    begins, ends, at = time.fromisoformat(start), time.fromisoformat(end), local.time()
-    return begins <= at < ends if begins <= ends else at >= begins or at < ends
-
-
-async def usage_allowed(
-    db: AsyncSession, token: AuthToken, limits: Document, now: datetime
-) -> bool:
-    """Sessions per day and month, amount per month; counted in UTC."""
-    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    month = day.replace(day=1)
-    for name, since in (("max_sessions_per_day", day), ("max_sessions_per_month", month)):
-        if (most := limits.get(name)) is not None:
-            count = await db.scalar(sessions_since(token, since, func.count()))
-            if (count or 0) >= most:
-                return False
-    if (most := limits.get("max_amount_per_month")) is not None:
-        spent = await db.scalar(sessions_since(token, month, func.sum(ChargingSession.total_cost)))
-        if (spent or Decimal(0)) >= Decimal(str(most)):
-            return False
-    return True
-
-
-def sessions_since(token: AuthToken, since: datetime, what: Any) -> Any:
-    return select(what).where(
-        ChargingSession.auth_token_id == token.id, ChargingSession.created_at >= since
-    )
-
-
-async def partner_token(db: AsyncSession, ref: StationRef, uid: str, kind: str | None) -> Decision:
+async def partner_token(db: AsyncSession, uid: str, kind: str | None) -> Decision:
     """A token that an eMSP pushed. The same uid may come under several types (TOK-02)."""
     rows = await db.execute(
         select(Token.country_code, Token.party_id, Token.document)
@@ -403,10 +247,10 @@ async def partner_token(db: AsyncSession, ref: StationRef, uid: str, kind: str |
         ask=(issuer, str(token["uid"]), str(token["type"]), str(token.get("whitelist"))),
     )
     # An invalid token does not save the question: only the whitelist does (TOK-06).
-    return changed(decision, ask=None) if token.get("whitelist") in UNASKED else decision
+    return replace(decision, ask=None) if token.get("whitelist") in UNASKED else decision
 
 
-async def another_runs(db: AsyncSession, ref: StationRef, token: Document) -> bool:
+async def another_runs(db: AsyncSession, token: Document) -> bool:
     """Whether the same token is charging somewhere already."""
     found = await db.scalar(
         select(StationTransaction.id)

@@ -232,7 +232,6 @@ async def complete(
     known: Later,
     *,
     place: tuple[int | None, int | None],
-    policy: Policy,
 ) -> list[Stored]:
     """Fill in what a later message knows and an earlier one did not: the token, the connector."""
     evse_number, connector_id = place
@@ -267,11 +266,7 @@ async def keep_readings(
 
 
 async def meter(
-    db: AsyncSession,
-    ref: StationRef,
-    transaction: StationTransaction,
-    readings: Sequence[Reading],
-    policy: Policy,
+    db: AsyncSession, transaction: StationTransaction, readings: Sequence[Reading]
 ) -> list[Stored]:
     """Keep the readings and count them. A transaction that has ended only keeps them."""
     await keep_readings(db, transaction, readings)
@@ -288,13 +283,7 @@ async def meter(
 
 
 async def turn(
-    db: AsyncSession,
-    ref: StationRef,
-    transaction: StationTransaction,
-    charging_state: str,
-    at: datetime,
-    *,
-    policy: Policy,
+    db: AsyncSession, transaction: StationTransaction, charging_state: str, at: datetime
 ) -> list[Stored]:
     """The vehicle began or ceased to charge."""
     if transaction.state != "OPEN" or transaction.charging_state == charging_state:
@@ -314,7 +303,7 @@ async def turn(
 
 
 async def stop(
-    db: AsyncSession, ref: StationRef, transaction: StationTransaction, told: Stop, policy: Policy
+    db: AsyncSession, transaction: StationTransaction, told: Stop, policy: Policy
 ) -> list[Stored]:
     """Take in the end. After it was taken for lost, what went out is taken back first."""
     if transaction.state == "ENDED":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from hub.models.ocpp import StationTransaction, TokenAlias
-from hub.roaming import authorization, reservations, session_profiles
+from hub.roaming import reservations, session_profiles, token_aliases
 from hub.roaming.orders import (
     OFFLINE,
     START_HOLDS,
@@ -29,7 +29,7 @@ async def start_session(errand: Errand) -> Order:
             return Order("REJECTED", "There is no such EVSE or connector at this location.")
         if not await errand.stations.connected(found.ref):
             return OFFLINE
-        alias = await authorization.lend_alias(
+        alias = await token_aliases.lend(
             db,
             found.ref,
             token,
@@ -44,7 +44,7 @@ async def ask_start(errand: Errand, found: Spot, alias: TokenAlias) -> Outcome:
     token = errand.request["token"]
     return await errand.stations.start_session(
         found.ref,
-        id_tag=authorization.id_tag_for(token, alias.alias),
+        id_tag=token_aliases.id_tag_for(token, alias.alias),
         token=token,
         remote_start_id=alias.remote_start_id,
         evse_number=found.evse_number,

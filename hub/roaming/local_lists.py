@@ -18,7 +18,7 @@ from hub.models.objects import Token
 from hub.models.ocpp import StationLocalList
 from hub.models.stations import ChargingStation, StationConfigurationItem
 from hub.models.values import AuthTokenType
-from hub.roaming import authorization
+from hub.roaming import authorization, token_restrictions
 from hub.roaming.ports import StationRef
 
 # What a station takes that does not say, in all and at a time.
@@ -87,7 +87,7 @@ async def own_entries(db: AsyncSession, station: ChargingStation) -> list[Entry]
         )
         .order_by(AuthToken.created_at)
     )
-    place = await authorization.place_of(db, station)
+    place = await token_restrictions.place_of(db, station)
     return [
         Entry(
             token.token_value,
@@ -96,7 +96,7 @@ async def own_entries(db: AsyncSession, station: ChargingStation) -> list[Entry]
             written(token.expires_at),
         )
         for token in rows
-        if may_always(token) and authorization.place_allowed(limits_of(token), station, place)
+        if may_always(token) and token_restrictions.place_allowed(limits_of(token), station, place)
     ]
 
 

@@ -46,7 +46,7 @@ async def supersede(
         if other.id == newer.id or (other.started_at or moment.at) > moment.at:
             continue
         if newer.natural_key is not None:
-            moved += await lose(db, ref, other, why, policy)
+            moved += await lose(db, other, why, policy)
         else:
             doubt(other, why, policy.queued)
     return moved
@@ -98,7 +98,7 @@ async def settle_doubt(
         return []  # something was heard of it meanwhile
     why = transaction.doubt or "no word of it"
     if over:
-        return await lose(db, ref, transaction, why, policy)
+        return await lose(db, transaction, why, policy)
     if over is None:
         doubt(transaction, why, AGAIN)
     else:
@@ -108,7 +108,6 @@ async def settle_doubt(
 
 async def lose(
     db: AsyncSession,
-    ref: StationRef,
     transaction: StationTransaction,
     why: str,
     policy: Policy,
@@ -127,7 +126,6 @@ async def lose(
 
 async def close(
     db: AsyncSession,
-    ref: StationRef,
     transaction: StationTransaction,
     policy: Policy,
     *,

@@ -15,7 +15,7 @@ from hub.models.ocpp import Reservation, StationEVSE
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.values import Party
-from hub.roaming import authorization, commands, own_objects
+from hub.roaming import authorization, commands, own_objects, token_aliases
 from hub.roaming.merging import instant
 from hub.roaming.modules import SESSIONS
 from hub.roaming.objects import Stored, Write
@@ -38,7 +38,7 @@ async def reserve_now(errand: Errand) -> Order:
             return OFFLINE
         token = request["token"]
         reservation = await known(db, errand.caller, request["reservation_id"])
-        alias = await authorization.lend_alias(
+        alias = await token_aliases.lend(
             db,
             found.ref,
             token,
@@ -59,7 +59,7 @@ async def reserve_now(errand: Errand) -> Order:
         reservation.evse_number = found.evse_number
         reservation.connector_id = found.connector_id
         reservation.token = token
-        reservation.id_tag = authorization.id_tag_for(token, alias.alias)
+        reservation.id_tag = token_aliases.id_tag_for(token, alias.alias)
         reservation.state = "REQUESTED"
         reservation.authorization_reference = request.get("authorization_reference")
         reservation.command_id = errand.command_id

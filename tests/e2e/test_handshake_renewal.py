@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from uuid import UUID
 
+import aiohttp
 import pytest
 
 from hub.errors import HubError
@@ -324,7 +325,7 @@ async def test_the_hub_dies_while_a_partner_renews(hub, platform, partner_id, on
 
     await kill(hub)
     answering.set()
-    with pytest.raises(Exception):  # noqa: B017, PT011 - however the connection broke
+    with pytest.raises((aiohttp.ClientError, OSError)):
         await renewing
     await hub.start()
 

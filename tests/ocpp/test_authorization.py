@@ -7,7 +7,7 @@ import pytest
 from ocpp.v16 import call
 
 from hub.models.values import Party
-from hub.roaming.authorization import distance_km, time_allowed
+from hub.roaming.token_restrictions import distance_km, time_allowed
 
 
 class Issuer:

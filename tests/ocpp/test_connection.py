@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from ocpp.exceptions import SecurityError
 from ocpp.v16 import call
 from sqlalchemy import func, select, update
 
@@ -267,7 +268,7 @@ async def test_a_pending_station_may_only_boot(csms):
     made = await csms.add_station(status="INACTIVE")
     async with csms.connect(made) as station:
         assert (await station.boot()).status == "Pending"
-        with pytest.raises(Exception, match="SecurityError"):
+        with pytest.raises(SecurityError):
             await station.ask(call.Heartbeat())
 
 
