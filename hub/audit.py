@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.db import API_KEY
 from hub.masking import HIDDEN, mask, mask_text
 from hub.models.audit import AuditLog
 from hub.models.values import AuditAction, AuditSeverity
@@ -42,7 +43,8 @@ async def record(
     """Add an entry to the log of the transaction's tenant.
 
     Of ``before`` and ``after`` only what differs is kept, where both are given. Who did it is the
-    transaction's actor, unless ``user_id`` says otherwise.
+    transaction's actor, unless ``user_id`` says otherwise; ``session_id`` is the API key that
+    the transaction was begun with.
     """
     old, new = differences(before, after)
     values = {
@@ -54,7 +56,7 @@ async def record(
         "description": mask_text(description)[:LONGEST_DESCRIPTION] if description else None,
         "severity": AuditSeverity(severity),
         "details": masked(metadata),
-        "session_id": session_id,
+        "session_id": session_id or db.info.get(API_KEY),
         "ip_address": ip_address,
         "user_agent": user_agent[:500] if user_agent else None,
     }

@@ -52,6 +52,8 @@ SERVER_SETTINGS = {
 # insufficient resources, deadlock, serialization failure, lock not available.
 PASSING = ("08", "53", "57", "40001", "40P01", "55P03", "25P03", "25006")
 
+# Where a session keeps which API key its transaction was begun with.
+API_KEY = "api_key"
 SET_CONTEXT = text(
     "SELECT set_config('hub.tenant_id', :tenant_id, true),"
     " set_config('hub.actor_id', :actor_id, true)"
@@ -135,14 +137,17 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, tenant_id: UUID, *, actor_id: UUID | None = None
+        self, tenant_id: UUID, *, actor_id: UUID | None = None, key_id: UUID | None = None
     ) -> AsyncIterator[AsyncSession]:
         """A transaction of one tenant: commits at the end, rolls back on any exception.
 
         ``actor_id`` is who acts (a user or an API key): it fills ``created_by``,
-        ``last_modified_by`` and the audit log.
+        ``last_modified_by`` and the audit log. ``key_id`` is the API key that was used, for the
+        audit log.
         """
         async with self._begin(str(tenant_id), str(actor_id or "")) as db:
+            if key_id is not None:
+                db.info[API_KEY] = str(key_id)
             yield db
 
     @asynccontextmanager

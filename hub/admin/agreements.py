@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from aiohttp import web
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy import select
 
 from hub import audit
@@ -93,6 +93,12 @@ class NewAgreement(Input):
     effect = fields.String(required=True, validate=validate.OneOf(EFFECTS))
     hold = fields.Boolean(load_default=False, metadata=HOLD)
     note = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=500))
+
+    @validates_schema
+    def refuse_one_party(self, data: dict[str, Any], **_: Any) -> None:
+        """What a party gives itself nobody decides."""
+        if data.get("to") and data["to"][1] and data["to"] == data.get("from_"):
+            raise ValidationError("Must be another party than from.", "to")
 
 
 class AgreementChange(Input):

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hub import audit_chain
 from hub.admin.auth import transaction
+from hub.admin.authors import did, with_authors
 from hub.admin.input import Input
 from hub.admin.output import PageQuery, page, page_of
 from hub.admin.routes import QUERY, Routes
@@ -36,7 +37,15 @@ class AuditEntry(Schema):
     severity = fields.String(validate=validate.OneOf(list(AuditSeverity)))
     entity_type = fields.String(allow_none=True)
     entity_id = fields.UUID(allow_none=True)
-    user_id = fields.UUID(allow_none=True)
+    user_id = fields.UUID(
+        allow_none=True, metadata={"description": "The user, or the key where it is nobody's."}
+    )
+    key_id = fields.UUID(allow_none=True, metadata={"description": "The API key that was used."})
+    by = fields.String(
+        allow_none=True,
+        metadata={"description": "Who did it, by name: a user, a key that is nobody's, a partner."},
+    )
+    key = fields.String(allow_none=True, metadata={"description": "What the key is called."})
     description = fields.String(allow_none=True)
     old_values = fields.Dict(allow_none=True)
     new_values = fields.Dict(allow_none=True)
@@ -44,7 +53,7 @@ class AuditEntry(Schema):
 
 
 AuditPage: type[Schema] = page_of(AuditEntry)
-EQUAL = ("action", "severity", "entity_type", "entity_id", "user_id")
+EQUAL = ("action", "severity", "entity_type", "entity_id")
 
 
 class VerifyQuery(Input):
@@ -127,4 +136,7 @@ async def search_audit(request: web.Request) -> Any:
     if "until" in query:
         found = found.where(AuditLog.timestamp < query["until"])
     async with transaction(request) as db:
-        return await page(db, found, AuditLog, query, by="timestamp")
+        if "user_id" in query:
+            found = found.where(await did(db, query["user_id"]))
+        entries = await page(db, found, AuditLog, query, by="timestamp")
+        return entries | {"items": await with_authors(db, entries["items"])}

@@ -52,7 +52,9 @@ ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 def transaction(request: web.Request) -> AbstractAsyncContextManager[AsyncSession]:
     """A transaction of the tenant the caller acts in, in the caller's name."""
     actor = request[ACTOR]
-    return request.config_dict[DATABASE].transaction(actor.tenant_id, actor_id=actor.id)
+    return request.config_dict[DATABASE].transaction(
+        actor.tenant_id, actor_id=actor.id, key_id=actor.key_id
+    )
 
 
 @web.middleware

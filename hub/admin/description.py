@@ -102,7 +102,7 @@ def describe(tag: str, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "tags": [tag],
         "operationId": operation.handler.__name__,
-        "summary": summary.replace("\n", " ").rstrip("."),
+        "summary": plain(summary).rstrip("."),
         "description": "\n\n".join(part for part in (more, needs) if part),
         "parameters": parameters(operation),
         "responses": responses(operation),
@@ -115,6 +115,11 @@ def describe(tag: str, operation: Operation) -> dict[str, Any]:
     if operation.takes_bytes:
         described["requestBody"] = {"required": True, "content": BYTES}
     return described
+
+
+def plain(text: str) -> str:
+    """A summary is no Markdown, other than a description."""
+    return text.replace("\n", " ").replace("`", "")
 
 
 def parameters(operation: Operation) -> list[dict[str, Any]]:

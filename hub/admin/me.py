@@ -9,6 +9,7 @@ from hub.admin.auth import ACTOR, transaction
 from hub.admin.output import PartyOf
 from hub.admin.routes import ANY_KEY, Routes
 from hub.models.tenants import Tenant
+from hub.roaming.agreements import default_agreement
 
 routes = Routes("Account")
 
@@ -18,6 +19,10 @@ class ActingTenant(Schema):
     name = fields.String()
     party = PartyOf()
     cpo_party = PartyOf("cpo_", metadata={"description": "The party of its own stations."})
+    default_agreement = fields.Function(
+        default_agreement,
+        metadata={"description": "ALLOW or BLOCK: what holds without an agreement."},
+    )
 
 
 class Me(Schema):

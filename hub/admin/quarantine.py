@@ -116,7 +116,8 @@ async def dismiss_quarantined(request: web.Request) -> Any:
     """Settle it without the object: nobody needs it any more."""
     async with transaction(request) as db:
         entry = await find(db, QuarantinedObject, path_id(request), *NAMED)
-    await settle(request, entry.id, f"Dismissed {entry.module} {entry.object_ref}")
+    if entry.settled_at is None:
+        await settle(request, entry.id, f"Dismissed {entry.module} {entry.object_ref}")
 
 
 async def settle(request: web.Request, entry_id: UUID, description: str) -> None:

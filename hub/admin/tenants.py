@@ -1,5 +1,6 @@
 """Tenants: isolated roaming networks on one hub. For those who run the hub as a whole."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
+from hub.admin.agreements import EFFECTS
 from hub.admin.auth import ACTOR
 from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input, Matching, PartyField, ZoneField
@@ -34,6 +36,16 @@ routes = Routes("Tenants")
 NAMED = ("tenant", "hub tenant list")
 
 
+class TenantFeatures(Input):
+    default_agreement = fields.String(
+        validate=validate.OneOf(EFFECTS),
+        metadata={
+            "description": "What holds between parties without an agreement: in an open network"
+            " everything is allowed, in a closed one nothing."
+        },
+    )
+
+
 class TenantSettings(Input):
     timezone = ZoneField()
     default_currency = fields.String(
@@ -43,7 +55,7 @@ class TenantSettings(Input):
         validate=Matching("[a-z]{2}(-[A-Z]{2})?$"),
         metadata={"allowed": "a language such as nl or nl-BE"},
     )
-    features = fields.Dict(keys=fields.String())
+    features = fields.Nested(TenantFeatures)
     custom_properties = fields.Dict(keys=fields.String())
 
 
@@ -104,7 +116,7 @@ async def create_tenant(request: web.Request) -> Any:
     """
     tenant_id = uuid4()
     database, actor = request.config_dict[DATABASE], request[ACTOR]
-    async with database.transaction(tenant_id, actor_id=actor.id) as db:
+    async with database.transaction(tenant_id, actor_id=actor.id, key_id=actor.key_id) as db:
         return await make_tenant(db, tenant_id, columns(request[BODY]))
 
 
@@ -141,13 +153,14 @@ async def show_tenant(request: web.Request) -> Any:
 async def change_tenant(request: web.Request) -> Any:
     """Change what is given. A tenant that is not ACTIVE lets nobody in: no partner, no key."""
     tenant_id, database = path_id(request), request.config_dict[DATABASE]
-    async with database.transaction(tenant_id, actor_id=request[ACTOR].id) as db:
+    actor = request[ACTOR]
+    async with database.transaction(tenant_id, actor_id=actor.id, key_id=actor.key_id) as db:
         tenant = await find(db, Tenant, tenant_id, *NAMED)
         expect_version(request, tenant)
         refuse_own_end(request, tenant_id)
         before = TenantShown().dump(tenant)
         for name, value in columns(request[BODY]).items():
-            setattr(tenant, name, value)
+            setattr(tenant, name, merged(tenant.settings, value) if name == "settings" else value)
         refuse_same_party(vars(tenant))
         await db.flush()
         await db.refresh(tenant)
@@ -165,6 +178,17 @@ async def change_tenant(request: web.Request) -> Any:
         )
     request.config_dict[DIRECTORY].forget(tenant_id)
     return tenant
+
+
+def merged(kept: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with those that are given; the others stay as they are."""
+    return {
+        **(kept or {}),
+        **{
+            name: merged((kept or {}).get(name), value) if isinstance(value, Mapping) else value
+            for name, value in given.items()
+        },
+    }
 
 
 def columns(body: dict[str, Any]) -> dict[str, Any]:

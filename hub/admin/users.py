@@ -31,6 +31,7 @@ from hub.models.values import AuditAction, UserStatus, UserType
 
 routes = Routes("Users")
 NAMED = ("user", "hub user list")
+ADDRESS = {"allowed": "an e-mail address of 255 characters at most"}
 
 
 class UserShown(Versioned):
@@ -44,7 +45,7 @@ class UserShown(Versioned):
 
 
 class UserChange(Input):
-    email = fields.Email(validate=validate.Length(max=255))
+    email = fields.Email(validate=validate.Length(max=255), metadata=ADDRESS)
     first_name = fields.String(allow_none=True, validate=validate.Length(max=255))
     last_name = fields.String(allow_none=True, validate=validate.Length(max=255))
     user_type = fields.String(validate=validate.OneOf(list(UserType)))
@@ -53,7 +54,7 @@ class UserChange(Input):
 
 
 class NewUser(UserChange):
-    email = fields.Email(required=True, validate=validate.Length(max=255))
+    email = fields.Email(required=True, validate=validate.Length(max=255), metadata=ADDRESS)
     user_type = fields.String(load_default=UserType.ADMIN, validate=validate.OneOf(list(UserType)))
     status = fields.String(
         load_default=UserStatus.ACTIVE, validate=validate.OneOf(list(UserStatus))

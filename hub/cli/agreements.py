@@ -2,7 +2,7 @@
 
 from hub.cli import options
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import facts, note, table, write_json
+from hub.cli.output import members, note, table, write_json
 
 SIDE = "a party such as NL*ACM, a country such as NL; left out for anybody"
 
@@ -50,7 +50,7 @@ def agree(arguments: Arguments) -> None:
     made = hub(arguments).post("/agreements", body)
     answer(arguments, made)
     if made["custom"] and not arguments.json:
-        note(f"{made['module']} is none of OCPI's modules: it is passed on as it is.")
+        note(f"{made['module']} is none of OCPI's modules: this is about one of your own.")
 
 
 def list_(arguments: Arguments) -> None:
@@ -68,7 +68,12 @@ def list_(arguments: Arguments) -> None:
             ("EFFECT", lambda row: f"{row['effect']}{', HOLD' if row['hold'] else ''}"),
             ("NOTE", "note"),
         ],
-        empty="No agreements: the tenant's default decides.",
+        empty="No agreements.",
+    )
+    open_ = hub(arguments).get("/me")["tenant"]["default_agreement"] == "ALLOW"
+    note(
+        f"Without an agreement {'everything' if open_ else 'nothing'} is allowed (hub tenant"
+        " change ID --network)."
     )
 
 
@@ -88,4 +93,4 @@ def answer(arguments: Arguments, agreement: dict[str, object]) -> None:
     if arguments.json:
         write_json(agreement)
         return
-    facts(agreement.items())
+    members(agreement)

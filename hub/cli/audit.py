@@ -4,10 +4,10 @@ import re
 from argparse import ArgumentTypeError
 from typing import Any, NoReturn
 
-from hub.cli import options
+from hub.cli import naming_users, options, partners
 from hub.cli.failures import Failure, Usage
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import facts, note, table, write_json
+from hub.cli.output import Row, facts, note, table, write_json
 
 # Links that are compared in one request.
 LINKS = 20
@@ -26,7 +26,12 @@ def add(commands: Commands) -> None:
     parser.add_argument("--severity", type=str.upper, help="LOW, MEDIUM, HIGH, CRITICAL")
     parser.add_argument("--entity", metavar="TYPE", help="such as ocpi_partner, user, api_key")
     parser.add_argument("--entity-id", metavar="ID")
-    parser.add_argument("--by", metavar="ID", help="who did it: a user, a key, a partner")
+    parser.add_argument(
+        "--by",
+        metavar="WHO",
+        help="who did it: the e-mail address of a user, the id of a key, the id or name of a"
+        " partner",
+    )
     parser.add_argument("--since", metavar="TIME", help="such as 2025-01-31T12:00:00Z")
     parser.add_argument("--until", metavar="TIME")
     options.limited(parser)
@@ -106,6 +111,20 @@ def fail(fault: dict[str, Any]) -> NoReturn:
     )
 
 
+def author(arguments: Arguments) -> str | None:
+    """The id of a user, a key or a partner."""
+    if arguments.by is None:
+        return None
+    find = naming_users.find if "@" in arguments.by else partners.find
+    return find(arguments, arguments.by)
+
+
+def by(entry: Row) -> str | None:
+    """Who did it, and with which key; where a name is not known (any more), the id."""
+    who = entry["by"] or entry["user_id"]
+    return f"{who} ({entry['key']})" if entry["key"] not in {None, who} else who
+
+
 def search(arguments: Arguments) -> None:
     found = hub(arguments).all(
         "/audit",
@@ -114,7 +133,7 @@ def search(arguments: Arguments) -> None:
         severity=arguments.severity,
         entity_type=arguments.entity,
         entity_id=arguments.entity_id,
-        user_id=arguments.by,
+        user_id=author(arguments),
         since=arguments.since,
         until=arguments.until,
     )
@@ -128,7 +147,7 @@ def search(arguments: Arguments) -> None:
             ("ACTION", "action"),
             ("WHAT", "entity_type"),
             ("ID", "entity_id"),
-            ("BY", "user_id"),
+            ("BY", by),
             ("DESCRIPTION", "description"),
             ("CHANGED", lambda row: sorted(row["new_values"] or row["old_values"] or {})),
         ],

@@ -4,7 +4,7 @@ from typing import Any
 
 from hub.cli import options
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import facts, lines, table, when, write_json
+from hub.cli.output import lines, members, table, when, write_json
 
 STATES = ("opened", "answered", "refused", "unknown", "finished", "expired")
 ROWS = (
@@ -65,12 +65,7 @@ def show(arguments: Arguments) -> None:
     if arguments.json:
         write_json(command)
         return
-    moments = ("created_at", "answered_at", "finished_at", "deadline_at", "taken_until")
-    facts(
-        (name, when(str(value)) if name in moments and value else value)
-        for name, value in command.items()
-        if name not in {"results", "updated_at"}
-    )
+    members({name: value for name, value in command.items() if name != "results"})
     for result in command["results"]:
         lines(f"  {when(result['received_at'])}  {result['result']['result']:<22} {fate(result)}")
 

@@ -32,15 +32,21 @@ def status(arguments: Arguments) -> None:
     found = hub(arguments).get("/feed", partner_id=partner_id)["items"]
     if arguments.trouble:
         found = [row for row in found if row["failures"] or row["setbacks"] or row["reason"]]
-    taken = found if arguments.all else [row for row in found if row["state"] != "NOT_TAKEN"]
-    show(arguments, taken)
-    if len(taken) < len(found) and not arguments.trouble and not arguments.json:
+    shown = found if arguments.all else taken(found)
+    show(arguments, shown)
+    if len(shown) < len(found) and not arguments.trouble and not arguments.json:
         note("Modules for which a partner has no receiver: hub feed status --all")
+
+
+def taken(found: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Without the modules for which a partner has no receiver."""
+    return [row for row in found if row["state"] != "NOT_TAKEN"]
 
 
 def retry(arguments: Arguments) -> None:
     body = {"restart": arguments.restart}
-    show(arguments, hub(arguments).post(f"/feed/{partners.find(arguments)}/retry", body)["items"])
+    found = hub(arguments).post(f"/feed/{partners.find(arguments)}/retry", body)["items"]
+    show(arguments, found if arguments.json else taken(found))
 
 
 def show(arguments: Arguments, found: list[dict[str, object]]) -> None:

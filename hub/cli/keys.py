@@ -3,7 +3,7 @@
 from hub.cli import options
 from hub.cli.naming_users import HELP, find
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import Row, facts, note, table, when, write_json
+from hub.cli.output import Row, members, note, table, when, write_json
 
 
 def add(commands: Commands) -> None:
@@ -91,4 +91,4 @@ def answer(arguments: Arguments, key: dict[str, object]) -> None:
     if arguments.json:
         write_json(key)
         return
-    facts(key.items())
+    members(key)

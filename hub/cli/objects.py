@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from hub.cli import options
+from hub.cli import options, partners
 from hub.cli.failures import Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, lines, note, table, when, write_json
@@ -108,7 +108,7 @@ def show(arguments: Arguments) -> None:
     facts(
         [
             ("Object", f"{found['module']} {found['ref']}"),
-            ("Brought by", found["partner_id"] or "the hub's own stations"),
+            ("Brought by", brought_by(arguments, found["partner_id"])),
             ("Last updated", found["last_updated"]),
             ("Received", when(found["received_at"])),
             ("Deleted", found["deleted_at"] and when(found["deleted_at"])),
@@ -129,6 +129,10 @@ def show(arguments: Arguments) -> None:
     if found["losses"]:
         lines("")
         tell_losses(found["losses"])
+
+
+def brought_by(arguments: Arguments, partner_id: str | None) -> str:
+    return partners.name_of(arguments, partner_id) if partner_id else "the hub's own party"
 
 
 def losses(arguments: Arguments) -> None:

@@ -6,6 +6,7 @@ document and nothing else.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,14 @@ Column = tuple[str, str | Callable[[Row], Any]]
 
 GOOD = {"ACTIVE", "CONNECTED", "UP_TO_DATE", "DELIVERED", "DONE", "ALLOW"}
 BAD = {"SUSPENDED", "BLOCKED", "OFFLINE", "HELD", "REFUSED", "FAILED", "BLOCK", "TERMINATED"}
+CAPITALS = {
+    **{word: word.upper() for word in ("cpo", "evse", "http", "id", "ip", "ocpi", "uid", "url")},
+    "cidrs": "CIDRs",
+    "email": "e-mail",
+    "kwh": "kWh",
+    "ids": "IDs",
+}
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 WAITING = {"PENDING_VERIFICATION", "PLANNED", "BEHIND", "BACKING_OFF", "WAITING", "RUNNING"}
 
 
@@ -68,6 +77,33 @@ def facts(pairs: Iterable[tuple[str, Any]]) -> None:
     out = console(sys.stdout)
     for name, value in kept:
         out.print(Text(f"{name:<{width}}  ", style="bold") + cell(value), soft_wrap=True)
+
+
+def members(thing: Row) -> None:
+    """Everything a thing of the admin API has, as people would write it."""
+    unchanged = thing.get("updated_at") == thing.get("created_at")
+    hidden = {"version"} | ({"updated_at"} if unchanged else set())
+    facts(
+        (title(name), moment(value) if is_moment(value) else value)
+        for name, value in thing.items()
+        if name not in hidden
+    )
+
+
+def title(name: str) -> str:
+    """``http_status`` is HTTP status, ``created_at`` is Created."""
+    words = [CAPITALS.get(word, word) for word in name.removesuffix("_at").split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+
+
+def is_moment(value: Any) -> bool:
+    return isinstance(value, str) and MOMENT.match(value) is not None
+
+
+def moment(value: str) -> str:
+    """A moment to the second, and how long ago that is."""
+    at = datetime.fromisoformat(value).astimezone(UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%SZ} ({when(value)})"
 
 
 def lines(*texts: str) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.cli import options, partner_settings, probes, syncs
-from hub.cli.failures import NotFound, Usage
+from hub.cli.failures import NotFound, Refused, Usage
 from hub.cli.options import Arguments, Commands, given, hub, read_secret
-from hub.cli.output import facts, lines, note, table, when, write_json
+from hub.cli.output import facts, lines, moment, note, table, when, write_json
 
 ROLE = "NL*ACM:CPO: a party and the role it plays; may be repeated"
 
@@ -120,6 +120,8 @@ def read_roles(arguments: Arguments) -> list[dict[str, str]]:
 def find(arguments: Arguments, name: str | None = None) -> str:
     """The partner's id; its name will do where only one begins so."""
     wanted: str = arguments.id if name is None else name
+    if not wanted.strip():
+        raise Usage("Which partner? The name is empty.", field="id", next_step="hub partner list")
     if len(wanted) == 36 and wanted.count("-") == 4:  # noqa: PLR2004 - how UUIDs are written
         return wanted
     named = [
@@ -137,6 +139,14 @@ def find(arguments: Arguments, name: str | None = None) -> str:
         field="id",
         allowed=[f"{partner['id']} ({partner['name']})" for partner in named],
     )
+
+
+def name_of(arguments: Arguments, partner_id: str) -> str:
+    """What the operator calls a partner; its id to a key that may not read partners."""
+    try:
+        return str(hub(arguments).get(f"/partners/{partner_id}")["name"])
+    except (NotFound, Refused):
+        return partner_id
 
 
 def invite(arguments: Arguments) -> None:
@@ -157,7 +167,7 @@ def invite(arguments: Arguments) -> None:
             ("May register as", [spell(role) for role in made["partner"]["roles"]]),
             ("Versions URL", made["versions_url"]),
             ("Token A", made["token"]),
-            ("Valid until", made["expires_at"]),
+            ("Valid until", moment(made["expires_at"])),
         ]
     )
     note("The token is shown this once. Hand it over on a safe way.")
@@ -219,16 +229,29 @@ def show(arguments: Arguments) -> None:
 
 def suspend(arguments: Arguments) -> None:
     body = given(reason=arguments.reason)
-    answer(arguments, hub(arguments).post(f"/partners/{find(arguments)}/suspend", body))
+    partner = hub(arguments).post(f"/partners/{find(arguments)}/suspend", body)
+    if arguments.json:
+        write_json(partner)
+        return
+    lines(f"{partner['name']} is suspended: nothing comes in from it, nothing goes to it.")
+    note(f"To let it back in: hub partner resume {partner['id']}")
 
 
 def resume(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).post(f"/partners/{find(arguments)}/resume"))
+    partner = hub(arguments).post(f"/partners/{find(arguments)}/resume")
+    if arguments.json:
+        write_json(partner)
+        return
+    lines(f"{partner['name']} is {partner['status']} again, and {partner['connection_status']}.")
 
 
 def renew(arguments: Arguments) -> None:
     body = given(version=arguments.version)
-    answer(arguments, hub(arguments).post(f"/partners/{find(arguments)}/renew", body))
+    partner = hub(arguments).post(f"/partners/{find(arguments)}/renew", body)
+    if arguments.json:
+        write_json(partner)
+        return
+    lines(f"New tokens were exchanged with {partner['name']}, over OCPI {partner['ocpi_version']}.")
 
 
 def leave(arguments: Arguments) -> None:

@@ -58,7 +58,7 @@ def show(arguments: Arguments) -> None:
     facts(
         [
             ("What", f"{found['kind']} {found['object_ref']}"),
-            ("From partner", found["partner_id"]),
+            ("From partner", partners.name_of(arguments, found["partner_id"])),
             ("Came in", f"{when(found['created_at'])}, as OCPI {found['ocpi_version']}"),
             ("Settled", found["settled_at"] and when(found["settled_at"])),
         ]

@@ -4,7 +4,7 @@ from typing import Any
 
 from hub.cli import naming_stations, options, transactions
 from hub.cli.options import Arguments, Commands, given, hub, positive
-from hub.cli.output import facts, table, when, write_json
+from hub.cli.output import members, table, when, write_json
 
 
 def add(commands: Commands) -> None:
@@ -78,4 +78,4 @@ def answer(arguments: Arguments, reservation: dict[str, Any]) -> None:
     if arguments.json:
         write_json(reservation)
         return
-    facts(reservation.items())
+    members(reservation)

@@ -2,7 +2,7 @@
 
 from hub.cli import options
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import facts, note, table, write_json
+from hub.cli.output import members, note, table, write_json
 
 
 def add(commands: Commands) -> None:
@@ -97,4 +97,4 @@ def answer(arguments: Arguments, role: dict[str, object]) -> None:
     if arguments.json:
         write_json(role)
         return
-    facts(role.items())
+    members(role)

@@ -1,8 +1,10 @@
 """``hub setback``: objects that a partner would not take."""
 
+from typing import Any
+
 from hub.cli import options, partners
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import facts, note, table, when, write_json
+from hub.cli.output import members, note, table, write_json
 
 ROWS = (
     ("ID", "id"),
@@ -54,15 +56,13 @@ def show(arguments: Arguments) -> None:
 
 def replay(arguments: Arguments) -> None:
     answer(arguments, hub(arguments).post(f"/setbacks/{arguments.setback}/replay"))
-    note(f"It is being sent. What became of it: hub setback show {arguments.setback}")
+    if not arguments.json:
+        note(f"It is being sent. What became of it: hub setback show {arguments.setback}")
 
 
-def answer(arguments: Arguments, setback: dict[str, object]) -> None:
+def answer(arguments: Arguments, setback: dict[str, Any]) -> None:
     if arguments.json:
         write_json(setback)
         return
-    moments = ("created_at", "updated_at", "next_attempt_at", "settled_at")
-    facts(
-        (name, when(str(value)) if name in moments and value else value)
-        for name, value in setback.items()
-    )
+    partner = partners.name_of(arguments, setback.pop("partner_id"))
+    members({"id": setback.pop("id"), "partner": partner, **setback})

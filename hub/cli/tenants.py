@@ -4,7 +4,9 @@ from argparse import ArgumentParser
 
 from hub.cli import options
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import facts, table, write_json
+from hub.cli.output import members, table, write_json
+
+DEFAULTS = {"open": "ALLOW", "closed": "BLOCK"}
 
 
 def add(commands: Commands) -> None:
@@ -39,10 +41,18 @@ def columns(parser: ArgumentParser) -> None:
     parser.add_argument("--cpo-party", help="the party of its own charging stations")
     parser.add_argument("--domain", help="a name to call it by")
     parser.add_argument("--company", help="the company that runs it")
+    parser.add_argument(
+        "--network",
+        choices=list(DEFAULTS),
+        help="what is allowed between parties without an agreement: open, everything; closed,"
+        " nothing (open)",
+    )
 
 
 def body(arguments: Arguments) -> dict[str, object]:
+    network = arguments.network and {"default_agreement": DEFAULTS[arguments.network]}
     return given(
+        settings=network and {"features": network},
         name=arguments.name,
         party=arguments.party,
         cpo_party=arguments.cpo_party,
@@ -86,4 +96,4 @@ def answer(arguments: Arguments, tenant: dict[str, object]) -> None:
     if arguments.json:
         write_json(tenant)
         return
-    facts(tenant.items())
+    members(tenant)

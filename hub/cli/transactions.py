@@ -4,7 +4,7 @@ from typing import Any
 
 from hub.cli import naming_stations, options
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import facts, note, table, when, write_json
+from hub.cli.output import facts, members, note, table, when, write_json
 
 
 def add(commands: Commands) -> None:
@@ -104,4 +104,4 @@ def answer(arguments: Arguments, transaction: dict[str, Any]) -> None:
     if arguments.json:
         write_json(transaction)
         return
-    facts(transaction.items())
+    members(transaction)

@@ -5,7 +5,7 @@ from argparse import ArgumentParser
 from hub.cli import options
 from hub.cli.naming_users import HELP, find
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import facts, note, table, when, write_json
+from hub.cli.output import members, note, table, when, write_json
 
 
 def add(commands: Commands) -> None:
@@ -106,4 +106,4 @@ def answer(arguments: Arguments, user: dict[str, object]) -> None:
     if arguments.json:
         write_json(user)
         return
-    facts(user.items())
+    members(user)

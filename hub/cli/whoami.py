@@ -20,6 +20,7 @@ def run(arguments: Arguments) -> None:
             ("Key", found["key_name"]),
             ("Acts as", found["id"]),
             ("Tenant", f"{tenant['name']} ({tenant['party']})  {tenant['id']}"),
+            ("Network", "open" if tenant["default_agreement"] == "ALLOW" else "closed"),
             ("May", found["permissions"]),
         ]
     )

@@ -4,6 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.partners import Agreement
+from hub.models.tenants import Tenant
 from hub.models.values import Party
 from hub.roaming import partners
 from hub.roaming.audience import Audience, Rule
@@ -18,14 +19,18 @@ async def rules(db: AsyncSession) -> Audience:
     """What is agreed, among nobody yet."""
     found = [rule(row) for row in await db.scalars(select(Agreement))]
     tenant = await partners.own_tenant(db)
-    features = (tenant.settings or {}).get("features") or {}
     return Audience.of(
         (),
         found,
-        # An open network unless the operator closes it: tenant setting features.default_agreement.
-        allow_by_default=features.get("default_agreement", "ALLOW") != "BLOCK",
+        allow_by_default=default_agreement(tenant) == "ALLOW",
         own=party(tenant.cpo_country_code, tenant.cpo_party_id),
     )
+
+
+def default_agreement(tenant: Tenant) -> str:
+    """ALLOW or BLOCK where no agreement applies: an open network, unless the operator closes it."""
+    features = (tenant.settings or {}).get("features") or {}
+    return "BLOCK" if features.get("default_agreement") == "BLOCK" else "ALLOW"
 
 
 def rule(row: Agreement) -> Rule:

@@ -85,10 +85,14 @@ async def test_the_ends_of_time_are_refused(operator):
         ("default_currency", "euro"),
         ("default_language", "Dutch"),
         ("unknown", 1),
+        ("features.default_agreement", "CLOSED"),
+        ("features.colour", "red"),
     ],
 )
 async def test_settings_of_a_tenant_are_checked(operator, tenant, field, value):
-    said = await operator.patch(f"/tenants/{tenant.id}", settings={field: value})
+    first, _, second = field.partition(".")
+    settings = {first: {second: value} if second else value}
+    said = await operator.patch(f"/tenants/{tenant.id}", settings=settings)
 
     assert (said.status, said.error["field"]) == (400, f"settings.{field}")
     assert said.error["allowed"]

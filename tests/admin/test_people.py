@@ -243,6 +243,7 @@ async def test_a_block_works_with_the_next_request(hub, operator, cpo, emsp):
         ({"effect": "ALLOW", "from": "Holland"}, "from"),
         ({"effect": "ALLOW", "to": 5}, "to"),
         ({"effect": "ALLOW", "module": "my cars"}, "module"),
+        ({"effect": "ALLOW", "from": "NL*ONE", "to": "nl*one"}, "to"),
     ],
 )
 async def test_a_bad_agreement_names_the_field(operator, body, field):

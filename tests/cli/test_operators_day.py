@@ -1,5 +1,7 @@
 """An operator's day at the command line, against a real hub with real platforms around it."""
 
+import re
+
 import pytest
 
 from tests.helpers import commands
@@ -36,10 +38,11 @@ async def test_from_the_invitation_to_the_farewell(command, hub, acme):
     assert "receiver/tariffs" in shown.out
     assert "accept  DONE" in trace.out
     assert "GET" in trace.out
-    assert "SUSPENDED" in suspended.out
+    assert "Acme is suspended" in suspended.out
+    assert f"hub partner resume {invited['partner']['id']}" in suspended.err
     assert (again.code, "hub partner resume" in again.err) == (4, True)
     assert "ACTIVE" in resumed.out
-    assert renewed.code == 0
+    assert "New tokens were exchanged with Acme" in renewed.out
     assert "INACTIVE" in left.out
     assert "Unpaid" in audit.out
     assert invited["token"] not in listed.out + shown.out + trace.out + audit.out
@@ -80,6 +83,7 @@ async def test_who_received_an_object_and_sending_it_again(command, hub, acme, e
 
     assert "REFUSED" in refused.out
     assert "No such currency" in refused.out
+    assert re.search(rf"Brought by +{acme.name}\n", refused.out)
     assert "tariffs" in status.out
     assert replayed.code == 0
     assert [one["state"] for one in delivered.json["deliveries"]] == ["DELIVERED"]
@@ -154,6 +158,65 @@ async def test_agreements(command):
     assert "No contract" in listed.out
     assert ended.code == 0
     assert (await command("agreement", "list")).out == ""
+
+
+async def test_a_network_is_closed_and_opened_HUB_52(command, hub, tenant, acme, emsp):
+    """What else is set stays as it is."""
+    await hub.connect(acme)
+    await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM"))
+    await hub.sql('update tenants set settings = \'{"timezone": "Europe/Berlin"}\'')
+
+    closed = await command("tenant", "change", str(tenant.id), "--network", "closed", "--json")
+    hidden, without = await emsp.get("tariffs"), await command("agreement", "list")
+    await command("agreement", "allow", "--from", "NL*ACM", "--to", "DE*TWO")
+    allowed = await emsp.get("tariffs")
+    await command("tenant", "change", str(tenant.id), "--network", "open")
+
+    settings = {"timezone": "Europe/Berlin", "features": {"default_agreement": "BLOCK"}}
+    assert closed.json["settings"] == settings
+    assert "Without an agreement nothing is allowed" in without.err
+    assert (len(hidden.data), len(allowed.data)) == (0, 1)
+    assert "everything is allowed" in (await command("agreement", "list")).err
+    assert "open" in (await command("whoami")).out
+
+
+async def test_a_name_that_is_empty_means_nobody(command, hub, acme):
+    """As when a variable of a script was not set: the only partner there is must not be hit."""
+    await hub.connect(acme)
+
+    for name in ("", " "):
+        ended = await command("partner", "suspend", name)
+        assert (ended.code, "hub partner list" in ended.err) == (2, True)
+    assert "ACTIVE" in (await command("partner", "list")).out
+
+
+async def test_the_audit_log_tells_who_did_it_by_name(command, hub, acme, monkeypatch):
+    """Of two keys of one user, what each of them did; of a partner, what it brought."""
+    await command("role", "create", "Agreeing", "--permission", "agreements.create")
+    await command("user", "create", "ada@example.com", "--role", "Agreeing")
+    keys = [
+        (await command("key", "create", name, "--user", "ada@example.com", "--json")).json
+        for name in ("laptop", "phone")
+    ]
+    await hub.connect(acme)
+    await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM"))
+    with monkeypatch.context() as ada:
+        for key, side in zip(keys, ("--from", "--to"), strict=True):
+            ada.setenv("HUB_API_KEY", key["key"])
+            await command("agreement", "block", side, "NL*ACM")
+
+    async def told(by: str) -> set[tuple[str, str]]:
+        items = (await command("audit", "search", "--by", by, "--json")).json["items"]
+        return {(entry["by"], entry["key"]) for entry in items}
+
+    assert await told("ada@example.com") == {
+        ("ada@example.com", "laptop"),
+        ("ada@example.com", "phone"),
+    }
+    assert await told(keys[0]["id"]) == {("ada@example.com", "laptop")}
+    assert await told("acme") == {(acme.name, None)}
+    assert "ada@example.com (phone)" in (await command("audit", "search")).out
+    assert (await command("audit", "search", "--by", "nobody")).code == 3
 
 
 async def test_who_am_i(command, tenant):
