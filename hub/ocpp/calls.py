@@ -14,7 +14,7 @@ from uuid import UUID
 from hub.ocpp import messages
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion, Payload
-from hub.ocpp.link import CALL_DEADLINE
+from hub.ocpp.outgoing import CALL_DEADLINE
 from hub.ocpp.relay import Note
 from hub.ocpp.stations import Stations
 from hub.roaming.ports import StationRef

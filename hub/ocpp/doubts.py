@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from hub.ocpp.frames import CallRefused
-from hub.ocpp.link import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.outgoing import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
 from hub.roaming import missing_stops

@@ -109,7 +109,7 @@ class Notices(Station):
         except certificates.BadRequest as error:
             log.warning("certificate request refused", station=self.identity, reason=str(error))
             return {"status": "Rejected"}
-        self.link.after_answer(lambda: self.run(self.send_certificate(request)))
+        self.link.incoming.after_answer(lambda: self.run(self.send_certificate(request)))
         return {"status": "Accepted"}
 
     async def send_certificate(self, request: certificates.Request) -> None:

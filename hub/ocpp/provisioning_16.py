@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.ocpp.frames import Payload
-from hub.ocpp.link import UNANSWERED, Disconnected, NoAnswer
+from hub.ocpp.outgoing import UNANSWERED, Disconnected, NoAnswer
 from hub.ocpp.station import Learning, Station
 from hub.roaming import station_settings
 from hub.roaming.objects import Stored

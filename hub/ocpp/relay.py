@@ -24,7 +24,7 @@ from hub.ocpp import call_rows, frame_log
 from hub.ocpp.authority import NEW_AUTHORITY
 from hub.ocpp.call_rows import Answered
 from hub.ocpp.frames import CallRefused, Payload
-from hub.ocpp.link import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.outgoing import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
 from hub.roaming.ports import StationRef

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.models.stations import ChargingStation
 from hub.ocpp.frames import OCPPVersion, Payload
 from hub.ocpp.identity import CERTIFICATE
-from hub.ocpp.link import UNANSWERED
+from hub.ocpp.outgoing import UNANSWERED
 from hub.ocpp.registry import Conversation
 from hub.ocpp.wire import Wire
 

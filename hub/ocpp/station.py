@@ -17,7 +17,8 @@ from hub.errors import Unavailable
 from hub.ocpp import timestamps
 from hub.ocpp.frames import CallRefused, ErrorCode, Payload
 from hub.ocpp.identity import Record
-from hub.ocpp.link import CALL_DEADLINE, UNANSWERED, Link
+from hub.ocpp.link import Link
+from hub.ocpp.outgoing import CALL_DEADLINE, UNANSWERED
 from hub.ocpp.patience import patiently
 from hub.ocpp.presence import Presence
 from hub.ocpp.wire import Wire
@@ -105,7 +106,7 @@ class Station:
         self.booted_at = now
         self.clock.booted()
         if self.registration == "Accepted" and self.wire.provisioning:
-            self.link.after_answer(lambda: self.run(self.provision()))
+            self.link.incoming.after_answer(lambda: self.run(self.provision()))
         return {
             "currentTime": timestamps.write(datetime.now(UTC)),
             "interval": self.wire.heartbeat_interval,
@@ -139,7 +140,7 @@ class Station:
         timeout: float = CALL_DEADLINE,  # noqa: ASYNC109
     ) -> Payload:
         """Send a CALL and keep what its answer says of the station. Raises as ``Link.call``."""
-        answer = await self.link.call(action, payload, timeout=timeout)
+        answer = await self.link.outgoing.call(action, payload, timeout=timeout)
         if action in LEADS_TO and answer.get("status") == "Accepted":
             self.presence.commanded(LEADS_TO[action](payload))
         if (learn := self.learned.get(action)) is not None:

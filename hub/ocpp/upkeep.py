@@ -17,7 +17,7 @@ from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
 from hub.ocpp.frames import Payload
-from hub.ocpp.link import UNANSWERED
+from hub.ocpp.outgoing import UNANSWERED
 from hub.ocpp.registry import Conversation
 from hub.ocpp.renewals import Renewals
 from hub.ocpp.wire import Wire

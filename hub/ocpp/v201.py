@@ -39,7 +39,7 @@ def limited(action: str) -> Answering:
     async def answer(station: "Station201", payload: Payload) -> Payload:
         answered = await report(action)(station, payload)
         evse_number = payload.get("evseId")
-        station.link.after_answer(lambda: station.run(station.tell_profiles(evse_number)))
+        station.link.incoming.after_answer(lambda: station.run(station.tell_profiles(evse_number)))
         return answered
 
     return answer

@@ -217,7 +217,7 @@ async def test_a_second_living_socket_is_the_new_target_and_the_first_stays_read
             await second.boot()
             assert (await first.ask(call.Heartbeat())).current_time
             link = csms.wire.registry.get(made.ref.id).link
-            await link.call("TriggerMessage", {"requestedMessage": "Heartbeat"})
+            await link.outgoing.call("TriggerMessage", {"requestedMessage": "Heartbeat"})
             assert [action for action, _ in second.asked] == ["TriggerMessage"]
             assert first.asked == []
     assert csms.wire.registry.get(made.ref.id) is None or await gone(csms, made)
@@ -253,7 +253,7 @@ async def test_an_answer_on_the_other_socket_counts_nothing(csms):
         await second.send_str('[2,"1","Heartbeat",{}]')
         await second.receive(5)
         link = csms.wire.registry.get(made.ref.id).link
-        calling = asyncio.create_task(link.call("ClearCache", {}, timeout=2))
+        calling = asyncio.create_task(link.outgoing.call("ClearCache", {}, timeout=2))
         message = json.loads((await second.receive(5)).data)
         await first.send_str(json.dumps([3, message[1], {"status": "Accepted"}]))
         await first.send_str('[2,"2","Heartbeat",{}]')

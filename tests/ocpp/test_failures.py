@@ -57,7 +57,7 @@ async def test_an_impostor_without_the_password_disturbs_nobody(csms):
                     pass
         assert sockets(csms, made) == 1
         link = csms.wire.registry.get(made.ref.id).link
-        await link.call("ClearCache", {})
+        await link.outgoing.call("ClearCache", {})
         # Nor does it use up what the station itself may open.
         async with csms.connect(made) as again:
             await again.boot()
@@ -72,7 +72,7 @@ async def test_an_older_socket_that_is_dead_is_dropped(csms):
         async with csms.connect(made) as station:
             await station.boot()
             await until(lambda: sockets(csms, made) == 1)
-            await csms.wire.registry.get(made.ref.id).link.call("ClearCache", {})
+            await csms.wire.registry.get(made.ref.id).link.outgoing.call("ClearCache", {})
             assert [action for action, _ in station.asked] == ["ClearCache"]
 
 

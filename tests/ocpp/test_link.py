@@ -15,7 +15,8 @@ from aiohttp import web
 
 from hub.errors import Unavailable
 from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion
-from hub.ocpp.link import BrokenAnswer, Disconnected, Link, NoAnswer
+from hub.ocpp.link import Link
+from hub.ocpp.outgoing import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.rates import Bucket
 from tests.helpers.fuzz import mutated
 
@@ -171,7 +172,7 @@ async def test_an_answer_to_our_call_is_read_while_a_call_of_the_station_is_work
         await socket.send_str(
             json.dumps([2, "1", "MeterValues", {"connectorId": 1, "meterValue": []}])
         )
-        calling = asyncio.create_task(side.links[0].call("ClearCache", {}))
+        calling = asyncio.create_task(side.links[0].outgoing.call("ClearCache", {}))
         _, message_id, *_ = await hear(socket)
         await socket.send_str(json.dumps([3, message_id, {"status": "Accepted"}]))
 
@@ -182,7 +183,7 @@ async def test_our_calls_go_out_one_at_a_time(side):
     async with side.connect() as socket:
         await heartbeat(socket)
         calls = [
-            asyncio.create_task(side.links[0].call("Reset", {"type": kind}))
+            asyncio.create_task(side.links[0].outgoing.call("Reset", {"type": kind}))
             for kind in ("Soft", "Hard")
         ]
         _, first, *_ = await hear(socket)
@@ -202,20 +203,20 @@ async def test_a_station_that_does_not_answer_costs_its_deadline_only(side):
     async with side.connect() as socket:
         await heartbeat(socket)
         outcomes = await asyncio.gather(
-            *(side.links[0].call("ClearCache", {}, timeout=0.3) for _ in range(4)),
+            *(side.links[0].outgoing.call("ClearCache", {}, timeout=0.3) for _ in range(4)),
             return_exceptions=True,
         )
 
         # Who had to wait for another's deadline was not sent after its own.
         assert sorted(outcome.sent for outcome in outcomes) == [False, False, False, True]
-        assert not side.links[0].pending
+        assert not side.links[0].outgoing.pending
 
 
 async def test_a_broken_answer_fails_the_call_it_belongs_to(side):
     async with side.connect() as socket:
         await heartbeat(socket)
         for broken in ({"status": "Perhaps"}, {}, []):
-            calling = asyncio.create_task(side.links[0].call("ClearCache", {}))
+            calling = asyncio.create_task(side.links[0].outgoing.call("ClearCache", {}))
             _, message_id, *_ = await hear(socket)
             await socket.send_str(json.dumps([3, message_id, broken]))
             with pytest.raises(BrokenAnswer):
@@ -225,20 +226,20 @@ async def test_a_broken_answer_fails_the_call_it_belongs_to(side):
 async def test_a_lost_connection_wakes_whoever_waits_for_an_answer(side):
     async with side.connect() as socket:
         await heartbeat(socket)
-        calling = asyncio.create_task(side.links[0].call("ClearCache", {}))
+        calling = asyncio.create_task(side.links[0].outgoing.call("ClearCache", {}))
         await hear(socket)
     with pytest.raises(NoAnswer) as caught:
         await asyncio.wait_for(calling, 2)
     assert caught.value.sent
     with pytest.raises(Disconnected):
-        await side.links[0].call("ClearCache", {})
+        await side.links[0].outgoing.call("ClearCache", {})
 
 
 async def test_a_call_we_may_not_send_is_refused_before_it_leaves(side):
     async with side.connect() as socket:
         await heartbeat(socket)
         with pytest.raises(CallRefused):
-            await side.links[0].call("Reset", {"type": "Gentle"})
+            await side.links[0].outgoing.call("Reset", {"type": "Gentle"})
         await heartbeat(socket, "2")
 
 
@@ -249,7 +250,7 @@ async def test_answers_to_nothing_are_dropped_and_a_hundred_a_minute_end_the_con
         for number in range(100):
             await socket.send_str(f'[3,"{number}",{{}}]')
         await heartbeat(socket, "2")
-        assert not side.links[0].pending
+        assert not side.links[0].outgoing.pending
         await socket.send_str('[3,"one more",{}]')
         assert (await socket.receive(5)).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 1002
@@ -328,7 +329,7 @@ async def test_ten_thousand_broken_frames_close_nothing_and_cost_no_memory(side)
         await fuzz(side, dice, seeds, 8_000)
         await heartbeat(innocent, "after")
     assert resident() - before < 8 * 1024 * 1024
-    assert not any(link.pending for link in side.links)
+    assert not any(link.outgoing.pending for link in side.links)
 
 
 async def fuzz(side, dice, seeds, frames):
@@ -337,7 +338,7 @@ async def fuzz(side, dice, seeds, frames):
         await heartbeat(socket)
         tested = side.links[-1]
         tested.bucket = Bucket(1e9, 1e9)
-        tested.broken_frames.limit = tested.stray_answers.limit = frames
+        tested.broken_frames.limit = tested.outgoing.stray_answers.limit = frames
         listening = asyncio.create_task(last_answer(socket, "the end"))
         for _ in range(frames):
             await socket.send_str(mutated(dice, dice.choice(seeds)))
@@ -391,7 +392,7 @@ async def test_a_station_that_does_not_read_is_let_go_and_costs_nobody_else(side
         await heartbeat(other, "still there")
         await writing
         with pytest.raises((Disconnected, NoAnswer)):
-            await tested.call("ClearCache", {})
+            await tested.outgoing.call("ClearCache", {})
 
 
 async def fill(link):
