@@ -9,15 +9,14 @@ force for everybody, and no more current than its power allows.
 from decimal import Decimal
 
 from hub.errors import InvalidRequest
-from hub.ocpi.schemas import v2_1_1, v2_2_1
-from hub.ocpi.versions.base import Document, NotExpressible, Trail, Translate
+from hub.ocpi.schemas import v2_1_1
+from hub.ocpi.versions.base import Document, NotExpressible, Trail
+from hub.ocpi.versions.members_2_1_1 import newer
 from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner
 from hub.ocpi.versions.rewriting import (
     ABSENT,
-    added,
     drop,
     each,
-    early,
     in_turn,
     known,
     only_known,
@@ -184,22 +183,11 @@ def degrees(value: str) -> str:
     return value if len(value.partition(".")[2]) == 6 else f"{Decimal(value):.6f}"  # noqa: PLR2004
 
 
-def newer(name: str) -> Translate:
-    """Members that 2.1.1 does not have, sent by somebody ahead of it: see ``early``."""
-    schema = v2_2_1.SCHEMAS[name]
-    return early(schema, *added(schema, v2_1_1.SCHEMAS[name]))
-
-
-def older(name: str) -> Translate:
-    """Leave out what 2.1.1 does not have."""
-    return without(*added(v2_2_1.SCHEMAS[name], v2_1_1.SCHEMAS[name]))
-
-
 coordinates = within("coordinates", change=six_decimals)
 
 upgrade_connector = in_turn(
     newer("Connector"),
-    renamed(NEWER_CONNECTOR),
+    renamed(NEWER_CONNECTOR, checked=True),
     upgrade_tariff_id,
 )
 upgrade_evse = each("connectors", change=upgrade_connector)

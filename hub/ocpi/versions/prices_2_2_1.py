@@ -54,7 +54,7 @@ def upgrade_price(price: Document, trail: Trail) -> Document:
 def downgrade_price(price: Document, trail: Trail) -> Document:
     before_taxes, taxes = price.get("before_taxes"), price.get("taxes") or []
     older: Document = {"excl_vat": before_taxes}
-    if price.get("incl_vat") is not None:
+    if is_carried(price):
         older["incl_vat"] = price["incl_vat"]
     elif taxes:
         older["incl_vat"] = total(before_taxes, taxes)
@@ -65,6 +65,15 @@ def downgrade_price(price: Document, trail: Trail) -> Document:
     ):
         trail.at("taxes").lose("this version knows one VAT only")
     return older | {name: value for name, value in price.items() if name not in PRICE_MEMBERS}
+
+
+def is_carried(price: Document) -> bool:
+    """Whether ``incl_vat`` is what ``upgrade_price`` left there, and not a stranger of its name."""
+    incl_vat = price.get("incl_vat")
+    if isinstance(incl_vat, bool) or not isinstance(incl_vat, int | float | Decimal):
+        return False
+    vat = {"name": VAT, "amount": difference(incl_vat, price["before_taxes"])}
+    return price.get("taxes") == [vat]
 
 
 PRICE_MEMBERS = {"excl_vat", "incl_vat", "before_taxes", "taxes"}

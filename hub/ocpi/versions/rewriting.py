@@ -22,14 +22,18 @@ def put(document: Document, changes: Document) -> Document:
     return {name: value for name, value in (document | changes).items() if value is not ABSENT}
 
 
-def renamed(names: Mapping[str, str]) -> Translate:
-    """Call these members by their other names; a stranger who has such a name already must go."""
+def renamed(names: Mapping[str, str], *, checked: bool = False) -> Translate:
+    """Call these members by their other names; a stranger who has such a name already must go.
+
+    ``checked``: the stranger was found to mean the same (``early``), so it goes only if both are
+    there.
+    """
 
     def translate(document: Document, trail: Trail) -> Document:
         told = names.keys() & document.keys()
-        if not told:
+        taken = {names[name] for name in (told if checked else names)} & document.keys()
+        if not told and not taken:
             return document
-        taken = {names[name] for name in told} & document.keys()
         for name in taken:
             trail.at(name).lose("means something else in this version")
         return {names.get(n, n): value for n, value in document.items() if n not in taken}

@@ -12,7 +12,8 @@ from typing import Any
 from hub.errors import InvalidRequest
 from hub.ocpi.schemas import v2_1_1, v2_2_1
 from hub.ocpi.versions.base import Document, Errand, NotExpressible, Trail
-from hub.ocpi.versions.locations_2_1_1 import downgrade_known_location, newer, older
+from hub.ocpi.versions.locations_2_1_1 import downgrade_known_location
+from hub.ocpi.versions.members_2_1_1 import newer, older
 from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner
 from hub.ocpi.versions.rewriting import ABSENT, each, in_turn, known, put, renamed, required
 from hub.ocpi.versions.tariffs_2_1_1 import downgrade_tariff, upgrade_tariff
@@ -192,6 +193,14 @@ def add_session(cdr: Document, trail: Trail) -> Document:
     return cdr if session_id is None else put(cdr, {"session_id": session_id})
 
 
+def credit_with_reference(cdr: Document, trail: Trail) -> Document:
+    """Newer versions want to be told which CDR is credited; in 2.1.1 the word means nothing."""
+    if not cdr.get("credit") or cdr.get("credit_reference_id") is not None:
+        return cdr
+    trail.at("credit").lose("means something else in the newer version")
+    return put(cdr, {"credit": ABSENT})
+
+
 def no_credit(cdr: Document, trail: Trail) -> Document:
     if cdr.get("credit"):
         raise NotExpressible("credit CDRs are unknown in this version")
@@ -200,7 +209,10 @@ def no_credit(cdr: Document, trail: Trail) -> Document:
 
 auth_method = known("auth_method", v2_1_1.AUTH_METHOD.values, instead="AUTH_REQUEST")
 periods_up = each(
-    "charging_periods", change=known_dimensions(v2_2_1.CDR_DIMENSION_TYPE.values, "TIME")
+    "charging_periods",
+    change=in_turn(
+        newer("ChargingPeriod"), known_dimensions(v2_2_1.CDR_DIMENSION_TYPE.values, "TIME")
+    ),
 )
 periods_down = each(
     "charging_periods",
@@ -214,7 +226,7 @@ upgrade_session = in_turn(
     add_owner,
     name_token,
     name_location,
-    renamed(NEWER_SESSION),
+    renamed(NEWER_SESSION, checked=True),
     periods_up,
     upgrade_cost,
 )
@@ -231,10 +243,11 @@ downgrade_session = in_turn(
 )
 upgrade_cdr = in_turn(
     newer("CDR"),
+    credit_with_reference,
     add_owner,
     name_token,
     flatten_location,
-    renamed({"stop_date_time": "end_date_time"}),
+    renamed({"stop_date_time": "end_date_time"}, checked=True),
     each("tariffs", change=upgrade_tariff),
     periods_up,
     upgrade_cost,

@@ -9,6 +9,7 @@ tariff with such an element is not sent at all. Price limits become a text for p
 from datetime import UTC, datetime
 
 from hub.ocpi.versions.base import Document, NotExpressible, Trail
+from hub.ocpi.versions.members_2_1_1 import newer
 from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner
 from hub.ocpi.versions.rewriting import each, in_turn, put, renamed, some, within, without
 
@@ -70,7 +71,13 @@ def tell_limits(tariff: Document, trail: Trail) -> Document:
     return put(tariff, {"tariff_alt_text": [*(tariff.get("tariff_alt_text") or ()), text]})
 
 
-upgrade_tariff = in_turn(add_owner, ENERGY_MIX_UP)
+upgrade_element = in_turn(
+    each("price_components", change=newer("PriceComponent")),
+    within("restrictions", change=newer("TariffRestrictions")),
+)
+upgrade_tariff = in_turn(
+    newer("Tariff"), add_owner, each("elements", change=upgrade_element), ENERGY_MIX_UP
+)
 
 downgrade_tariff = in_turn(
     only_for_everybody_now,

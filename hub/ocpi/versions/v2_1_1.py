@@ -18,12 +18,11 @@ from hub.ocpi.versions.locations_2_1_1 import (
     downgrade_connector,
     downgrade_evse,
     downgrade_location,
-    newer,
-    older,
     upgrade_connector,
     upgrade_evse,
     upgrade_location,
 )
+from hub.ocpi.versions.members_2_1_1 import newer, older
 from hub.ocpi.versions.ownership_2_1_1 import add_owner, drop_owner, interface_of
 from hub.ocpi.versions.plain_2_1_1 import plain
 from hub.ocpi.versions.rewriting import (
@@ -117,7 +116,7 @@ def written(kind: str, change: Translate) -> Translate:
 
 
 known_response = known("result", COMMAND_RESPONSE_TYPE.values, instead="REJECTED")
-upgrade_token = in_turn(newer("Token"), add_owner, renamed({"auth_id": "contract_id"}))
+upgrade_token = in_turn(newer("Token"), add_owner, renamed({"auth_id": "contract_id"}, checked=True))
 downgrade_token = in_turn(
     renamed({"contract_id": "auth_id"}),
     known("type", v2_1_1.TOKEN_TYPE.values, instead="OTHER"),
@@ -144,11 +143,15 @@ V2_1_1 = Version(
         "CDR": upgrade_cdr,
         "Token": upgrade_token,
         "LocationReferences": references_up,
-        "AuthorizationInfo": in_turn(insert_token, within("location", change=references_up)),
+        "AuthorizationInfo": in_turn(
+            newer("AuthorizationInfo"), insert_token, within("location", change=references_up)
+        ),
         "StartSession": start_up,
         "ReserveNow": reserve_up,
-        "CommandResponse": upgrade_response,
-        "CommandResult": known("result", COMMAND_RESULT_TYPE.values, instead="FAILED"),
+        "CommandResponse": in_turn(newer("CommandResponse"), upgrade_response),
+        "CommandResult": in_turn(
+            newer("CommandResponse"), known("result", COMMAND_RESULT_TYPE.values, instead="FAILED")
+        ),
         "Credentials": upgrade_credentials,
         "VersionDetails": each("endpoints", change=add_interface_role),
     },
