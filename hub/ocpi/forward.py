@@ -122,8 +122,9 @@ async def ask(request: web.Request, way: Way) -> web.Response:
     request[ANSWERED_BY] = way.party
     body = codec.write(asked | {RESPONSE_URL: begun.url}) if asked is not None else None
     if asked is None:
+        url = way.url.removesuffix(request.rel_url.raw_query_string)
         query = request.rel_url.update_query({RESPONSE_URL: begun.url}).raw_query_string
-        way = replace(way, url=f"{way.url.partition('?')[0]}?{query}")
+        way = replace(way, url=f"{url}{query}")
     try:
         answer = await calls.call(request, way, body)
     except RoutingError as error:

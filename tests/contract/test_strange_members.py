@@ -30,7 +30,7 @@ def elements(**component: object) -> list[dict]:
 
 OLD_TARIFF = old.tariff(elements=elements())
 MIX = {"is_green_energy": True, "environ_impact": [{"source": "NUCLEAR_WASTE", "amount": 1}]}
-NEWER_MIX = {"is_green_energy": True, "environ_impact": [{"category": "NUCLEAR_WASTE", "amount": 1}]}
+NEWER_MIX = MIX | {"environ_impact": [{"category": "NUCLEAR_WASTE", "amount": 1}]}
 
 
 def tariff(version: str) -> dict:

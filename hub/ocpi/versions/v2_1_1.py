@@ -116,7 +116,9 @@ def written(kind: str, change: Translate) -> Translate:
 
 
 known_response = known("result", COMMAND_RESPONSE_TYPE.values, instead="REJECTED")
-upgrade_token = in_turn(newer("Token"), add_owner, renamed({"auth_id": "contract_id"}, checked=True))
+upgrade_token = in_turn(
+    newer("Token"), add_owner, renamed({"auth_id": "contract_id"}, checked=True)
+)
 downgrade_token = in_turn(
     renamed({"contract_id": "auth_id"}),
     known("type", v2_1_1.TOKEN_TYPE.values, instead="OTHER"),
