@@ -29,7 +29,7 @@ from hub.security import new_token
 
 LIFETIME = {"LINK": timedelta(hours=1), "LOCATION": timedelta(days=400)}
 BY_NAME = {operation.name: operation for operation in OPERATIONS}
-NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,12 @@ class Link:
 
 
 def next_link(headers: Mapping[str, str]) -> str:
-    """The URL of the next page; an empty or odd Link header means there is none (tolerance 9)."""
-    found = NEXT.search(headers.get("Link", ""))
+    """The URL of the next page; an empty or odd Link header means there is none (tolerance 9).
+
+    A list may come with several: in one header, or in one each.
+    """
+    links = ", ".join(value for name, value in headers.items() if name.lower() == "link")
+    found = NEXT.search(links)
     return found.group(1).strip() if found else ""
 
 

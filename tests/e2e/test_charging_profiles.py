@@ -71,6 +71,20 @@ async def test_a_request_reaches_the_cpo_and_its_result_the_emsp_CHP_02_CHP_03_T
     assert (row.state, row.subject) == ("FINISHED", "SESSION/S1")
 
 
+async def test_an_endpoint_keeps_a_query_of_its_own_TRANSPORT_21(hub, emsp, partners):
+    cpo = await partners.enter_async_context(FakePartner("NL*ONE CPO"))
+    cpo.endpoint_changes = lambda endpoints: [
+        one | {"url": f"{one['url']}?tenant=7"} for one in endpoints
+    ]
+    await hub.connect(cpo)
+
+    for method in ("GET", "PUT", "DELETE"):
+        assert (await ask(emsp, method, to="NL*ONE")).status_code == 1000
+
+    assert [sent.query.get("tenant") for sent in cpo.commands] == ["7", "7", "7"]
+    assert cpo.commands[0].query["duration"] == "900"
+
+
 @pytest.mark.parametrize(("asking", "asked"), [("2.2.1", "2.3.0"), ("2.3.0", "2.2.1")])
 async def test_profiles_cross_versions(hub, partners, asking, asked):
     cpo = await partners.enter_async_context(FakePartner("NL*ONE CPO", versions=(asked,)))

@@ -3,6 +3,7 @@
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
+from multidict import CIMultiDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,6 +59,23 @@ def read(server, crawl=None, *, most=200, between=lambda: None):
         crawl.turn(page)
         between()
     raise AssertionError("the crawl does not end")
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        ['<https://x.example/2>; rel="next"'],
+        ["<https://x.example/2>;rel=next"],
+        ['<https://x.example/2>; REL = "next"'],
+        ['<https://x.example/1>; rel="prev", <https://x.example/2>; rel="next"'],
+        ['<https://x.example/1>; rel="prev"', '<https://x.example/2>; rel="next"'],
+        ["", '<https://x.example/2>; title="more"; rel="next"'],
+    ],
+)
+def test_the_next_page_is_found_wherever_the_links_stand_TRANSPORT_58(links):
+    headers = CIMultiDict(("link", link) for link in links)
+
+    assert Page.of([], headers).link == "https://x.example/2"
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 30, 31])
