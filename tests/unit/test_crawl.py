@@ -3,9 +3,9 @@
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from multidict import CIMultiDict
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from multidict import CIMultiDict
 
 from hub.ocpi.crawl import MOST_EMPTY, MOST_PAGES, Crawl, Endless, Page
 
