@@ -17,7 +17,7 @@ from hub.admin.output import PageQuery, Shown, page, page_of, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.stations import one, ref_of
 from hub.keys import KEYRING
-from hub.models.ocpp import StationCertificate
+from hub.models.certificates import StationCertificate
 from hub.ocpp import certificates, identity, relay
 from hub.ocpp.authority import authority_of
 

@@ -19,8 +19,8 @@ from hub.admin.stations import one, ref_of
 from hub.admin.transactions import Told, allowed_token
 from hub.codec import instant
 from hub.keys import DATABASE
-from hub.models.ocpp import Reservation
 from hub.models.stations import ChargingStation
+from hub.models.transactions import Reservation
 from hub.models.values import AuditAction
 from hub.ocpp.service import STATIONS
 from hub.roaming import own_evses, placement, reservations

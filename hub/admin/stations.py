@@ -32,9 +32,9 @@ from hub.admin.station_output import (
 from hub.keys import INTAKE, KEYRING, SETTINGS
 from hub.models.charging import ChargingSession
 from hub.models.objects import Location
-from hub.models.ocpp import StationTransaction
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
+from hub.models.transactions import StationTransaction
 from hub.models.values import AuditAction, StationStatus
 from hub.ocpp import identity, relay
 from hub.ocpp.frames import OCPPVersion

@@ -16,8 +16,8 @@ from hub.admin.input import Input
 from hub.admin.output import PageQuery, Shown, find, page, page_of, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.stations import one, passed_on, ref_of
-from hub.models.ocpp import TRANSACTION_SEQUENCE, StationTransaction
 from hub.models.stations import ChargingStation
+from hub.models.transactions import TRANSACTION_SEQUENCE, StationTransaction
 from hub.models.values import AuditAction
 from hub.ocpp.frames import OCPPVersion
 from hub.ocpp.server import WIRE

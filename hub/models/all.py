@@ -4,6 +4,7 @@ from hub.models import (
     aliases,
     audit,
     cdr_checks,
+    certificates,
     charging,
     clientinfo,
     commands,
@@ -17,6 +18,7 @@ from hub.models import (
     routing,
     stations,
     tenants,
+    transactions,
 )
 from hub.models.base import Base
 
@@ -25,6 +27,7 @@ __all__ = [
     "aliases",
     "audit",
     "cdr_checks",
+    "certificates",
     "charging",
     "clientinfo",
     "commands",
@@ -38,6 +41,7 @@ __all__ = [
     "routing",
     "stations",
     "tenants",
+    "transactions",
 ]
 
 METADATA = Base.metadata

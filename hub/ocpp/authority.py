@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.ocpp import StationCertificate, key_place
+from hub.models.certificates import StationCertificate, key_place
 from hub.models.tenants import Tenant
 from hub.security import Keyring
 

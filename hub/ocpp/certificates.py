@@ -23,7 +23,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.models.ocpp import StationCertificate
+from hub.models.certificates import StationCertificate
 from hub.models.stations import ChargingStation, StationConfiguration
 from hub.ocpp.authority import PublicKey, authority_of, fingerprint, to_pem
 from hub.ocpp.identity import NEXT_CERTIFICATES, Record

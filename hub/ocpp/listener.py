@@ -16,7 +16,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from hub.errors import Unavailable
-from hub.models.ocpp import StationCertificate
+from hub.models.certificates import StationCertificate
 from hub.models.tenants import Tenant
 from hub.ocpp import server_certificate
 from hub.ocpp.arrivals import Arrivals, Connection

@@ -17,7 +17,7 @@ from sqlalchemy.types import String
 from hub import codec
 from hub.models.commands import ActiveProfile
 from hub.models.objects import FEED_SEQUENCE
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.models.values import InterfaceRole, Party
 from hub.roaming import commands, placement
 from hub.roaming.audience import Audience

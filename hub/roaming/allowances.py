@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit, codec
 from hub.models.charging import AuthToken, ChargingSession
 from hub.models.objects import Session
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.models.values import AuditAction
 from hub.roaming import transactions
 

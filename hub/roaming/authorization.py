@@ -17,8 +17,8 @@ from hub import codec
 from hub.db import Database
 from hub.models.charging import AuthToken
 from hub.models.objects import Token
-from hub.models.ocpp import StationTransaction, TokenAlias
 from hub.models.tenants import Tenant
+from hub.models.transactions import StationTransaction, TokenAlias
 from hub.models.values import AuthTokenType, Party
 from hub.roaming import token_restrictions
 from hub.roaming.merging import Document

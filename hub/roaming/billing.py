@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.objects import CDR
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.models.values import Party
 from hub.roaming import charge_records, meter_values, own_objects, own_prices
 from hub.roaming.merging import Document

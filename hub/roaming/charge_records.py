@@ -6,7 +6,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.charging import ChargeDetailRecord
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.roaming import session_records
 from hub.roaming.merging import Document
 

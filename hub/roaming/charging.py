@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.ocpp import TRANSACTION_SEQUENCE, Reservation, StationTransaction
+from hub.models.transactions import TRANSACTION_SEQUENCE, Reservation, StationTransaction
 from hub.roaming import (
     authorization,
     billing,

@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.objects import Location, Tariff
-from hub.models.ocpp import StationEVSE, StationTransaction
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
 from hub.models.tenants import Tenant
+from hub.models.transactions import StationTransaction
 from hub.roaming import own_evses
 from hub.roaming.merging import Document
 from hub.roaming.ports import StationRef

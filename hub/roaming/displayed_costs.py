@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.objects import Session
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.roaming.ports import StationRef
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.charging import ChargingSession
-from hub.models.ocpp import StationEvent, StationTransaction
+from hub.models.transactions import StationEvent, StationTransaction
 from hub.models.values import ChargingStatus
 from hub.roaming import metering, session_records, transactions
 from hub.roaming.billing import NOTHING_SOLD

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import select
 
-from hub.models.ocpp import StationTransaction, TokenAlias
+from hub.models.transactions import StationTransaction, TokenAlias
 from hub.roaming import reservations, session_profiles, token_aliases
 from hub.roaming.orders import (
     OFFLINE,

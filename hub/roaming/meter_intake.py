@@ -18,7 +18,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.roaming import billing, meter_values, metering, session_records
 from hub.roaming.billing import Policy
 from hub.roaming.crossings import NONE, Limits, limits_within

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.charging import MeterValue, SessionEvent
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.models.values import Measurand, MeasurementLocation, ReadingContext
 from hub.roaming import metering, transactions
 from hub.roaming.progress import CHARGING, STATES

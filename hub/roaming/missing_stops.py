@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.ocpp import StationTransaction
+from hub.models.transactions import StationTransaction
 from hub.models.values import ChargingStatus
 from hub.roaming import billing, endings, session_records, transactions
 from hub.roaming.billing import Policy

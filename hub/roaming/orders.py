@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.models.objects import Location
-from hub.models.ocpp import StationEVSE, StationTransaction
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
+from hub.models.transactions import StationTransaction
 from hub.models.values import Party
 from hub.roaming.merging import Document
 from hub.roaming.ports import Outcome, StationRef, Stations

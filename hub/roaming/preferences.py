@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.objects import Tariff
-from hub.models.ocpp import StationTransaction
 from hub.models.stations import ChargingStation, Connector
+from hub.models.transactions import StationTransaction
 from hub.roaming.orders import Errand, running
 from hub.roaming.ports import StationRef
 

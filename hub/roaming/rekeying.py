@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models import routing
+from hub.models.certificates import StationCertificate, key_place
 from hub.models.commands import Command
-from hub.models.ocpp import StationCertificate, key_place
 from hub.models.partners import Partner
 from hub.roaming import commands
 from hub.roaming.partners import token_place

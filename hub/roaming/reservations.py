@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.db import Database
 from hub.models.objects import EVSE, Location
-from hub.models.ocpp import Reservation, StationEVSE
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
+from hub.models.transactions import Reservation
 from hub.models.values import Party
 from hub.roaming import authorization, commands, own_objects, token_aliases
 from hub.roaming.merging import instant

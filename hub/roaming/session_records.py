@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
 from hub.models.charging import ChargingSession
-from hub.models.ocpp import StationTransaction
 from hub.models.partners import PartnerRole
 from hub.models.stations import Connector
+from hub.models.transactions import StationTransaction
 from hub.models.values import ChargingAuthMethod, ChargingStatus, StopReason
 from hub.roaming import transactions
 from hub.roaming.authorization import Decision

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.models.ocpp import TokenAlias
+from hub.models.transactions import TokenAlias
 from hub.roaming.merging import Document
 from hub.roaming.ports import StationRef
 

@@ -17,8 +17,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
-from hub.models.ocpp import StationTransaction
 from hub.models.stations import Connector
+from hub.models.transactions import StationTransaction
 from hub.roaming import crossings, metering
 from hub.roaming.clocks import Moment
 from hub.roaming.crossings import Limits

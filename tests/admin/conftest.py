@@ -11,10 +11,10 @@ import pytest
 from hub.embedded import EmbeddedPostgres
 from hub.models.commands import Command
 from hub.models.feed import QuarantinedObject, Setback
-from hub.models.ocpp import Reservation, StationTransaction
 from hub.models.operating import ChargingProfileTemplate, StationFile
 from hub.models.partners import HandshakeTrace
 from hub.models.tenants import Tenant
+from hub.models.transactions import Reservation, StationTransaction
 from tests.helpers.hub import RunningHub
 from tests.helpers.operator import Operator, api_key, every_permission
 from tests.helpers.partner import FakePartner

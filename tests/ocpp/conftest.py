@@ -15,8 +15,9 @@ from hub import codec
 from hub.keys import KEYRING
 from hub.models.charging import AuthToken
 from hub.models.objects import CDR, Location, Session, Tariff
-from hub.models.ocpp import StationEVSE, StationTransaction
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
+from hub.models.transactions import StationTransaction
 from hub.models.values import Party
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.wire import Wire

@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 from ocpp.v16 import call
 from sqlalchemy import select, update
 
-from hub.models.ocpp import StationCertificate
+from hub.models.certificates import StationCertificate
 from hub.ocpp import certificates
 from hub.ocpp.server import PROXIES
 from tests.helpers.certificates import signing_request

@@ -13,7 +13,8 @@ from ocpp.v16 import call_result as result16
 from ocpp.v201 import call_result as result201
 from sqlalchemy import select
 
-from hub.models.ocpp import Reservation, StationCall, TokenAlias
+from hub.models.ocpp import StationCall
+from hub.models.transactions import Reservation, TokenAlias
 from hub.models.values import Party
 from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations, change_password

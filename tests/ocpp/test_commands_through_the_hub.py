@@ -14,8 +14,8 @@ from ocpp.v201 import call_result as result201
 from sqlalchemy import select, update
 
 from hub.keys import DIRECTORY
-from hub.models.ocpp import Reservation
 from hub.models.partners import Agreement
+from hub.models.transactions import Reservation
 from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
 from hub.roaming.objects import Write

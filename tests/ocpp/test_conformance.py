@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from hub.conformance.examine import Plan, examine
 from hub.models.objects import Location
-from hub.models.ocpp import Reservation, StationEVSE, TokenAlias
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation
+from hub.models.transactions import Reservation, TokenAlias
 from hub.models.values import Party
 from hub.ocpi.schemas.compiled import SCHEMAS
 from hub.ocpi.schemas.objects import instance, nested

@@ -11,8 +11,9 @@ from sqlalchemy import event, func, select, text
 
 from hub.errors import Unavailable
 from hub.models.charging import ChargingSession, MeterValue
-from hub.models.ocpp import StationEvent, StationEVSE, StationTransaction
+from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
+from hub.models.transactions import StationEvent, StationTransaction
 from hub.ocpp.upkeep import Upkeep
 from hub.roaming import session_records, stations
 from hub.roaming.boot_intake import Booted, keep_boots

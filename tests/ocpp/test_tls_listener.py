@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from structlog.testing import capture_logs
 
-from hub.models.ocpp import key_place
+from hub.models.certificates import key_place
 from hub.ocpp import tls
 from hub.ocpp.authority import Authority, new_authority, to_pem
 from hub.ocpp.gate import TURN_DEADLINE

@@ -12,7 +12,7 @@ from ocpp.v16 import call, call_result
 from sqlalchemy import update
 
 from hub.keys import KEYRING
-from hub.models.ocpp import StationCertificate
+from hub.models.certificates import StationCertificate
 from hub.models.stations import ChargingStation
 from hub.ocpp import certificates
 from hub.ocpp.authority import authority_of
