@@ -143,6 +143,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if os.environ.get("HUB_DEBUG"):
+            raise
+        return explain(unforeseen(error), as_json=getattr(arguments, "json", False))
+
+
+def unforeseen(error: Exception) -> Failure:
+    """A mistake of ours, most often: an answer that this release of the command does not know."""
+    return Failure(
+        f"This command failed in a way that was not foreseen: {error!r}.",
+        code="unforeseen",
+        next_step=f"Is the hub of the same release as this command ({__version__})? HUB_DEBUG=1"
+        " shows where it failed.",
+    )
 
 
 def explain(failure: Failure, *, as_json: bool) -> int:

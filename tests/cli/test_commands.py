@@ -411,3 +411,18 @@ def leaves(parser):
 @pytest.mark.parametrize("arguments", [(), ("partner",), ("nonsense",), ("partner", "list", "-x")])
 def test_wrong_usage_is_exit_code_2(run, arguments):
     assert run(*arguments).code == 2
+
+
+def test_a_failure_that_nobody_foresaw_is_told_in_one_line(run, hub, monkeypatch):
+    """As when the hub is of an older release; with HUB_DEBUG it is shown where."""
+    answers(hub, "GET", "/me", {"key_name": "old"})
+
+    told, as_json = run("whoami"), run("whoami", "--json", "--url", URL)
+    monkeypatch.setenv("HUB_DEBUG", "1")
+
+    assert (told.code, told.out) == (1, "")
+    assert "same release" in told.err
+    assert "Traceback" not in told.err
+    assert as_json.json == {"key_name": "old"}
+    with pytest.raises(KeyError):
+        run("whoami")

@@ -245,6 +245,23 @@ async def test_CMD_BRIDGE_every_other_command_crosses_too(hub, pair, command):
         assert sent.body["reservation_id"] == (17 if cpo.version == OLD else "17")
 
 
+NEW = [versions for versions in PAIRS if OLD not in versions]
+
+
+@pytest.mark.parametrize("pair", NEW, ids="-".join, indirect=True)
+async def test_SES_09_BRIDGE_charging_preferences_and_the_word_they_are_answered_with(pair):
+    """TRANSPORT-70. OCPI 2.1.1 has none: test_bridging.py."""
+    cpo, emsp = pair
+    await push_everything(cpo)
+    wish = {"profile_type": "FAST"}
+
+    answer = await emsp.put("sessions/S1/charging_preferences", wish)
+
+    assert (answer.status_code, answer.data) == (1000, "ACCEPTED"), answer.text
+    [asked] = [one for one in cpo.requests if one.path.endswith("charging_preferences")]
+    assert asked.body == wish
+
+
 async def hub_rows(hub: RunningHub, query: str) -> list:
     from sqlalchemy import text  # noqa: PLC0415
 
