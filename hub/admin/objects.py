@@ -17,12 +17,13 @@ from hub.admin.output import PageQuery, PartyOf, cut, decode, page_of, unusable
 from hub.admin.routes import QUERY, Routes
 from hub.keys import DIRECTORY
 from hub.models.feed import Cursor, Setback
-from hub.models.values import Party, Place
+from hub.models.values import ConnectionStatus, Party, Place
 from hub.roaming import listing
 from hub.roaming.audience import Audience
 from hub.roaming.changes import Change, Source
 from hub.roaming.modules import CDRS, MODULES, Module
 from hub.roaming.objects import object_ref
+from hub.roaming.partners import Connection
 from hub.roaming.rows import Key
 from hub.roaming.sources import SOURCES
 
@@ -188,10 +189,16 @@ async def states(
                 refused.get((connection.id, str(party))),
                 change.place,
                 reached=source.reaches(connection),
+                absence=absence(connection),
             ),
         }
         for connection, party in source.addressees(audience, change)
     ]
+
+
+def absence(connection: Connection) -> str | None:
+    status = connection.connection_status
+    return None if status == ConnectionStatus.CONNECTED else f"It is {status}."
 
 
 def held(row: Any, audience: Audience) -> list[dict[str, Any]]:
@@ -213,8 +220,14 @@ def held(row: Any, audience: Audience) -> list[dict[str, Any]]:
 
 
 def state(
-    cursor: Cursor | None, setback: Setback | None, place: Place, *, reached: bool
+    cursor: Cursor | None,
+    setback: Setback | None,
+    place: Place,
+    *,
+    reached: bool,
+    absence: str | None,
 ) -> dict[str, Any]:
+    """``absence`` is what the platform is where it is not connected."""
     if setback is not None:
         return {
             "state": "REFUSED",
@@ -229,7 +242,7 @@ def state(
         return {"state": "NOT_TAKEN", "reason": "It has no receiver for this module."}
     return {
         "state": "WAITING",
-        "reason": cursor.held_reason or cursor.last_error,
+        "reason": cursor.held_reason or cursor.last_error or absence,
         "delivered_at": cursor.delivered_at,
         "next_attempt_at": cursor.next_attempt_at,
     }

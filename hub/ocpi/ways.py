@@ -52,8 +52,8 @@ async def find_way(request: web.Request, to: Party) -> Way:
     check_agreed(audience, sender, to, operation)
     connected = [host for host in hosts if is_connected(host)]
     if not connected:
-        status = hosts[0].connection_status if hosts else ConnectionStatus.PLANNED
-        raise ReceiverUnreachable(f"{to} is {status}: not connected.")
+        status = f": it is {hosts[0].connection_status}" if hosts else ""
+        raise ReceiverUnreachable(f"{to} is not connected{status}.")
     for host in connected:
         endpoint = host.endpoint(operation.module, operation.interface)
         known = host.version is not None and operation.is_in(host.version)

@@ -192,5 +192,5 @@ class Audience:
         return sorted(found, key=lambda connection: connection.connection_status != "CONNECTED")
 
     def expects(self, party: Party) -> bool:
-        """Whether a platform may register as a party and has not done so yet (HCI-06: PLANNED)."""
+        """Whether a platform may register as a party and has not: not yet, or no longer."""
         return any(party in connection.planned for connection in self.connections)

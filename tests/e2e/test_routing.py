@@ -265,7 +265,7 @@ async def test_a_receiver_that_has_not_registered_yet_is_4003_HUB_45(hub, cpo, p
         (200, 4003),
         (200, 4001),
     ]
-    assert "PLANNED" in answers[0].message
+    assert answers[0].message == "DE*TWO is not connected."
 
 
 @pytest.mark.parametrize(
