@@ -177,6 +177,22 @@ class Audience:
             if owner not in connection.parties and self.visible_to_any(connection, module, owner)
         ]
 
+    def withheld(
+        self, connection: Connection, module: Module, owners: Sequence[Party]
+    ) -> tuple[tuple[Party, Party], ...]:
+        """Owners, and the parties on a platform that may not have of them what others there may.
+
+        What is not private is for a platform as a whole.
+        """
+        if not module.private:
+            return ()
+        return tuple(
+            (owner, party)
+            for owner in owners
+            for party in sorted(connection.parties)
+            if not self.allows(owner, party, module.module_id)
+        )
+
     def visible_to_any(self, connection: Connection, module: Module, owner: Party) -> bool:
         if module.private:
             return any(self.allows(owner, party, module.module_id) for party in connection.parties)

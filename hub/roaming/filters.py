@@ -11,6 +11,7 @@ from sqlalchemy import (
     bindparam,
     exists,
     false,
+    not_,
     or_,
     text,
     true,
@@ -29,7 +30,8 @@ SOME_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 class Filter:
     """What a list is narrowed to.
 
-    Owners; receivers of sessions and CDRs; ``last_updated`` in [from, to). ``viewers`` are the
+    Owners; receivers of sessions and CDRs, without those ``withheld``: pairs of an owner and a
+    receiver that have no agreement; ``last_updated`` in [from, to). ``viewers`` are the
     parties that look: of unpublished locations they see those that let their tokens in (LOC-05).
     ``late``: what came to the hub since ``date_from`` counts as well (AMB-24).
     Booking locations may be those with a timeslot that starts in [from, to) (BOOK-11).
@@ -37,6 +39,7 @@ class Filter:
 
     owners: tuple[Party, ...]
     receivers: tuple[Party, ...] | None = None
+    withheld: tuple[tuple[Party, Party], ...] = ()
     viewers: tuple[Party, ...] = ()
     date_from: datetime | None = None
     date_to: datetime | None = None
@@ -65,6 +68,7 @@ class Filter:
             conditions.append(
                 in_parties(table.receiver_country_code, table.receiver_party_id, self.receivers)
             )
+        conditions += [not_(between(table, *pair)) for pair in self.withheld]
         if table is Location:
             conditions.append(open_to(self.viewers))
         elif table is CDR:
@@ -116,6 +120,14 @@ def in_parties(country: Any, party: Any, parties: Sequence[Party]) -> Any:
     if not parties:
         return false()
     return or_(*(and_(country == one.country_code, party == one.party_id) for one in parties))
+
+
+def between(table: Any, owner: Party, receiver: Party) -> Any:
+    """Of one party, for another."""
+    return and_(
+        in_parties(table.country_code, table.party_id, (owner,)),
+        in_parties(table.receiver_country_code, table.receiver_party_id, (receiver,)),
+    )
 
 
 def open_to(viewers: Collection[Party]) -> Any:

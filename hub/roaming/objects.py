@@ -217,14 +217,16 @@ def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
         raise write.module.unknown(
             f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
         )
-    changes = dict(write.document)
+    changes, put_at = dict(write.document), kept.merged.put_at
     text = changes.pop(MEMBER_OF_TIME)
-    if write.module is LOCATIONS and (evses := changes.pop("evses", None)) is not None:
-        put_evses(shelf, write, evses, ordered(text))
+    evses = changes.pop("evses", None) if write.module is LOCATIONS else None
     more = changes.pop(PERIODS, None) if write.module is SESSIONS else None
     if more and write.all_periods and not follow(kept, more):
         changes, more = changes | {PERIODS: more}, None
-    return keep(shelf, write, kept, lambda merged: patched(merged, changes, text, more))
+    outcome = keep(shelf, write, kept, lambda merged: patched(merged, changes, text, more))
+    if evses is None or ordered(text) < put_at:
+        return outcome
+    return max_outcome(outcome, put_evses(shelf, write, evses, ordered(text)))
 
 
 def follow(kept: Row, periods: list[Document]) -> bool:
@@ -383,8 +385,10 @@ def origin(write: Write) -> rows.Origin:
     return rows.Origin(write.partner_id, write.broadcast, write.for_us)
 
 
-def max_outcome(first: Outcome, second: Outcome) -> Outcome:
-    return first if first is not Outcome.UNCHANGED else second
+def max_outcome(location: Outcome, evses: Outcome) -> Outcome:
+    """What became of a location as a whole: its EVSEs count as well."""
+    changed = evses is Outcome.CHANGED and location is not Outcome.CREATED
+    return evses if changed else location
 
 
 def ordered(text: str) -> datetime:

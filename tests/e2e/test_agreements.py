@@ -6,7 +6,7 @@ where they are; here are requests that name the other party.
 
 import pytest
 
-from tests.helpers.documents import location, tariff, token
+from tests.helpers.documents import cdr, location, tariff, token
 from tests.helpers.partner import FakePartner
 
 V = "2.2.1"
@@ -41,6 +41,21 @@ async def test_a_block_holds_for_the_next_page_too(hub, offering, emsp):
     blocked = await emsp.call("GET", page.headers["Link"].split(">")[0][1:])
 
     assert (page.status_code, blocked.status_code) == (1000, 4000)
+
+
+async def test_what_one_party_may_not_have_another_on_its_platform_cannot_list(hub, cpo, partners):
+    both = await partners.enter_async_context(FakePartner("DE*TWO EMSP", "DE*TRE EMSP"))
+    await hub.connect(both)
+    for party in ("TWO", "TRE"):
+        sent = cdr(version=V, id=party)
+        sent["cdr_token"] |= {"party_id": party}
+        assert (await cpo.post("cdrs", sent)).ok
+
+    await hub.agree("NL*ONE", "DE*TRE", "cdrs", effect="BLOCK")
+
+    answer = await both.get("cdrs")
+    assert [one["id"] for one in answer.data] == ["TWO"]
+    assert answer.headers["X-Total-Count"] == "1"
 
 
 async def test_one_agreement_opens_pushes_lists_and_requests_by_name(hub, offering, emsp):

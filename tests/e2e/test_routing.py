@@ -363,16 +363,20 @@ async def test_empty_routing_headers_count_as_absent(cpo):
     assert answer.status_code == 1000
 
 
-async def test_without_sender_the_only_party_is_meant_HUB_15(hub, cpo, partners):
-    both = await partners.enter_async_context(FakePartner("NL*AAA CPO", "NL*BBB EMSP"))
+async def test_without_sender_the_only_party_is_meant_HUB_15(hub, cpo, emsp, partners):
+    both = await partners.enter_async_context(
+        FakePartner("NL*AAA CPO", "NL*BBB EMSP", "NL*CCC CPO")
+    )
     await hub.connect(both)
 
     alone = await cpo.get("tokens", from_=None)
+    by_body = await both.post("cdrs", cdr(version=V, party_id="CCC"), from_=None)
     by_url = await both.put("tariffs/NL/AAA/T1", tariff(version=V, party_id="AAA"), from_=None)
     unclear = await both.get("tokens", from_=None, to=cpo)
 
     assert parties(alone.headers)["to"] == CPO
-    assert by_url.status_code == 1000
+    assert (by_url.status_code, by_body.status_code) == (1000, 1000)
+    assert parties(by_body.headers)["to"] == ("NL", "CCC")
     assert unclear.status_code == 2001
 
 
@@ -415,6 +419,17 @@ async def test_the_issuer_is_asked_whether_a_token_may_charge_TOK_10_TOK_12(cpo,
     [asked] = [push for push in emsp.requests if push.path.endswith("authorize")]
     assert parties(asked.headers) == {"to": EMSP, "from": CPO}
     assert asked.body == {"location_id": "L1"}
+
+
+@pytest.mark.parametrize("name", ["type", "token_type"])
+async def test_a_contract_leads_to_its_issuer_HUB_35(cpo, emsp, name):
+    answer = await cpo.post("tokens/DE-TWO-C12345678-X/authorize", params={name: "EMAID"})
+
+    # The issuer was asked, and knows no such contract.
+    assert (answer.http_status, answer.status_code) == (404, 2004)
+    assert [push.path for push in emsp.requests if push.path.endswith("authorize")] == [
+        "tokens/DE-TWO-C12345678-X/authorize"
+    ]
 
 
 @pytest.mark.parametrize("body", [None, b"", b"null", b"{}"])

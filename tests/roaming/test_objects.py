@@ -201,6 +201,31 @@ async def test_an_evse_left_out_of_a_put_is_gone_TRANSPORT_08(door):
     assert [part["uid"] for part in (await door.read(LOCATIONS, "L1"))["evses"]] == ["E2"]
 
 
+async def test_a_patch_of_evses_is_a_change_of_the_location_TRANSPORT_10(door):
+    await door.write(LOCATIONS, "PUT", location(evses=[evse(uid="E1"), evse(uid="E2")]))
+    door.moved.clear()
+
+    changes = {"evses": [evse(uid="E2", status="CHARGING", last_updated="2025-06-09T00:00:00Z")]}
+    changes["last_updated"] = "2025-06-09T00:00:00Z"
+    stored = await door.write(LOCATIONS, "PATCH", changes, "L1")
+
+    assert door.moved == [stored]
+    assert stored.outcome is Outcome.CHANGED
+    [kept] = (await door.read(LOCATIONS, "L1"))["evses"]
+    assert (kept["uid"], kept["status"]) == ("E2", "CHARGING")
+
+
+async def test_a_patch_of_evses_older_than_the_put_takes_none_away_MOD_05(door):
+    newer = location(evses=[evse(uid="E1"), evse(uid="E2")], last_updated="2025-06-09T00:00:00Z")
+    await door.write(LOCATIONS, "PUT", newer)
+
+    late = {"evses": [evse(uid="E1", status="CHARGING")], "last_updated": "2025-06-08T00:00:00Z"}
+    stored = await door.write(LOCATIONS, "PATCH", late, "L1")
+
+    assert stored.outcome is Outcome.STALE
+    assert await door.read(LOCATIONS, "L1") == newer
+
+
 async def test_parts_of_an_unknown_location_are_refused_LOC_14(door):
     with pytest.raises(UnknownLocation):
         await door.write(LOCATIONS, "PUT", evse(), "NOWHERE", evse_uid="E1")

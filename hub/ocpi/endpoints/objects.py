@@ -42,12 +42,14 @@ async def list_objects(request: web.Request) -> web.Response:
         raise InvalidRequest("date_from is required for a list of sessions.")
     parties = tuple(sorted(partner.parties))
     async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
-        owners = request[AUDIENCE].visible_owners(partner, module, await listing.owners(db, module))
+        audience = request[AUDIENCE]
+        owners = audience.visible_owners(partner, module, await listing.owners(db, module))
         if (named := addressee(request)) is not None:
             owners = [owner for owner in owners if owner == named]
         wanted = Filter(
             tuple(owners),
             receivers=parties if module.private else None,
+            withheld=audience.withheld(partner, module, owners),
             viewers=parties,
             date_from=page.date_from,
             date_to=page.date_to,

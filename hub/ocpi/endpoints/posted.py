@@ -69,6 +69,7 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
     check_role(request, module, owner)
     if request[FROM] not in {None, owner}:
         raise InvalidRequest(f"OCPI-from names {request[FROM]}, the {module.kind} {owner}.")
+    request[FROM] = owner  # where no header said who speaks (HUB-15)
     return owner
 
 

@@ -38,7 +38,9 @@ async def authorize(request: web.Request) -> web.Response:
     uid, type_ = request.match_info["id"], pushes.token_type(request)
     kept = await find_token(request, f"{uid.upper()}/{type_}")
     issuer = (
-        Party(kept.key.country_code, kept.key.party_id) if kept else issuer_by_prefix(request, uid)
+        Party(kept.key.country_code, kept.key.party_id)
+        if kept
+        else issuer_by_prefix(request, uid, type_)
     )
     if issuer is None:
         limits.authorized(asker, known=False)
@@ -70,14 +72,10 @@ async def find_token(request: web.Request, key: str) -> Kept | None:
     return None
 
 
-def issuer_by_prefix(request: web.Request, uid: str) -> Party | None:
+def issuer_by_prefix(request: web.Request, uid: str, type_: str) -> Party | None:
     """A contract id (EMAID) begins with its issuer's country and party (HUB-35)."""
     letters = uid.replace("-", "").replace("*", "").upper()
-    if (
-        request.query.get("type") != "EMAID"
-        or len(letters) <= len("NLTNM")
-        or not letters.isalnum()
-    ):
+    if type_ != "EMAID" or len(letters) <= len("NLTNM") or not letters.isalnum():
         return None
     party = Party(letters[:2], letters[2:5])
     return party if request[AUDIENCE].hosts(party, Role.EMSP) else None
