@@ -158,6 +158,8 @@ async def outgoing_body(request: web.Request, way: Way) -> bytes | None:
         value = codec.read(body)
     except codec.BadJSON as error:
         raise MalformedRequest(f"The body is not valid JSON: {error}") from None
+    if not value and operation.body_optional:
+        return None  # empty in one more way (TOK-15)
     if isinstance(value, dict):
         check_named_party(request, value)
     if way.version is version or operation.body is None or not value:

@@ -362,10 +362,13 @@ async def setter_of_profile(
 async def last(
     db: AsyncSession, type_: str, about: str, *conditions: ColumnElement[bool]
 ) -> Command | None:
-    """The latest command of a kind about something that was not refused and did not fail."""
+    """The latest command of a kind about something that was not refused and did not fail.
+
+    One whose result did not come in time may have been carried out all the same.
+    """
     failed = select(CommandResult.id).where(
         CommandResult.command_id == Command.id,
-        CommandResult.result.op("->>")("result") != ACCEPTED,
+        CommandResult.result.op("->>")("result").not_in([ACCEPTED, TIMEOUT]),
     )
     return await db.scalar(
         select(Command)

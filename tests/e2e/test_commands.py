@@ -179,6 +179,20 @@ async def test_a_cancellation_goes_to_whom_the_reservation_was_asked_of_HUB_35(
     ]
 
 
+@pytest.mark.parametrize(
+    ("result", "found"), [("TIMEOUT", True), ("FAILED", False), ("CANCELED_RESERVATION", False)]
+)
+async def test_only_what_may_be_reserved_can_be_canceled_HUB_35(charging, emsp, result, found):
+    """A reservation whose result came too late may have been made all the same."""
+    await send(emsp, "RESERVE_NOW", to=charging)
+    await charging.send_result(charging.commands[0], result)
+
+    answer = await send(emsp, "CANCEL_RESERVATION", changes={"reservation_id": "R1"})
+
+    assert answer.data["result"] == ("ACCEPTED" if found else "REJECTED")
+    assert len(charging.commands) == 1 + found
+
+
 @pytest.mark.parametrize("name", ["START_SESSION", "RESERVE_NOW", "UNLOCK_CONNECTOR"])
 async def test_an_unknown_location_is_2003_with_rejected_CMD_05(cpo, emsp, name):
     answer = await send(emsp, name)

@@ -440,6 +440,8 @@ async def test_authorize_needs_no_body_TOK_15(cpo, emsp, body):
     answer = await cpo.post(f"tokens/{token()['uid']}/authorize", body)
 
     assert answer.data["allowed"] == "ALLOWED"
+    [asked] = [push for push in emsp.requests if push.path.endswith("authorize")]
+    assert asked.text == ""
 
 
 async def test_an_unknown_token_is_404_and_2004_TOK_20(cpo):
