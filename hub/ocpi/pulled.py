@@ -113,6 +113,7 @@ class Reader:
                 token_type=document.get("type", RFID) if self.module is TOKENS else RFID,
                 partner_id=self.connection.id,
                 broadcast=not self.module.private,
+                by_contract=self.version.peer_to_peer,
             )
         )
 

@@ -74,6 +74,8 @@ class Write:
     ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
     ``receiver`` is whom a private object is for, where the object does not say. ``all_periods``:
     the charging periods of a PATCH are all there are, unless they come after those that are kept.
+    ``by_contract``: of the token and the session only the contract was told, the rest was looked
+    up.
     """
 
     module: Module
@@ -90,6 +92,7 @@ class Write:
     for_us: bool = False
     receiver: Party | None = None
     all_periods: bool = False
+    by_contract: bool = False
 
     @cached_property
     def key(self) -> Key:
@@ -250,7 +253,7 @@ def add_object(shelf: rows.Shelf, write: Write) -> Outcome:
     kept = shelf.find(write.module, write.key)
     if kept is None or (kept.deleted and not write.module.record):
         return put_object(shelf, write)
-    if rows.digest(in_capitals(write.document)) != rows.digest(in_capitals(kept.merged.document)):
+    if told(write, write.document) != told(write, kept.merged.document):
         instead = "Send changes by PUT."
         if write.module.record:
             credit = ": send a credit CDR and a new one" if write.module is CDRS else ""
@@ -262,10 +265,18 @@ def add_object(shelf: rows.Shelf, write: Write) -> Outcome:
     return Outcome.UNCHANGED
 
 
-def in_capitals(document: Document) -> Document:
-    """A record whose own names are compared as CiStrings are."""
+def told(write: Write, document: Document) -> bytes:
+    """What its sender said in a record, which may be told again; its own names without case.
+
+    What was looked up may have become known since, and says nothing about the record.
+    """
     names = {"country_code", "party_id", "id"} & document.keys()
-    return document | {name: str(document[name]).upper() for name in names}
+    said = document | {name: str(document[name]).upper() for name in names}
+    if write.by_contract:
+        del said["cdr_token"]
+        said["contract_id"] = document["cdr_token"]["contract_id"]
+        said.pop("session_id", None)
+    return rows.digest(said)
 
 
 def delete(shelf: rows.Shelf, write: Write) -> Outcome:

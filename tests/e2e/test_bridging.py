@@ -321,3 +321,27 @@ async def test_TRANSPORT_22_endpoints_end_with_a_slash_and_slashes_too_many_do_n
     for path in ("NL/ONE/T1", "/NL/ONE/T1/"):
         assert (await old_cpo.call("PUT", url + path, body=old.tariff())).ok
     assert (await old_cpo.call("GET", url + "/NL/ONE/T1")).data["id"] == "T1"
+
+
+@pytest.mark.parametrize("pulled", [False, True])
+async def test_a_cdr_told_again_is_the_same_whatever_is_known_by_then_CDR_04(
+    hub, old_cpo, emsp, pulled
+):
+    """Its token and its session are looked up, and may have been unknown the first time."""
+    sent = old.cdr(auth_id="DE-TWO-C77", last_updated=moment(minutes=5))
+    first = await old_cpo.post("cdrs", sent)
+    token_of_it = token(version="2.2.1", uid="77", contract_id="DE-TWO-C77")
+    await emsp.put("tokens/DE/TWO/77", token_of_it)
+    session_of_it = old.session(id=sent["id"], auth_id="DE-TWO-C77")
+    await old_cpo.put(f"sessions/NL/ONE/{sent['id']}", session_of_it)
+
+    if pulled:
+        old_cpo.own["cdrs"] = [sent]
+        await hub.pull()
+        [state] = await hub.sql("select result from sync_states where module = 'cdrs'")
+        assert state.result["counts"] == {"pages": 1, "objects": 1, "unchanged": 1}
+    again = await old_cpo.post("cdrs", sent)
+    another = await old_cpo.post("cdrs", sent | {"total_cost": 99})
+
+    assert (first.http_status, again.http_status, again.status_code) == (201, 200, 1000)
+    assert another.status_code == 2001

@@ -118,8 +118,9 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
-    # What a PATCH of periods means 2.1.1 does not say (SES-14).
-    write = replace(write, document=document, all_periods=request[VERSION].peer_to_peer)
+    # 2.1.1 does not say what a PATCH of periods means (SES-14), nor which token it was.
+    silent = request[VERSION].peer_to_peer
+    write = replace(write, document=document, all_periods=silent, by_contract=silent)
     if write.module is TOKENS:
         write = replace(write, token_type=token_type(request, document))
     if write.module.private:
