@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,8 @@ MAX_AGE = 1.0
 # Seconds between two notes in the database that a partner was seen, while nothing waits for it.
 SEEN_EVERY = 30.0
 CHALLENGE = {"WWW-Authenticate": "Token"}
+# Headers that are understood without reading them again.
+REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class Directory:
         self._checked: dict[UUID, float] = {}
         self._loading: dict[UUID, asyncio.Task[Network]] = {}
         self._tenants: dict[bytes, UUID] = {}
+        # A partner sends the same header every time, and its digest costs more than to find it.
+        self._readings = lru_cache(maxsize=REMEMBERED)(self._read_header)
         self._seen: dict[UUID, float] = {}
         self._noting: dict[UUID, asyncio.Task[None]] = {}
         self.on_return: Callable[[UUID], None] = lambda tenant_id: None
@@ -97,11 +102,7 @@ class Directory:
         token as a whole, so one that happens to be another's base64 is not taken for it (T-15).
         ``guessing`` is called before a token is looked up that was not seen before: it may refuse.
         """
-        readings = [
-            (form, digest)
-            for form, token in token_readings(header)
-            for digest in self._keyring.digests(token)
-        ]
+        readings = self._readings(header)
         if not any(digest in self._tenants for _, digest in readings):
             guessing()
         for form, digest in readings:
@@ -173,6 +174,14 @@ class Directory:
             self.forget(partner.tenant_id)
         if returned:
             self.on_return(partner.tenant_id)
+
+    def _read_header(self, header: str) -> tuple[tuple[str, bytes], ...]:
+        """What a header may mean, likeliest first: how the token is written and its digest."""
+        return tuple(
+            (form, digest)
+            for form, token in token_readings(header)
+            for digest in self._keyring.digests(token)
+        )
 
     async def _find(self, digest: bytes, form: str) -> Connection | None:
         tenant_id = self._tenants.get(digest)

@@ -67,19 +67,16 @@ class Row:
     def replace(self, after: Merged, origin: Origin, receiver: Party | None) -> bool:
         """Take the merged object; True when it differs in more than its ``last_updated``."""
         for_all = self.origin.for_us and not origin.for_us
-        if not self.deleted and not for_all and self.says(after):
+        print_ = self.digest if after.text == self.merged.text else digest(after.document)
+        if print_ == self.digest and not self.deleted and not for_all:
             self.touched = self.touched or after.last_updated != self.merged.last_updated
             self.merged = after
             return False
         self.before = self.before or (None if self.deleted else self.merged.document)
-        self.merged, self.digest, self.origin = after, digest(after.document), origin
+        self.merged, self.digest, self.origin = after, print_, origin
         self.receiver = receiver or self.receiver
         self.deleted, self.moved = False, True
         return True
-
-    def says(self, after: Merged) -> bool:
-        """Whether it is the same but for its ``last_updated``; what is spelled alike is."""
-        return after.text == self.merged.text or digest(after.document) == self.digest
 
     def delete(self) -> None:
         self.before = self.before or self.merged.document

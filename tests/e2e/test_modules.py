@@ -1,5 +1,7 @@
 """The five modules as partners use them: push, read back, list, refuse."""
 
+import json
+
 import pytest
 from sqlalchemy import select
 
@@ -216,6 +218,21 @@ async def test_one_bad_evse_does_not_cost_the_location(hub, cpo, emsp, change, f
     assert answer.message.startswith(field)
     [kept] = (await emsp.get("locations")).data
     assert [part["uid"] for part in kept["evses"]] == ["E2"]
+
+
+async def test_what_is_bad_beside_its_evses_is_quarantined_whole_TRANSPORT_14(hub, cpo, emsp):
+    """Nothing of it is kept, so nothing of it may be missing from what was refused."""
+    bad = evse(version=V, status="BUSY")
+    sent = location(version=V, country="Netherlands", evses=[bad, evse(version=V, uid="E2")])
+
+    answer = await cpo.put("locations/NL/ONE/L1", sent)
+
+    told = {error["field"] for error in answer.data["errors"]}
+    assert told == {"country", "evses/0/status"}
+    assert (await emsp.get("locations")).data == []
+    async with hub.database.transaction(hub.tenant_id) as db:
+        [entry] = await db.scalars(select(QuarantinedObject))
+    assert json.loads(entry.body) == sent
 
 
 async def test_a_bad_object_is_refused_with_field_and_rule_and_quarantined(hub, cpo):
