@@ -31,18 +31,35 @@ PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>nav a {{ color: #fff }}</style>
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<style>
+nav a {{ color: inherit; white-space: nowrap }}
+nav {{ padding: 8px; line-height: 1.6 }}
+@media (min-width: 768px) {{ nav.narrow {{ display: none }} }}
+@media (max-width: 767px) {{ rapi-doc::part(section-overview) {{ padding-left: 16px }} }}
+</style>
 <script type="module" src="/docs/rapidoc-min.js"></script>
+<script type="module" src="/docs/theme.js"></script>
 </head>
 <body>
 <rapi-doc spec-url="/docs/{surface}.json" load-fonts="false" render-style="read"
  show-header="false" schema-style="table" allow-spec-url-load="false"
  allow-spec-file-load="false" persist-auth="false" regular-font="sans-serif"
  mono-font="monospace">
-<nav slot="nav-logo" style="padding: 4px 8px; line-height: 1.6">{links}</nav>
+<nav slot="nav-logo" style="color: #fff">{links}</nav>
+<nav class="narrow">{links}</nav>
 </rapi-doc>
 </body>
 </html>
+"""
+# RapiDoc has no theme that goes with the reader's; and where the sidebar has no room, it has gone.
+THEME = """\
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () =>
+  document.querySelector("rapi-doc").setAttribute("theme", dark.matches ? "dark" : "light");
+follow();
+dark.addEventListener("change", follow);
 """
 
 
@@ -60,6 +77,11 @@ async def show_script(request: web.Request) -> web.Response:
         content_type="text/javascript",
         headers=HEADERS | {"Cache-Control": "max-age=86400"},
     )
+
+
+@routes.get("/theme.js")
+async def show_theme(request: web.Request) -> web.Response:
+    return web.Response(text=THEME, content_type="text/javascript", headers=HEADERS)
 
 
 @routes.get(r"/{surface}.json")
@@ -82,10 +104,7 @@ async def show_page(request: web.Request) -> web.Response:
     surface = request.match_info.get("surface", "admin")
     if surface not in SURFACES:
         raise web.HTTPNotFound
-    links = " · ".join(
-        f'<a href="/docs/{name}" style="color: inherit; white-space: nowrap">{name}</a>'
-        for name in SURFACES
-    )
+    links = " · ".join(f'<a href="/docs/{name}">{name}</a>' for name in SURFACES)
     page = PAGE.format(title=SURFACES[surface], surface=surface, links=links)
     return web.Response(text=page, content_type="text/html", headers=HEADERS)
 

@@ -92,7 +92,10 @@ async def test_the_page_is_complete_without_anybody_else(hub):
             for directive in ("default-src 'none'", "script-src 'self'", "connect-src 'self'"):
                 assert directive in policy
             assert "<script>" not in page
-            for path in re.findall(r'(?:src|href|spec-url)="([^"]+)"', page):
+            # Beside the sidebar, which a phone does not show, and in it.
+            assert page.count('href="/docs/ocpi-2.3.0"') == 2
+            assert 'src="/docs/theme.js"' in page
+            for path in re.findall(r'(?:src|href|spec-url)="(/[^"]+)"', page):
                 async with session.get(hub.url + path) as part:
                     assert part.status == 200, path
 
