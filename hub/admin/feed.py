@@ -14,11 +14,12 @@ from hub.admin.errors import Conflict
 from hub.admin.input import Input
 from hub.admin.output import find, path_id
 from hub.admin.routes import BODY, QUERY, Routes
-from hub.keys import DIRECTORY, SENDER
+from hub.keys import CLIENT, DATABASE, DIRECTORY, SENDER
 from hub.models.feed import Cursor, Setback
 from hub.models.partners import Partner
-from hub.models.values import AuditAction
-from hub.roaming import feed
+from hub.models.values import AuditAction, ConnectionStatus
+from hub.ocpi import presence
+from hub.roaming import feed, partners
 from hub.roaming.backlog import Backlog, backlogs
 from hub.roaming.changes import Source
 from hub.roaming.partners import Connection
@@ -26,7 +27,10 @@ from hub.roaming.sources import SOURCES
 
 routes = Routes("Feed")
 
-STATES = ("UP_TO_DATE", "BEHIND", "BACKING_OFF", "HELD", "NOT_TAKEN")
+STATES = ("UP_TO_DATE", "BEHIND", "BACKING_OFF", "HELD", "OFFLINE", "NOT_TAKEN")
+
+# A partner is OFFLINE until it answers, or calls.
+ASKED = "It does not answer; every half minute it is asked whether it is there."
 
 
 class FeedQuery(Input):
@@ -101,6 +105,10 @@ def standing(
     }
     if not source.reaches(connection):
         return shown | {"state": "NOT_TAKEN", "reason": "It has no receiver for this module."}
+    offline = connection.connection_status == ConnectionStatus.OFFLINE
+    if offline and behind and not (cursor and cursor.held_reason):
+        why = f" ({cursor.last_error})" if cursor and cursor.last_error else ""
+        return shown | {"state": "OFFLINE", "reason": f"{ASKED}{why}"}
     if cursor is None or not (cursor.held_reason or cursor.failures):
         return shown
     return shown | {
@@ -123,7 +131,8 @@ async def open_setbacks(db: AsyncSession) -> dict[tuple[Any, str], int]:
 async def retry(request: web.Request) -> Any:
     """Try a partner again now, whatever it waits for; with `restart` it gets all states again.
 
-    Sessions and CDRs that it has answered are not repeated.
+    Sessions and CDRs that it has answered are not repeated. Who is OFFLINE is asked first whether
+    it is there.
     """
     partner_id, tenant_id = path_id(request), request[ACTOR].tenant_id
     async with transaction(request) as db:
@@ -139,5 +148,9 @@ async def retry(request: web.Request) -> Any:
             partner_id,
             description="Told everything again" if restart else "Tried again",
         )
+        connection = await partners.connection(db, partner_id)
+    if connection and connection.connection_status == ConnectionStatus.OFFLINE:
+        await presence.check(request.config_dict[DATABASE], request.config_dict[CLIENT], connection)
+        request.config_dict[DIRECTORY].forget(tenant_id)
     request.config_dict[SENDER].wake(tenant_id)
     return {"items": await standings(request, partner_id)}

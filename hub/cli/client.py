@@ -74,6 +74,8 @@ class Hub:
         return self.ask("POST", path, body=body or {})
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        if not body:
+            raise Usage("There is nothing to change.", next_step="Say what: see --help.")
         return self.ask("PATCH", path, body=body)
 
     def delete(self, path: str) -> Any:

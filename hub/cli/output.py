@@ -19,6 +19,9 @@ from rich.text import Text
 Row = Mapping[str, Any]
 Column = tuple[str, str | Callable[[Row], Any]]
 
+NOTHING = "-"
+# Characters between two columns; and up to which a cell is not broken into lines.
+GAP, SHORT = 2, 24
 GOOD = {"ACTIVE", "CONNECTED", "UP_TO_DATE", "DELIVERED", "DONE", "ALLOW"}
 BAD = {"SUSPENDED", "BLOCKED", "OFFLINE", "HELD", "REFUSED", "FAILED", "BLOCK", "TERMINATED"}
 CAPITALS = {
@@ -43,7 +46,9 @@ def write_json(value: Any) -> None:
 
 
 def table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None:
-    """Rows as a table; ``empty`` says what to do when there are none."""
+    """Rows as a table; ``empty`` says what to do when there are none. On a terminal that is too
+    narrow for one, rows are below each other.
+    """
     kept = list(rows)
     if not kept:
         note(empty)
@@ -53,12 +58,37 @@ def table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None
     if not sys.stdout.isatty():
         lines(*aligned([titles, *([text.plain for text in row] for row in cells)]))
         return
+    columns_of_text = list(zip(*[[Text(title) for title in titles], *cells], strict=True))
+    narrowest = [least_width(column) for column in columns_of_text]
+    out = console(sys.stdout)
+    if sum(narrowest) + GAP * (len(titles) - 1) > out.width:
+        blocks(titles, cells)
+        return
     shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for title in titles:
-        shown.add_column(title, overflow="fold")
+    for title, width in zip(titles, narrowest, strict=True):
+        shown.add_column(title, overflow="fold", min_width=width)
     for row in cells:
         shown.add_row(*row)
-    console(sys.stdout).print(shown)
+    out.print(shown)
+
+
+def least_width(column: Sequence[Text]) -> int:
+    """What a column needs: short cells stay whole, long ones break between words."""
+    return max(
+        cell.cell_len if cell.cell_len <= SHORT else max(map(len, cell.plain.split()))
+        for cell in column
+    )
+
+
+def blocks(titles: Sequence[str], cells: Sequence[Sequence[Text]]) -> None:
+    """Rows below each other, for terminals in which they have no room beside each other."""
+    out, width = console(sys.stdout), max(map(len, titles))
+    for number, row in enumerate(cells):
+        if number:
+            out.print()
+        for title, text in zip(titles, row, strict=True):
+            if text.plain != NOTHING:
+                out.print(Text(f"{title:<{width}}  ", style="bold") + text, soft_wrap=True)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -137,11 +167,11 @@ def cell(value: Any) -> Text:
 
 def plain(value: Any) -> str:
     if value is None:
-        return "-"
+        return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(plain(item) for item in value) or "-"
+        return ", ".join(plain(item) for item in value) or NOTHING
     if isinstance(value, Mapping):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 
 from hub.cli import options
 from hub.cli.options import Arguments, Commands, given, hub
-from hub.cli.output import members, table, write_json
+from hub.cli.output import members, note, table, write_json
 
 DEFAULTS = {"open": "ALLOW", "closed": "BLOCK"}
 
@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
         "create",
         create,
         "A new network with nothing in it.",
-        more="Then make its first user and key: hub --help, and --tenant with those commands.",
+        more="Then make its first user and key, with --tenant and its id.",
     )
     parser.add_argument("name")
     parser.add_argument("--party", required=True, help="the hub's own party in it: NL*HUB")
@@ -63,7 +63,11 @@ def body(arguments: Arguments) -> dict[str, object]:
 
 
 def create(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).post("/tenants", body(arguments)))
+    made = hub(arguments).post("/tenants", body(arguments))
+    answer(arguments, made)
+    if not arguments.json:
+        note(f"Its first user: hub user create E-MAIL --role Administrator --tenant {made['id']}")
+        note(f"and their key:  hub key create NAME --user E-MAIL --tenant {made['id']}")
 
 
 def change(arguments: Arguments) -> None:

@@ -76,6 +76,27 @@ async def test_a_partner_is_tried_again_at_once_when_an_operator_says_so(hub, op
     assert emsp.objects["tariffs/NL/ONE/T1"]
 
 
+async def test_who_is_offline_is_asked_at_once_when_an_operator_says_so(hub, operator, cpo, emsp):
+    """HCI-05, HCI-06: nothing is sent to it meanwhile, so nothing is tried at a time either."""
+    await emsp.stop_listening()
+    await hub.sql("update ocpi_partners set last_seen_at = null where id = :id", id=emsp.id)
+    await hub.run("still alive")
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await hub.deliver()
+
+    away = row_of(await operator.get("/feed"), "tariffs", emsp)
+    [delivery] = (await operator.get("/objects/tariffs/NL/ONE/T1")).body["deliveries"]
+    still = row_of(await operator.post(f"/feed/{emsp.id}/retry"), "tariffs", emsp)
+    await emsp.listen()
+    back = row_of(await operator.post(f"/feed/{emsp.id}/retry"), "tariffs", emsp)
+    await hub.deliver()
+
+    assert (away["state"], still["state"], back["state"]) == ("OFFLINE", "OFFLINE", "BEHIND")
+    assert "next_attempt_at" not in away
+    assert (delivery["state"], delivery["reason"]) == ("WAITING", "It is OFFLINE.")
+    assert emsp.objects["tariffs/NL/ONE/T1"]
+
+
 async def test_a_partner_that_lost_everything_is_told_again(hub, operator, cpo, emsp):
     await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
     await hub.deliver()

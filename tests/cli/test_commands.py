@@ -2,11 +2,15 @@
 
 import argparse
 import json
+import os
+import re
+from contextlib import redirect_stdout
 
 import pytest
 import requests
 import responses
 
+from hub.cli import main
 from tests.cli.conftest import URL
 
 PARTNER = {
@@ -426,3 +430,66 @@ def test_a_failure_that_nobody_foresaw_is_told_in_one_line(run, hub, monkeypatch
     assert as_json.json == {"key_name": "old"}
     with pytest.raises(KeyError):
         run("whoami")
+
+
+def on_a_terminal(columns, monkeypatch, *arguments):
+    """What a command shows on a terminal of so many columns."""
+    master, slave = os.openpty()
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", "1")
+    with open(slave, "w", encoding="utf-8") as terminal, redirect_stdout(terminal):
+        assert main(arguments) == 0
+    shown = os.read(master, 100_000).decode()
+    os.close(master)
+    return [line.rstrip() for line in re.sub(r"\x1b\[\d+m", "", shown).splitlines()]
+
+
+def test_on_a_terminal_no_word_is_broken_whatever_its_width(run, hub, monkeypatch):
+    """A table where there is room for one; else rows below each other, ids in one piece."""
+    other = PARTNER | {"id": "0c7a3f0e-1d37-4a53-b5fd-8f2c2d0a7a12", "name": "Bolt"}
+    answers(hub, "GET", "/partners", {"items": [PARTNER, other], "next": None})
+    run("partner", "list")
+
+    wide = on_a_terminal(140, monkeypatch, "partner", "list")
+    narrow = on_a_terminal(80, monkeypatch, "partner", "list")
+
+    assert len(wide) == 3
+    assert wide[0].split()[:4] == ["ID", "NAME", "PARTIES", "STATUS"]
+    assert wide[1].split()[:2] == [PARTNER["id"], "Acme"]
+    assert f"ID          {other['id']}" in narrow
+    assert "CONNECTION  CONNECTED" in narrow
+    assert max(map(len, narrow)) <= 80
+
+
+def test_a_table_breaks_long_texts_between_words(run, hub, monkeypatch):
+    reason = "HTTP 200, OCPI 2001: elements.0.price_components.0.step_size must be 1 or more"
+    setback = {
+        "id": PARTNER["id"],
+        "party": "DE*TWO",
+        "module": "tariffs",
+        "object_ref": "NL/ACM/T",
+    }
+    setback |= {"http_status": 200, "status_code": 2001, "attempts": 1, "reason": reason}
+    answers(hub, "GET", "/setbacks", {"items": [setback], "next": None})
+    run("setback", "list")
+
+    shown = on_a_terminal(140, monkeypatch, "setback", "list")
+
+    assert len(shown) > 2
+    assert all(any(word in line.split() for line in shown) for word in reason.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tenant", "change", PARTNER["id"]),
+        ("user", "change", PARTNER["id"]),
+        ("role", "change", PARTNER["id"]),
+        ("station", "edit", PARTNER["id"]),
+    ],
+    ids=" ".join,
+)
+def test_a_change_of_nothing_is_a_mistake(run, hub, arguments):
+    ended = run(*arguments)
+
+    assert (ended.code, "nothing to change" in ended.err) == (2, True)
