@@ -437,7 +437,7 @@ def on_a_terminal(columns, monkeypatch, *arguments):
     master, slave = os.openpty()
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setenv("NO_COLOR", "1")
-    with open(slave, "w", encoding="utf-8") as terminal, redirect_stdout(terminal):
+    with os.fdopen(slave, "w", encoding="utf-8") as terminal, redirect_stdout(terminal):
         assert main(arguments) == 0
     shown = os.read(master, 100_000).decode()
     os.close(master)
