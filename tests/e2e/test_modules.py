@@ -227,8 +227,7 @@ async def test_what_is_bad_beside_its_evses_is_quarantined_whole_TRANSPORT_14(hu
 
     answer = await cpo.put("locations/NL/ONE/L1", sent)
 
-    told = {error["field"] for error in answer.data["errors"]}
-    assert told == {"country", "evses/0/status"}
+    assert [error["field"] for error in answer.data["errors"]] == ["country"]
     assert (await emsp.get("locations")).data == []
     async with hub.database.transaction(hub.tenant_id) as db:
         [entry] = await db.scalars(select(QuarantinedObject))

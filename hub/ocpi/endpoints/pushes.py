@@ -6,7 +6,6 @@ is told, so that nothing a partner sent is lost without trace.
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -112,8 +111,9 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
         raise InvalidRequest(f"{name}: {write.object_id!r} cannot be part of a URL.")
     partial = request[OPERATION].partial
     losses: list[Loss] = []
+    sound, removed = split(request[VERSION].number, kind, body, partial=partial)
     try:
-        document, removed = await read_sound(request, write, kind, body, losses)
+        document = await read_document(request, write, kind, sound, losses)
     except InvalidRequest as error:
         await quarantined(request, write, kind, body, error.data)
         raise
@@ -157,25 +157,6 @@ async def keep(request: web.Request, write: Write) -> Stored:
     if write.module in IN_ORDER:
         request.config_dict[ARRIVALS].pushed(partner.tenant_id, partner.id, write.module.name)
     return stored
-
-
-async def read_sound(
-    request: web.Request, write: Write, kind: str, body: Document, losses: list[Loss]
-) -> tuple[Document, Sequence[Removed]]:
-    """What can be kept of the body, and its parts that are bad. Whether there are such is only
-    asked of what was refused.
-    """
-    try:
-        return await read_document(request, write, kind, body, losses), ()
-    except InvalidRequest:
-        number, partial = request[VERSION].number, request[OPERATION].partial
-        sound, removed = split(number, kind, body, partial=partial)
-        if not removed:
-            raise
-        with suppress(InvalidRequest):
-            return await read_document(request, write, kind, sound, losses), removed
-        # What was said of the whole body names everything that is wrong with it.
-        raise
 
 
 async def read_document(
