@@ -435,3 +435,21 @@ async def test_a_list_can_be_narrowed_by_date_TRANSPORT_56(door):
 
     assert [kept.object_id for kept in found] == ["T2"]
     assert total == 1
+
+
+async def test_a_list_can_leave_out_what_thousands_of_pairs_may_not_have(door):
+    """Of two hubs with many parties each, in a closed network."""
+    for party in ("TWO", "TRE"):
+        sent = cdr(id=party)
+        sent["cdr_token"] |= {"country_code": "DE", "party_id": party}
+        await door.write(CDRS, "POST", sent)
+    receivers = (Party("DE", "TWO"), Party("DE", "TRE"))
+    others = tuple((Party("FR", f"{n:03}"), Party("DE", f"{n:03}")) for n in range(20_000))
+
+    wanted = Filter((CPO,), receivers=receivers, withheld=(*others, (CPO, Party("DE", "TRE"))))
+    async with door.database.transaction(door.tenant_id) as db:
+        found = await listing.page(db, CDRS, wanted, limit=10)
+        total = await listing.count(db, CDRS, wanted)
+
+    assert [kept.object_id for kept in found] == ["TWO"]
+    assert total == 1
