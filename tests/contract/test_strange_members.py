@@ -117,6 +117,23 @@ def test_what_another_version_would_say_by_them_makes_nothing_invalid(number, ki
             other.check(kind, written)
 
 
+@pytest.mark.parametrize(("number", "kind", "document"), SENT)
+def test_nothing_keeps_the_name_that_another_version_has_for_it(number, kind, document):
+    canonical = VERSIONS[number].read(kind, document, known=KNOWN)
+
+    for other in VERSIONS.values():
+        try:
+            written = other.downgrade(kind, canonical, known=KNOWN)
+        except NotExpressible:
+            continue
+        schema = other.schemas[kind]
+        for path, part_schema in parts(schema, written):
+            part = written
+            for step in path:
+                part = part[step]
+            assert strangers(part_schema).isdisjoint(part), path
+
+
 def test_a_tariff_of_2_1_1_that_has_a_type_of_its_own_is_a_tariff_for_everybody():
     body = old.tariff(type="default", min_price=0.5, start_date_time="always")
 

@@ -231,7 +231,45 @@ def test_a_direct_current_connector_promises_no_more_power_than_it_has():
     alternating = own.connector(max_electric_power=1000)
 
     assert down("Connector", connector)["amperage"] == 166
+    assert down("Connector", connector | {"max_electric_power": 450_000})["amperage"] == 500
     assert down("Connector", alternating)["amperage"] == 32
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({"regular_hours": []}, True),
+        ({"exceptional_closings": []}, True),
+        (
+            {"regular_hours": [{"weekday": 1, "period_begin": "08:00", "period_end": "20:00"}]},
+            False,
+        ),
+    ],
+)
+def test_hours_without_a_word_on_the_night_are_those_of_every_day_unless_some_are_told(said, meant):
+    body = old.location(opening_times=said)
+
+    assert up("Location", body)["opening_times"] == said | {"twentyfourseven": meant}
+    for told in (True, False):
+        hours = said | {"twentyfourseven": told}
+        assert up("Location", old.location(opening_times=hours))["opening_times"] == hours
+
+
+def test_only_what_a_parking_type_cannot_say_is_lost():
+    losses = []
+
+    assert "parking_type" not in up("Location", old.location(type="UNKNOWN"), losses=losses)
+    assert losses == []
+    assert "parking_type" not in up("Location", old.location(type="OTHER"), losses=losses)
+    assert [loss.path for loss in losses] == ["type"]
+
+
+def test_an_address_that_fits_is_not_cut():
+    address = "Am Eisernen Steg und noch weiter hinten 12, H"
+
+    assert len(address) == 45
+    assert down("Location", own.location(address=address))["address"] == address
+    assert down("Location", own.location(address="A" * 46))["address"] == "A" * 45
 
 
 @pytest.mark.parametrize(
@@ -252,6 +290,12 @@ def test_a_connector_gets_the_tariff_that_everybody_pays_now(tariffs, chosen):
 
     assert body.get("tariff_id") == chosen
     assert down("Connector", own.connector(tariff_ids=["T1"]), Known())["tariff_id"] == "T1"
+
+
+def test_a_tariff_is_in_force_from_its_start_until_its_end_TAR_05():
+    changes = {"start_date_time": "2025-06-01T12:00:00Z", "end_date_time": "2025-06-01T12:00:01Z"}
+
+    assert down("Tariff", own.tariff(**changes))["id"] == "T1"
 
 
 @pytest.mark.parametrize(
@@ -277,19 +321,19 @@ def test_elements_for_reservations_are_left_out_and_prices_by_current_are_not_se
     tariff = own.tariff(elements=[restricted(reservation="RESERVATION"), usual])
 
     assert down("Tariff", tariff)["elements"] == [usual]
-    with pytest.raises(NotExpressible, match="depend on the current"):
-        down("Tariff", own.tariff(elements=[usual, restricted(max_current=32)]))
+    for limit in ("min_current", "max_current"):
+        with pytest.raises(NotExpressible, match="depend on the current"):
+            down("Tariff", own.tariff(elements=[usual, restricted(**{limit: 32})]))
 
 
 def test_price_limits_become_a_text_for_people():
     losses = []
 
-    body = down("Tariff", own.tariff(), losses=losses)
+    said = {"language": "nl", "text": "Per kWh"}
+    body = down("Tariff", own.tariff(tariff_alt_text=[said]), losses=losses)
 
-    assert body["tariff_alt_text"][-1] == {
-        "language": "en",
-        "text": "Minimum: 0.5 EUR excluding VAT. Maximum: 50 EUR excluding VAT.",
-    }
+    limits = "Minimum: 0.5 EUR excluding VAT. Maximum: 50 EUR excluding VAT."
+    assert body["tariff_alt_text"] == [said, {"language": "en", "text": limits}]
     assert not {"min_price", "max_price", "type", "country_code"} & body.keys()
     assert {"min_price", "max_price"} <= {loss.path for loss in losses}
 
@@ -311,14 +355,45 @@ def test_a_contract_without_a_known_token_stands_for_it():
 
 
 @pytest.mark.parametrize(
-    "session",
-    [own.session(evse_uid="E9"), own.session(connector_id="#NA"), own.session(evse_uid="#NA")],
+    ("place", "later"),
+    [({"evse_uid": "E9"}, True), ({"connector_id": "#NA"}, False), ({"evse_uid": "#NA"}, False)],
 )
-def test_a_session_whose_place_nobody_knows_is_not_sent(session):
-    with pytest.raises(NotExpressible, match="puts the location into it"):
-        down("Session", session)
-    with pytest.raises(NotExpressible, match="the location is unknown"):
+def test_a_session_whose_place_nobody_knows_is_not_sent(place, later):
+    """It can be sent when the place is known, but a place that it does not name never will be."""
+    with pytest.raises(NotExpressible, match="puts the location into it") as unknown:
+        down("Session", own.session(**place))
+    assert unknown.value.later is later
+    with pytest.raises(NotExpressible, match="the location is unknown") as unknown:
         down("Session", own.session(), Known())
+    assert unknown.value.later
+
+
+def test_the_place_of_a_session_is_found_in_any_case_TRANSPORT_90():
+    names = {"evse_uid": "e1", "connector_id": "A"}
+    place = own.location(evses=[own.evse(uid="E1", connectors=[own.connector(id="a")])])
+
+    body = down("Session", own.session(**names), Known(location=place))
+
+    [evse] = body["location"]["evses"]
+    assert (evse["uid"], evse["connectors"][0]["id"]) == ("E1", "a")
+
+
+def test_a_session_needs_no_evse_and_a_cdr_no_evse_id_but_an_evse():
+    nowhere = old.location(evses=[])
+    unnamed = old.location(evses=[old.evse(evse_id=own.ABSENT)])
+
+    session = up("Session", old.session(location=nowhere))
+    assert (session["evse_uid"], session["connector_id"]) == ("#NA", "#NA")
+    assert up("CDR", old.cdr(location=unnamed))["cdr_location"]["evse_id"] == "#NA"
+    with pytest.raises(InvalidRequest, match="needs the EVSE and the connector"):
+        up("CDR", old.cdr(location=nowhere))
+
+
+def test_a_session_costs_what_is_told_or_nothing_is_told_SES_07():
+    assert "total_cost" not in down("Session", own.session(total_cost=own.ABSENT))
+    assert down("Session", own.session(total_cost=own.price(0)))["total_cost"] == 0
+    assert "total_cost" not in up("Session", old.session(total_cost=own.ABSENT))
+    assert up("Session", old.session(total_cost=0))["total_cost"] == {"before_taxes": 0}
 
 
 def test_a_session_says_what_2_1_1_can_say_of_it():
@@ -357,8 +432,14 @@ def test_a_flat_dimension_of_2_1_1_has_no_place_later():
 
 
 def test_a_credit_cdr_is_never_one_more_cdr_to_pay():
+    credited = {"credit": True, "credit_reference_id": "C0"}
+    losses = []
+
     with pytest.raises(NotExpressible, match="credit"):
-        down("CDR", own.cdr(credit=True, credit_reference_id="C0"))
+        down("CDR", own.cdr(**credited))
+    assert up("CDR", old.cdr(**credited))["credit"] is True
+    assert "credit" not in up("CDR", old.cdr(credit=True), losses=losses)
+    assert [loss.path for loss in losses] == ["credit"]
 
 
 def test_a_patch_of_2_1_1_needs_no_time_and_gets_no_member_invented():
@@ -407,6 +488,31 @@ def test_commands_and_their_answers():
     assert down("CommandResponse", {"result": "ACCEPTED", "timeout": 5}) == {"result": "ACCEPTED"}
 
 
+START = {"response_url": "https://two.example/1", "token": old.token(), "location_id": "L1"}
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "connectors", "evse_uid", "named"),
+    [
+        (["START_SESSION_CONNECTOR_REQUIRED"], ["A"], "E1", "A"),
+        (["START_SESSION_CONNECTOR_REQUIRED"], ["A"], "e1", "A"),
+        (["START_SESSION_CONNECTOR_REQUIRED"], ["A", "B"], "E1", None),
+        (["RFID_READER"], ["A"], "E1", None),
+        (["START_SESSION_CONNECTOR_REQUIRED"], ["A"], None, None),
+    ],
+)
+def test_a_session_starts_at_the_only_connector_where_one_must_be_named_CMD_12(
+    capabilities, connectors, evse_uid, named
+):
+    """2.1.1 cannot name it."""
+    evse = own.evse(capabilities=capabilities, connectors=[own.connector(id=c) for c in connectors])
+    known = Known(owner=EMSP, location=own.location(evses=[evse]))
+
+    canonical = V2_1_1.read("StartSession", START | {"evse_uid": evse_uid}, known=known)
+
+    assert canonical.get("connector_id") == named
+
+
 def test_an_authorization_has_the_token_that_is_known():
     canonical = up("AuthorizationInfo", {"allowed": "ALLOWED"})
 
@@ -434,8 +540,17 @@ def test_credentials_of_one_party():
     canonical = up("Credentials", old.credentials(), Known(role=Role.EMSP))
 
     assert [role["role"] for role in canonical["roles"]] == ["EMSP"]
-    hub = own.credentials(hub_party_id="NLHUB")
-    assert down("Credentials", hub)["party_id"] == "HUB"
+    losses = []
+    hub = down("Credentials", own.credentials(hub_party_id="NLHUB"), losses=losses)
+    assert (hub["party_id"], hub["business_details"]["name"]) == ("HUB", "One Charging")
+    assert "hub_party_id" not in hub
+    roles = own.credentials()["roles"]
+    down(
+        "Credentials",
+        own.credentials(roles=[*roles, roles[0] | {"party_id": "TWO"}]),
+        losses=losses,
+    )
+    assert {loss.path for loss in losses} == {"roles"}
 
 
 def test_moments_are_sent_in_whole_seconds_of_utc():
