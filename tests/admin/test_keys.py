@@ -1,11 +1,13 @@
 """API keys: what opens the admin API, and what ends it (T-42)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
 
 from hub.models.tenants import ApiKey, Tenant
+from hub.security import new_key
 from tests.helpers.operator import Operator, every_permission
 
 PAST = datetime.now(UTC) - timedelta(minutes=1)
@@ -42,6 +44,24 @@ async def test_a_wrong_key_is_refused(hub, stack, key):
 
     assert said.status == 401
     assert said.error["next"]
+
+
+async def test_a_key_moves_to_the_new_secret_key_when_it_is_used(hub, make_operator):
+    """So the old one can be taken out: who was not here meanwhile needs another API key."""
+    used, unused = await make_operator("feed.read"), await make_operator("feed.read")
+    old, new = (hub.settings.data_dir / "secret-keys").read_text().strip(), new_key()
+
+    async def restart(keys: str) -> None:
+        await hub.stop()
+        hub.settings = replace(hub.settings, secret_keys=keys)
+        await hub.start()
+
+    await restart(f"{new},{old}")
+    both = await used.get("/me")
+    await restart(new)
+
+    assert [said.status for said in (both, await used.get("/me"))] == [200, 200]
+    assert (await unused.get("/me")).status == 401
 
 
 async def test_a_key_of_a_suspended_tenant_is_refused(hub, tenant, make_operator):
