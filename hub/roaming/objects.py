@@ -195,7 +195,7 @@ def put_evses(shelf: rows.Shelf, write: Write, evses: list[Document], at: dateti
     kept = shelf.evses_of(write.key)
     for row in kept:
         if row.key.object_key not in named and row.merged.last_updated <= at and not row.deleted:
-            row.delete()
+            row.delete(origin(write))
             outcome = Outcome.CHANGED
     if location := shelf.find(LOCATIONS, write.key):
         location.raise_to(kept)
@@ -285,7 +285,7 @@ def delete(shelf: rows.Shelf, write: Write) -> Outcome:
         raise write.module.unknown(
             f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
         )
-    kept.delete()
+    kept.delete(origin(write))
     return Outcome.DELETED
 
 

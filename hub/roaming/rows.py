@@ -78,8 +78,9 @@ class Row:
         self.deleted, self.moved = False, True
         return True
 
-    def delete(self) -> None:
+    def delete(self, origin: Origin) -> None:
         self.before = self.before or self.merged.document
+        self.origin = origin._replace(for_us=self.origin.for_us)
         self.deleted = self.moved = True
 
     def raise_to(self, children: Iterable["Row"]) -> None:

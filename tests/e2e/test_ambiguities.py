@@ -429,15 +429,20 @@ async def test_bodies_are_not_compressed_and_floods_are_slowed_down_AMB_50(hub, 
     assert packed.http_status == 400
 
 
-async def test_a_deletion_is_broadcast_like_a_put_AMB_51(hub, cpo, emsp):
-    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to="NL*HUB")
+@pytest.mark.parametrize("ways", [("NL*HUB", None), (None, "NL*HUB")])
+async def test_a_deletion_is_broadcast_like_a_put_AMB_51(hub, cpo, emsp, ways):
+    """HUB-29: from the hub if it was addressed to it, else from the owner, however the PUT was."""
+    put, deletion = ways
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=put)
     await hub.deliver()
 
-    answer = await cpo.delete("tariffs/NL/ONE/T1", to="NL*HUB")
+    answer = await cpo.delete("tariffs/NL/ONE/T1", to=deletion)
     await hub.deliver()
 
     assert answer.ok
     assert [push.method for push in emsp.received] == ["PUT", "DELETE"]
+    told_by = [push.headers["OCPI-from-party-id"] for push in emsp.received]
+    assert told_by == ["HUB" if way else "ONE" for way in ways]
 
 
 @pytest.mark.parametrize("vehicles", [["DISABLED"], ["PERSONAL_VEHICLE", "DISABLED"]])
