@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from hub.models.values import Party, Role
-from hub.roaming.modules import HUBCLIENTINFO, MODULE_IDS, Module
+from hub.roaming.modules import HUBCLIENTINFO, MODULE_IDS, TOKENS, Module
 from hub.roaming.partners import Connection
 
 
@@ -82,6 +82,10 @@ class Audience:
             if rule.applies(giver, taker, module):
                 return rule.allow
         return self.allow_by_default
+
+    def lets_charge(self, issuer: Party) -> bool:
+        """Whether tokens of a party are good at the hub's own stations."""
+        return self.own is None or self.allows(issuer, self.own, TOKENS.name)
 
     def knows(self, viewer: Party, other: Party) -> bool:
         """Whether a party is told that another is there, in HubClientInfo as in the roles of

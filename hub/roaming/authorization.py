@@ -16,11 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import codec
 from hub.db import Database
 from hub.models.charging import AuthToken
-from hub.models.objects import Token
+from hub.models.objects import Location, Token
+from hub.models.ocpp import StationEVSE
+from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.transactions import StationTransaction, TokenAlias
 from hub.models.values import AuthTokenType, Party
-from hub.roaming import token_restrictions
+from hub.roaming import agreements, token_restrictions
 from hub.roaming.merging import Document
 from hub.roaming.ports import Issuers, StationRef
 
@@ -94,7 +96,6 @@ async def authorize(
     ref: StationRef,
     shown: Shown,
     *,
-    location: Document | None = None,
     offline: bool = False,
     within: float | None = None,
 ) -> Decision:
@@ -103,8 +104,11 @@ async def authorize(
     ``within`` so many seconds an issuer must have said its word, for a driver waits. What the hub
     waits for its own database is not part of them.
     """
+    location = None
     async with database.transaction(ref.tenant_id) as db:
         decision = await known(db, ref, shown)
+        if decision.ask is not None and not offline:
+            location = await references(db, ref)
     if decision.ask is None:
         return decision
     issuer, uid, kind, whitelist = decision.ask
@@ -116,7 +120,22 @@ async def authorize(
     if answer is None:
         log.info("issuer silent", issuer=str(issuer), whitelist=whitelist)
         return without_issuer(decision, whitelist)
-    return by_issuer(decision, answer)
+    return by_issuer(decision, answer, location)
+
+
+async def references(db: AsyncSession, ref: StationRef) -> Document | None:
+    """Where the driver is: the station's location and EVSEs, as OCPI has them (TOK-10)."""
+    rows = await db.execute(
+        select(Location.object_id, StationEVSE.evse_uid)
+        .join(ChargingStation, ChargingStation.location_id == Location.id)
+        .join(StationEVSE, StationEVSE.charging_station_id == ChargingStation.id)
+        .where(ChargingStation.id == ref.id, StationEVSE.published)
+        .order_by(StationEVSE.evse_number)
+    )
+    found = rows.all()
+    if not found:
+        return None
+    return {"location_id": found[0].object_id, "evse_uids": [row.evse_uid for row in found]}
 
 
 def without_issuer(decision: Decision, whitelist: str) -> Decision:
@@ -126,16 +145,25 @@ def without_issuer(decision: Decision, whitelist: str) -> Decision:
     return replace(decision, allowed=allowed, method="WHITELIST", ask=None)
 
 
-def by_issuer(decision: Decision, answer: Document) -> Decision:
-    token = answer.get("token") or {}
+def by_issuer(decision: Decision, answer: Document, location: Document | None) -> Decision:
+    token, allowed = answer.get("token") or {}, str(answer.get("allowed", "NOT_ALLOWED"))
     return replace(
         decision,
-        allowed=str(answer.get("allowed", "NOT_ALLOWED")),
+        allowed=allowed if is_open(answer, location) else "NOT_ALLOWED",
         method="AUTH_REQUEST",
         authorization_reference=answer.get("authorization_reference"),
         group_id=token.get("group_id") or decision.group_id,
         ask=None,
     )
+
+
+def is_open(answer: Document, location: Document | None) -> bool:
+    """Whether one of the EVSEs that were asked about is allowed; without a list all are."""
+    told = (answer.get("location") or {}).get("evse_uids")
+    if not told or location is None:
+        return True
+    asked = {uid.upper() for uid in location["evse_uids"]}
+    return not asked.isdisjoint(uid.upper() for uid in told)
 
 
 async def known(db: AsyncSession, ref: StationRef, shown: Shown) -> Decision:
@@ -236,6 +264,9 @@ async def partner_token(db: AsyncSession, uid: str, kind: str | None) -> Decisio
     tokens = [
         (Party(row.country_code, row.party_id), codec.read_stored(row.document)) for row in rows
     ]
+    if tokens:
+        network = await agreements.rules(db)
+        tokens = [one for one in tokens if network.lets_charge(one[0])]
     if not tokens:
         return UNKNOWN
     wanted = TOKEN_TYPES.get(kind or "ISO14443")

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
@@ -17,8 +17,9 @@ from hub.models.charging import AuthToken
 from hub.models.objects import Token
 from hub.models.ocpp import StationLocalList
 from hub.models.stations import ChargingStation, StationConfigurationItem
-from hub.models.values import AuthTokenType
-from hub.roaming import authorization, token_restrictions
+from hub.models.values import AuthTokenType, Party
+from hub.roaming import agreements, authorization, token_restrictions
+from hub.roaming.filters import in_parties
 from hub.roaming.ports import StationRef
 
 # What a station takes that does not say, in all and at a time.
@@ -117,6 +118,7 @@ async def partners_entries(db: AsyncSession, longest_uid: int, most: int) -> lis
     rows = await db.scalars(
         select(Token.document)
         .where(
+            await welcome(db),
             Token.deleted_at.is_(None),
             Token.valid,
             Token.whitelist.in_(UNASKED),
@@ -130,6 +132,17 @@ async def partners_entries(db: AsyncSession, longest_uid: int, most: int) -> lis
         Entry(str(token["uid"]), str(token["type"]), token.get("group_id"))
         for token in map(codec.read_stored, rows)
     ]
+
+
+async def welcome(db: AsyncSession) -> ColumnElement[bool]:
+    """Which tokens an agreement lets charge here; mostly nothing is agreed, and all of them may."""
+    network = await agreements.rules(db)
+    if network.allow_by_default and not network.rules:
+        return true()
+    issuers = await db.execute(select(Token.country_code, Token.party_id).distinct())
+    let_in = [issuer for row in issuers if network.lets_charge(issuer := Party(*row))]
+    found: ColumnElement[bool] = in_parties(Token.country_code, Token.party_id, let_in)
+    return found
 
 
 async def kept(db: AsyncSession, ref: StationRef, *, lock: bool = False) -> StationLocalList | None:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from ocpp.v16 import call
 
+from hub.models.partners import Agreement
 from hub.models.values import Party
+from hub.roaming.local_lists import wanted
 from hub.roaming.token_restrictions import distance_km, time_allowed
 
 
@@ -58,6 +60,27 @@ async def test_the_whitelist_decides_who_is_asked_TOK_05_TOK_06(  # noqa: PLR091
 
     assert await answer_to(csms, made, "tag1") == status
     assert issuer.asked == ([(Party("BE", "MSP"), "TAG1", "RFID")] if asked else [])
+
+
+@pytest.mark.parametrize("whitelist", ["ALWAYS", "NEVER"])
+async def test_tokens_of_a_party_without_an_agreement_are_nobodys_HUB_52(csms, whitelist):
+    csms.wire.issuers = issuer = Issuer()
+    made = await csms.add_station()
+    await csms.add_token("TAG1", whitelist=whitelist)
+    async with csms.transaction() as db:
+        db.add(Agreement(from_country_code="BE", from_party_id="MSP", effect="BLOCK"))
+        assert await wanted(db, made.ref, longest_uid=20, most=10) == []
+
+    assert await answer_to(csms, made, "TAG1") == "Invalid"
+    assert issuer.asked == []
+
+    async with csms.transaction() as db:
+        agreed = {"from_party_id": "MSP", "to_country_code": "NL", "to_party_id": "OWN"}
+        db.add(Agreement(from_country_code="BE", module="tokens", effect="ALLOW", **agreed))
+        listed = await wanted(db, made.ref, longest_uid=20, most=10)
+
+    assert await answer_to(csms, made, "TAG1") == "Accepted"
+    assert [entry.uid for entry in listed] == (["TAG1"] if whitelist == "ALWAYS" else [])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hub import log
 from hub.ocpp.server import WIRE
 from hub.roaming.authorization import Shown, authorize
 from hub.settings import Settings
+from tests.helpers import faults
 from tests.helpers.charge_points import PASSWORD, basic
 from tests.helpers.partner import FakePartner
 
@@ -68,6 +69,73 @@ async def test_a_card_of_an_emsp_charges_at_our_station(hub, own):
     assert session["authorization_reference"] == "AR-1"
     assert (cdr["total_energy"], cdr["total_cost"]) == (1.5, {"excl_vat": 0.38})
     assert made.identity not in str([push.body for push in emsp.received])
+
+
+def shown_at(hub, own, made, kind=None):
+    return authorize(own.database, hub.app[WIRE].issuers, made.ref, Shown("CARD1", kind))
+
+
+def asked(emsp):
+    return [push for push in emsp.requests if push.path.endswith("authorize")]
+
+
+@pytest.mark.parametrize("version", ["2.1.1", "2.2.1"])
+async def test_a_token_that_its_issuer_does_not_know_is_not_good_offline_TOK_20(hub, own, version):
+    """The issuer was there and said no. In 2.1.1 it has no word for it but HTTP's 404."""
+    made = await own.add_station()
+    async with FakePartner("DE*TWO EMSP", versions=(version,)) as emsp:
+        await hub.connect(emsp)
+        mine = RFID | {"whitelist": "ALLOWED_OFFLINE", "auth_id": "DE-TWO-C1"}
+        assert (await emsp.put("tokens/DE/TWO/CARD1", mine)).ok
+
+        decision = await shown_at(hub, own, made)
+
+        assert (decision.allowed, decision.method) == ("NOT_ALLOWED", "AUTH_REQUEST")
+
+
+@pytest.mark.parametrize("version", ["2.1.1", "2.2.1"])
+async def test_the_issuer_is_told_where_the_driver_is_and_may_let_in_elsewhere_TOK_10(
+    hub, own, version
+):
+    made = await own.add_station(evses=2)
+    first, second = made.evse_uids.values()
+    place = {"location_id": "LOC1", "evse_uids": [first, second]}
+    async with FakePartner("DE*TWO EMSP", versions=(version,)) as emsp:
+        await hub.connect(emsp)
+        assert (await emsp.put("tokens/DE/TWO/CARD1", RFID | {"auth_id": "DE-TWO-C1"})).ok
+        for uids, allowed in (
+            (None, "ALLOWED"),
+            ([], "ALLOWED"),
+            ([second.upper()], "ALLOWED"),
+            (["ANOTHER"], "NOT_ALLOWED"),
+        ):
+            told = {"location_id": "LOC1", "evse_uids": uids}
+            info = {"allowed": "ALLOWED", "token": RFID} | (
+                {} if uids is None else {"location": told}
+            )
+            emsp.authorizations["CARD1"] = info
+
+            assert (await shown_at(hub, own, made)).allowed == allowed
+
+        assert [push.body for push in asked(emsp)] == [place] * 4
+
+
+async def test_an_issuer_is_asked_in_the_words_of_its_version(hub, own):
+    """2.1.1 knows no APP_USER; some answer with a list."""
+    made = await own.add_station()
+    async with FakePartner("DE*TWO EMSP", versions=("2.1.1",)) as emsp:
+        await hub.connect(emsp)
+        mine = RFID | {"type": "OTHER", "auth_id": "DE-TWO-C1"}
+        assert (await emsp.put("tokens/DE/TWO/CARD1", mine)).ok
+        await hub.sql(
+            "update ocpi_tokens set document = jsonb_set(document::jsonb, '{type}', '\"APP_USER\"')"
+        )
+        emsp.fail(faults.answer([{"allowed": "ALLOWED"}]), on="authorize")
+
+        decision = await shown_at(hub, own, made, "Central")
+
+        assert decision.accepted
+        assert asked(emsp)[0].query["type"] == "OTHER"
 
 
 @pytest.mark.parametrize(("whitelist", "allowed"), [("NEVER", False), ("ALLOWED_OFFLINE", True)])
