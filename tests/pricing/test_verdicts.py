@@ -385,6 +385,33 @@ def test_charging_billed_twice_is_found(fields, is_duplicate):
     assert flags(mine, others=[twin(**fields)]) == (["duplicate_charging"] if is_duplicate else [])
 
 
+def test_who_charges_next_charges_not_twice():
+    mine = twin(id="CDR1", session_id="S1")
+    begin, end = mine["start_date_time"], mine["end_date_time"]
+    before = twin(start_date_time="2025-01-01T00:00:00Z", end_date_time=begin)
+    after = twin(id="CDR3", start_date_time=end, end_date_time="2030-01-01T00:00:00Z")
+
+    assert flags(mine, others=[before, after]) == []
+
+
+def test_ids_are_those_of_their_owners_alone():
+    """Another issuer's card of the same number, another CPO's session of the same id."""
+    mine = twin(id="CDR1", session_id="S1")
+    elsewhere = {"cdr_location": {"evse_uid": "E2"}, "party_id": "TWO", "session_id": "S1"}
+    card = {"country_code": "DE", "party_id": "TRE", "uid": "ABC"}
+
+    assert flags(mine, others=[twin(**elsewhere, cdr_token=card)]) == []
+    assert flags(mine, others=[twin(**elsewhere)]) == ["duplicate_charging"]
+
+
+def test_what_was_taken_back_does_not_hide_what_was_billed_twice():
+    mine = twin(id="CDR1", session_id="S1")
+    credit = twin(id="CDR2-C", credit=True, credit_reference_id="CDR2")
+
+    assert flags(mine, others=[credit, twin()]) == []
+    assert flags(mine, others=[credit, twin(), twin(id="CDR3")]) == ["duplicate_charging"]
+
+
 @pytest.mark.parametrize(("contract", "is_duplicate"), [("c-1", True), ("C-2", False)])
 def test_a_token_that_an_older_version_hid_is_known_by_the_contract(contract, is_duplicate):
     hidden = {"country_code": "DE", "party_id": "TWO", "uid": "#NA"}
