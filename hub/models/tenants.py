@@ -27,6 +27,7 @@ from hub.models.base import (
 )
 from hub.models.values import (
     AuthProvider,
+    Party,
     PermissionScope,
     RoleType,
     TenantStatus,
@@ -111,6 +112,18 @@ class Tenant(Versioned, Stamped, Base):
     status: Mapped[str] = mapped_column(String(20), server_default=TenantStatus.ACTIVE)
     # When a token of its own drivers was last changed: what stations remember is older than that.
     tokens_changed_at: Mapped[datetime | None]
+
+    @property
+    def cpo_party(self) -> Party | None:
+        """The party of its own stations, if it has one."""
+        if self.cpo_country_code is None or self.cpo_party_id is None:
+            return None
+        return Party(self.cpo_country_code, self.cpo_party_id)
+
+    @property
+    def default_currency(self) -> str:
+        """Of what its own stations sell without a tariff."""
+        return (self.settings or {}).get("default_currency") or "EUR"
 
 
 class User(Audited, Base):

@@ -20,6 +20,7 @@ from aiohttp import web
 from hub import codec
 from hub.errors import InvalidRequest, ReceiverTimeout, Unavailable
 from hub.keys import DATABASE, KEYRING, LIMITS, SETTINGS
+from hub.models.commands import Command
 from hub.models.values import Party
 from hub.ocpi import bodies
 from hub.ocpi.client import Answer, origins_of
@@ -168,13 +169,7 @@ async def begin(
         async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
             await commands.begin(db, ask)
     except Repeated as repeated:
-        known = repeated.command
-        if known.response is not None:
-            raise OwnAnswer(known.response) from None
-        raise ReceiverTimeout(
-            "This request was sent before, and what became of it is not known yet. It is not sent"
-            f" again; a result will come to your {RESPONSE_URL}."
-        ) from None
+        raise answer_again(repeated.command) from None
     path = RESULTS_PATH.format(
         version=version.number,
         module=operation.module,
@@ -182,6 +177,16 @@ async def begin(
         secret=secret,
     )
     return Begun(command_id, name, f"{request.config_dict[SETTINGS].public_url}/ocpi{path}")
+
+
+def answer_again(known: Command) -> OwnAnswer | ReceiverTimeout:
+    """What the caller of a command hears when it sends that once more."""
+    if known.response is not None:
+        return OwnAnswer(known.response)
+    return ReceiverTimeout(
+        "This request was sent before, and what became of it is not known yet. It is not sent"
+        f" again; a result will come to your {RESPONSE_URL}."
+    )
 
 
 def aim(document: Document) -> tuple[str, ...]:

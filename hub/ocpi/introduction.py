@@ -52,7 +52,7 @@ async def introduce(
     if names_itself(version):
         own["hub_party_id"] = hub.country_code + hub.party_id
     said = await told_details(db)
-    stations = own_stations(tenant)
+    stations = tenant.cpo_party
     names = {
         (party, kind): other.name for other in audience.connections for party, kind in other.roles
     }
@@ -81,7 +81,7 @@ def roles_for(
     hub = partners.hub_party(tenant)
     if not names_itself(version):
         return [(hub, Role.HUB)]
-    stations = own_stations(tenant)
+    stations = tenant.cpo_party
     present = [(stations, Role.CPO)] if stations else []
     for other in audience.connections:
         if other.id != partner.id and other.connection_status in REACHABLE:
@@ -93,12 +93,6 @@ def roles_for(
     ]
     # There must be one, and a hub alone in its network plays no other role.
     return found or [(hub, Role.OTHER)]
-
-
-def own_stations(tenant: Tenant) -> Party | None:
-    if not tenant.cpo_country_code or not tenant.cpo_party_id:
-        return None
-    return Party.of(tenant.cpo_country_code, tenant.cpo_party_id)
 
 
 def endpoints_for(

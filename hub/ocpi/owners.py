@@ -11,7 +11,7 @@ from hub.ocpi.operations import REJECTED
 from hub.ocpi.parties import addressee, speaker
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import Document
-from hub.roaming import commands
+from hub.roaming import earlier_commands
 from hub.roaming.modules import LOCATIONS, SESSIONS, Module
 
 # Answers in the words of the modules that have them.
@@ -61,7 +61,7 @@ async def owner_of_session(request: web.Request, session_id: str) -> Party:
 
 async def owner_of_reservation(request: web.Request, reservation_id: str) -> Party:
     async with request.config_dict[DATABASE].transaction(request[PARTNER].tenant_id) as db:
-        found = await commands.receiver_of_reservation(db, speaker(request), reservation_id)
+        found = await earlier_commands.receiver_of_reservation(db, speaker(request), reservation_id)
     if found is None:
         text = "You have asked nobody here for this reservation."
         raise OwnAnswer(REJECTED | {"message": [{"language": "en", "text": text}]})

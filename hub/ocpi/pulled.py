@@ -19,7 +19,7 @@ from hub.models.losses import Direction
 from hub.models.values import Party
 from hub.ocpi import translation
 from hub.ocpi.endpoints.pushes import UNFINDABLE
-from hub.ocpi.schemas.compiled import split
+from hub.ocpi.schemas.compiled import Removed, split
 from hub.ocpi.versions.base import Loss, Version
 from hub.roaming.audience import Audience
 from hub.roaming.losses import Lost, Place
@@ -96,10 +96,7 @@ class Reader:
         if reason := self._not_for_us(owner, document):
             found.ignored[reason] += 1
             return
-        for part in removed:
-            uid = part.item.get("uid") if isinstance(part.item, dict) else None
-            ref = f"{self._ref(owner, item)}/{str(uid).upper()}" if uid else None
-            found.bad.append(Bad("EVSE", part.item, part.errors, ref))
+        found.bad += (self._bad_evse(part, self._ref(owner, item)) for part in removed)
         if (ref := self._ref(owner, document)) is not None:
             place = Place(self.module.name, ref, self.version.number, Direction.READ)
             found.lost.append(Lost(place, translation.parts_of(losses)))
@@ -116,6 +113,11 @@ class Reader:
                 by_contract=self.version.peer_to_peer,
             )
         )
+
+    def _bad_evse(self, removed: Removed, location: str | None) -> Bad:
+        uid = removed.item.get("uid") if isinstance(removed.item, dict) else None
+        ref = f"{location}/{str(uid).upper()}" if uid else None
+        return Bad("EVSE", removed.item, removed.errors, ref)
 
     def _owner(self, item: Mapping[str, Any]) -> Party:
         """Whose object it says it is; where it does not say, it is the party's that was asked."""

@@ -19,7 +19,7 @@ from hub.models.commands import ActiveProfile
 from hub.models.objects import FEED_SEQUENCE
 from hub.models.transactions import StationTransaction
 from hub.models.values import InterfaceRole, Party
-from hub.roaming import commands, placement
+from hub.roaming import earlier_commands, placement
 from hub.roaming.audience import Audience
 from hub.roaming.changes import (
     BETWEEN,
@@ -60,7 +60,7 @@ async def watched(
         found = found.where(StationTransaction.evse_number == evse_number)
     watched = []
     for transaction in await db.scalars(found):
-        setter = await commands.setter_of_profile(db, None, transaction.session_id)
+        setter = await earlier_commands.setter_of_profile(db, None, transaction.session_id)
         if setter is not None and transaction.evse_number is not None:
             watched.append((transaction, setter))
     return watched

@@ -23,7 +23,7 @@ async def rules(db: AsyncSession) -> Audience:
         (),
         found,
         allow_by_default=default_agreement(tenant) == "ALLOW",
-        own=party(tenant.cpo_country_code, tenant.cpo_party_id),
+        own=tenant.cpo_party,
     )
 
 

@@ -32,7 +32,7 @@ async def as_of_now(
             )
         )
     ).first()
-    if location is None or tenant.cpo_country_code is None or transaction.evse_number is None:
+    if location is None or tenant.cpo_party is None or transaction.evse_number is None:
         return None
     evse_uid = await db.scalar(
         select(StationEVSE.evse_uid).where(
@@ -51,7 +51,7 @@ async def as_of_now(
         "evse": evse,
         "connector_id": only_connector(evse, transaction.connector_id),
         "tariffs": await tariffs_of(db, ref, transaction),
-        "currency": ((tenant.settings or {}).get("default_currency")) or "EUR",
+        "currency": tenant.default_currency,
     }
 
 

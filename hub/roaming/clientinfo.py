@@ -86,8 +86,7 @@ async def clients(db: AsyncSession) -> list[Client]:
         for role, partner in rows
     ]
     tenant = (await db.scalars(select(Tenant).where(Tenant.id == text(CURRENT_TENANT)))).one()
-    if tenant.cpo_country_code and tenant.cpo_party_id:
-        own = Party(tenant.cpo_country_code, tenant.cpo_party_id)
+    if (own := tenant.cpo_party) is not None:
         found.append(Client(own, Role.CPO, ConnectionStatus.CONNECTED, None, tenant.created_at))
     return found
 

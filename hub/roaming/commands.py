@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, delete, func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -99,33 +99,9 @@ async def begin(db: AsyncSession, ask: Ask) -> None:
     known = await latest(db, ask.request_digest)
     if known is not None and repeats(ask, known):
         raise Repeated(known)
-    now = datetime.now(UTC)
     added = await db.execute(
         insert(Command)
-        .values(
-            id=ask.id,
-            direction=CommandDirection.FORWARDED
-            if ask.receiver_partner
-            else CommandDirection.LOCAL,
-            module=ask.module,
-            type=ask.type,
-            result_kind=ask.result_kind,
-            subject=ask.subject,
-            from_partner_id=ask.caller_partner,
-            to_partner_id=ask.receiver_partner,
-            from_country_code=ask.caller.country_code,
-            from_party_id=ask.caller.party_id,
-            to_country_code=ask.receiver.country_code,
-            to_party_id=ask.receiver.party_id,
-            request=codec.write_text(ask.request),
-            request_digest=ask.request_digest,
-            request_id=ask.request_id[:64],
-            response_url=ask.response_url,
-            callback_digest=ask.callback_digest,
-            correlation_id=ask.correlation_id[:64],
-            deadline_at=now + timedelta(seconds=2 * DUE),
-            expires_at=expiry(ask.request, now + timedelta(seconds=2 * DUE)),
-        )
+        .values(columns_of(ask, due_at=datetime.now(UTC) + timedelta(seconds=2 * DUE)))
         .on_conflict_do_nothing()
         .returning(Command.id)
     )
@@ -141,6 +117,33 @@ async def begin(db: AsyncSession, ask: Ask) -> None:
         after={"type": ask.type, "from": str(ask.caller), "to": str(ask.receiver)},
         description=f"{ask.type} from {ask.caller} to {ask.receiver}",
     )
+
+
+def columns_of(ask: Ask, *, due_at: datetime) -> dict[str, Any]:
+    """The row of a command that has just been asked for."""
+    forwarded = ask.receiver_partner is not None
+    return {
+        "id": ask.id,
+        "direction": CommandDirection.FORWARDED if forwarded else CommandDirection.LOCAL,
+        "module": ask.module,
+        "type": ask.type,
+        "result_kind": ask.result_kind,
+        "subject": ask.subject,
+        "from_partner_id": ask.caller_partner,
+        "to_partner_id": ask.receiver_partner,
+        "from_country_code": ask.caller.country_code,
+        "from_party_id": ask.caller.party_id,
+        "to_country_code": ask.receiver.country_code,
+        "to_party_id": ask.receiver.party_id,
+        "request": codec.write_text(ask.request),
+        "request_digest": ask.request_digest,
+        "request_id": ask.request_id[:64],
+        "response_url": ask.response_url,
+        "callback_digest": ask.callback_digest,
+        "correlation_id": ask.correlation_id[:64],
+        "deadline_at": due_at,
+        "expires_at": expiry(ask.request, due_at),
+    }
 
 
 async def latest(db: AsyncSession, request_digest: bytes) -> Command | None:
@@ -319,66 +322,3 @@ async def forget(db: AsyncSession) -> None:
     too_old = datetime.now(UTC) - KEPT
     await db.execute(delete(Command).where(Command.created_at < too_old))
     await db.execute(delete(ActiveProfile).where(ActiveProfile.expires_at < too_old))
-
-
-async def settle(db: AsyncSession, result_ids: Sequence[UUID]) -> None:
-    """The callers took these results."""
-    await db.execute(
-        update(CommandResult)
-        .where(CommandResult.id.in_(result_ids))
-        .values(settled_at=func.clock_timestamp())
-    )
-
-
-async def receiver_of_reservation(
-    db: AsyncSession, caller: Party, reservation_id: str
-) -> Party | None:
-    """The party that was asked for a reservation last and did not refuse it (HUB-35)."""
-    command = await last(
-        db,
-        "RESERVE_NOW",
-        subject("reservation", reservation_id),
-        Command.from_country_code == caller.country_code,
-        Command.from_party_id == caller.party_id,
-    )
-    return Party.of(command.to_country_code or "", command.to_party_id or "") if command else None
-
-
-async def setter_of_profile(
-    db: AsyncSession, receiver_partner: UUID | None, session_id: str
-) -> Party | None:
-    """The party that set a session's charging profile last (CHP-10)."""
-    command = await last(
-        db,
-        "SET_CHARGING_PROFILE",
-        subject("session", session_id),
-        Command.to_partner_id.is_not_distinct_from(receiver_partner),
-    )
-    if command is None:
-        return None
-    return Party.of(command.from_country_code or "", command.from_party_id or "")
-
-
-async def last(
-    db: AsyncSession, type_: str, about: str, *conditions: ColumnElement[bool]
-) -> Command | None:
-    """The latest command of a kind about something that was not refused and did not fail.
-
-    One whose result did not come in time may have been carried out all the same.
-    """
-    failed = select(CommandResult.id).where(
-        CommandResult.command_id == Command.id,
-        CommandResult.result.op("->>")("result").not_in([ACCEPTED, TIMEOUT]),
-    )
-    return await db.scalar(
-        select(Command)
-        .where(
-            Command.subject == about,
-            Command.type == type_,
-            Command.state != CommandState.REFUSED,
-            ~failed.exists(),
-            *conditions,
-        )
-        .order_by(Command.created_at.desc())
-        .limit(1)
-    )

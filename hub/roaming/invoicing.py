@@ -27,8 +27,7 @@ async def publish(
     receiver cannot get one and RoutingError where no agreement lets it.
     """
     owner = Party.of(record["country_code"], record["party_id"])
-    own = (tenant.cpo_country_code, tenant.cpo_party_id)
-    if own != (owner.country_code, owner.party_id):
+    if owner != tenant.cpo_party:
         raise InvalidRequest(f"{owner} is not the party of this network's charging stations.")
     receivers.check(audience, INVOICE_RECONCILIATIONS, owner, receiver)
     write = Write(

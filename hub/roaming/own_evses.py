@@ -53,9 +53,6 @@ class View:
 async def view(db: AsyncSession, ref: StationRef) -> View:
     station = await db.get_one(ChargingStation, (ref.tenant_id, ref.id), populate_existing=True)
     tenant = await db.get_one(Tenant, ref.tenant_id)
-    owner = None
-    if tenant.cpo_country_code and tenant.cpo_party_id:
-        owner = Party(tenant.cpo_country_code, tenant.cpo_party_id)
     location_id = await db.scalar(
         select(Location.object_id).where(Location.id == station.location_id)
     )
@@ -75,7 +72,12 @@ async def view(db: AsyncSession, ref: StationRef) -> View:
     wanted = {connector.tariff_id for connector in found if connector.tariff_id is not None}
     tariffs = await db.execute(select(Tariff.id, Tariff.object_id).where(Tariff.id.in_(wanted)))
     return View(
-        station, owner, location_id, evses.all(), found, {row.id: row.object_id for row in tariffs}
+        station,
+        tenant.cpo_party,
+        location_id,
+        evses.all(),
+        found,
+        {row.id: row.object_id for row in tariffs},
     )
 
 

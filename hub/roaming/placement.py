@@ -31,12 +31,12 @@ REMOVED = "REMOVED"
 async def own_party(db: AsyncSession) -> Party:
     """The CPO party of the tenant's own stations; InvalidRequest while it has none."""
     tenant = (await db.scalars(select(Tenant))).one()
-    if tenant.cpo_country_code is None or tenant.cpo_party_id is None:
+    if tenant.cpo_party is None:
         raise InvalidRequest(
             "This tenant has no party for stations of its own yet: give it one, other than the"
             f" hub's: hub tenant change {tenant.id} --cpo-party NL*OWN"
         )
-    return Party(tenant.cpo_country_code, tenant.cpo_party_id)
+    return tenant.cpo_party
 
 
 async def own_location(db: AsyncSession, location_id: str) -> Location:

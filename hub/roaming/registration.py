@@ -148,28 +148,16 @@ async def connected(
     before = summary(partner)
     first = overlap is None
     moved = partner.ocpi_version != registration.version
-    partner.previous_token_to_send = (
-        None if first else partner.previous_token_to_send or partner.token_to_send
-    )
-    partner.token_to_send = registration.token_to_send
-    partner.token_form_sent = registration.token_form_sent
     if first or moved:
         # It may be another platform by now, and is looked at again.
         partner.probed_at = None
-    partner.ocpi_version = registration.version
-    partner.versions_url = registration.versions_url
-    partner.credentials_url = registration.credentials_url
-    partner.hub_party_id = registration.hub_party_id
-    partner.introduced = registration.introduced
-    partner.status = PartnerStatus.ACTIVE
+    note_agreed(partner, registration, first=first)
     was = partner.connection_status
     partner.connection_status = ConnectionStatus.CONNECTED
     partner.connected_at = partner.last_seen_at = func.now()
     changed = await declare(db, partner_id, registration.declared, registration.version)
     if changed or was != ConnectionStatus.CONNECTED:
         partner.connection_changed_at = func.now()
-    details = [details for details in registration.declared.values() if details]
-    partner.business_details = details[0] if details else partner.business_details
     await replace_endpoints(db, partner_id, registration.endpoints)
     await retire(db, partner_id, token_id, overlap)
     live_only = Configuration.of(partner.configuration).delivery == "live_only"
@@ -185,6 +173,23 @@ async def connected(
         after=summary(partner) | {"roles": [spell(grant) for grant in registration.declared]},
         description="Registered" if first else "Credentials renewed",
     )
+
+
+def note_agreed(partner: Partner, registration: Registration, *, first: bool) -> None:
+    """What both sides agreed on, in the partner's row."""
+    partner.previous_token_to_send = (
+        None if first else partner.previous_token_to_send or partner.token_to_send
+    )
+    partner.token_to_send = registration.token_to_send
+    partner.token_form_sent = registration.token_form_sent
+    partner.ocpi_version = registration.version
+    partner.versions_url = registration.versions_url
+    partner.credentials_url = registration.credentials_url
+    partner.hub_party_id = registration.hub_party_id
+    partner.introduced = registration.introduced
+    partner.status = PartnerStatus.ACTIVE
+    details = [details for details in registration.declared.values() if details]
+    partner.business_details = details[0] if details else partner.business_details
 
 
 async def declare(

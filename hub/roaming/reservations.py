@@ -175,7 +175,7 @@ async def show(db: AsyncSession, ref: StationRef, reservation: Reservation) -> l
     location_id = await db.scalar(
         select(Location.object_id).where(Location.id == station.location_id)
     )
-    if location_id is None or tenant.cpo_country_code is None or tenant.cpo_party_id is None:
+    if location_id is None or tenant.cpo_party is None:
         return []
     evse_uid = await db.scalar(
         select(StationEVSE.evse_uid)
@@ -188,12 +188,12 @@ async def show(db: AsyncSession, ref: StationRef, reservation: Reservation) -> l
     connector = reservation.connector_id
     facts = SessionFacts(
         id=reservation.session_id,
-        owner=Party(tenant.cpo_country_code, tenant.cpo_party_id),
+        owner=tenant.cpo_party,
         cdr_token=authorization.cdr_token(reservation.token),
         auth_method="COMMAND",
         status="RESERVATION" if reservation.state == "ACTIVE" else "COMPLETED",
         started_at=reservation.reserved_at or reservation.created_at,
-        currency=(tenant.settings or {}).get("default_currency") or "EUR",
+        currency=tenant.default_currency,
         location_id=location_id,
         evse_uid=evse_uid or NOT_ASSIGNED,
         connector_id=str(connector) if connector is not None and evse_uid else NOT_ASSIGNED,

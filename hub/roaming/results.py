@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, text
+from sqlalchemy import Row, bindparam, func, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import Uuid
 
+from hub.models.commands import CommandResult
 from hub.models.values import Party
 from hub.roaming import commands
 from hub.roaming.audience import Audience
@@ -78,6 +79,15 @@ def caller(audience: Audience, change: Change) -> Addressees:
     ]
 
 
+async def settle(db: AsyncSession, result_ids: Sequence[UUID]) -> None:
+    """The callers took these results."""
+    await db.execute(
+        update(CommandResult)
+        .where(CommandResult.id.in_(result_ids))
+        .values(settled_at=func.clock_timestamp())
+    )
+
+
 def source(lane: int, batch: int) -> Source:
     return Source(
         name=RESULTS,
@@ -89,5 +99,5 @@ def source(lane: int, batch: int) -> Source:
         record=True,
         lane=lane,
         batch=batch,
-        settle=commands.settle,
+        settle=settle,
     )

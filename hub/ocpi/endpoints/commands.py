@@ -8,7 +8,7 @@ from hub.ocpi import callbacks, forward
 from hub.ocpi.owners import owner_of
 from hub.ocpi.parties import addressee
 from hub.ocpi.request import PARTNER
-from hub.roaming import commands
+from hub.roaming import earlier_commands
 
 
 async def post_command(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ async def put_active_profile(request: web.Request) -> web.Response:
     if to is None:
         partner, session_id = request[PARTNER], request.match_info["session_id"]
         async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
-            to = await commands.setter_of_profile(db, partner.id, session_id)
+            to = await earlier_commands.setter_of_profile(db, partner.id, session_id)
     if to is None:
         raise UnknownReceiver("Nobody has set a charging profile for this session.")
     return await forward.forward(request, to)
