@@ -3,34 +3,25 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from hub.embedded import EmbeddedPostgres
 from hub.models.commands import Command
 from hub.models.feed import QuarantinedObject, Setback
 from hub.models.operating import ChargingProfileTemplate, StationFile
 from hub.models.partners import HandshakeTrace
 from hub.models.tenants import Tenant
 from hub.models.transactions import Reservation, StationTransaction
+from tests.e2e.conftest import hub, hub_settings
 from tests.helpers.hub import RunningHub
 from tests.helpers.operator import Operator, api_key, every_permission
 from tests.helpers.partner import FakePartner
 from tests.helpers.rows import add_row
 
+__all__ = ["hub", "hub_settings"]
+
 MakeOperator = Callable[..., Awaitable[Operator]]
-
-
-@pytest.fixture
-async def hub(
-    postgres: EmbeddedPostgres, data_dir: Path, tenant: Tenant
-) -> AsyncIterator[RunningHub]:
-    running = RunningHub(postgres.url, data_dir, tenant.id)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from hub.cli import main
-from hub.embedded import EmbeddedPostgres
 from hub.models.tenants import Tenant
+from tests.e2e.conftest import hub, hub_settings
 from tests.helpers.hub import RunningHub
 from tests.helpers.operator import api_key, every_permission
 from tests.helpers.partner import FakePartner
+
+__all__ = ["hub", "hub_settings"]
 
 URL = "http://hub.test"
 
@@ -54,16 +56,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp
         return Ended(code, shown.out, shown.err)
 
     return call
-
-
-@pytest.fixture
-async def hub(
-    postgres: EmbeddedPostgres, data_dir: Path, tenant: Tenant
-) -> AsyncIterator[RunningHub]:
-    running = RunningHub(postgres.url, data_dir, tenant.id)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ from hub.conformance.callbacks import Callbacks
 from hub.conformance.examine import Plan, examine
 from hub.conformance.report import Report
 from hub.models.values import Party, Role
+from tests.e2e.conftest import hub, hub_settings
 from tests.helpers.exemplary import Exemplary
+
+__all__ = ["hub", "hub_settings"]
 
 Examine = Callable[..., Awaitable[Report]]
 

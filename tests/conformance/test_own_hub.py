@@ -1,28 +1,12 @@
 """The hub stands the examination that it sets others."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from hub.conformance.callbacks import Callbacks
 from hub.conformance.examine import Plan, examine
-from hub.embedded import EmbeddedPostgres
-from hub.models.tenants import Tenant
 from hub.models.values import Role
 from tests.helpers.documents import location, tariff, token
-from tests.helpers.hub import RunningHub
 from tests.helpers.partner import FakePartner
-
-
-@pytest.fixture
-async def hub(
-    postgres: EmbeddedPostgres, data_dir: Path, tenant: Tenant
-) -> AsyncIterator[RunningHub]:
-    running = RunningHub(postgres.url, data_dir, tenant.id)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.mark.parametrize(

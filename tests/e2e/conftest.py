@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.processors import format_exc_info
@@ -16,11 +17,17 @@ from tests.helpers.partner import FakePartner
 
 
 @pytest.fixture
+def hub_settings() -> dict[str, Any]:
+    """What else the hub of a test is set to."""
+    return {}
+
+
+@pytest.fixture
 async def hub(
-    postgres: EmbeddedPostgres, data_dir: Path, tenant: Tenant
+    postgres: EmbeddedPostgres, data_dir: Path, tenant: Tenant, hub_settings: dict[str, Any]
 ) -> AsyncIterator[RunningHub]:
     """The hub is NL*HUB; see ``RunningHub`` for what can be done with it."""
-    running = RunningHub(postgres.url, data_dir, tenant.id)
+    running = RunningHub(postgres.url, data_dir, tenant.id, **hub_settings)
     await running.start()
     yield running
     await running.stop()

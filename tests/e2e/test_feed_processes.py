@@ -2,10 +2,7 @@
 
 import asyncio
 import signal
-import sys
 from collections import Counter
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -16,8 +13,6 @@ from tests.helpers.faults import hold
 from tests.helpers.network import Network, paths
 from tests.helpers.partner import FakePartner
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture
 async def emsp(network, partners):
@@ -25,26 +20,6 @@ async def emsp(network, partners):
     partner = await partners.enter_async_context(FakePartner("DE*TWO EMSP"))
     partner.id = await network.connect(partner)
     return partner
-
-
-@asynccontextmanager
-async def another_process(network):
-    """A sender in a process of its own; killed at the end, if it still lives."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.helpers.sender_process",
-        network.database_url,
-        str(network.tenant_id),
-        network.keys,
-        cwd=ROOT,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def leases_run_out(network):
@@ -102,7 +77,7 @@ async def test_a_sender_killed_in_the_middle_loses_nothing_and_repeats_little(ne
     """kill -9 while CDRs are on their way: all arrive, at most one batch of them twice."""
     for number in range(60):
         await network.put("cdrs", cdr(id=f"C{number:02}"))
-    async with another_process(network) as process:
+    async with network.process("tests.helpers.sender_process") as process:
         await emsp.until(lambda partner: len(partner.received) >= 20, within=60)
         process.send_signal(signal.SIGKILL)
         await process.wait()
@@ -123,7 +98,7 @@ async def test_senders_killed_again_and_again_lose_nothing(network, emsp):
     for number in range(150):
         await network.put("tariffs", tariff(id=f"T{number:03}"))
     for turn in range(kills):
-        async with another_process(network) as process:
+        async with network.process("tests.helpers.sender_process") as process:
             target = 30 * (turn + 1)
             await emsp.until(lambda partner, n=target: len(partner.received) >= n, within=60)
             process.send_signal(signal.SIGKILL)
@@ -145,7 +120,7 @@ async def test_a_sender_that_was_stopped_for_long_does_not_undo_what_another_did
     go = asyncio.Event()
     emsp.fail(hold(go), on="PUT .*/T0$", times=1)
     await network.put("tariffs", tariff(id="T0"))
-    async with another_process(network) as process:
+    async with network.process("tests.helpers.sender_process") as process:
         await emsp.until(
             lambda partner: any(r.path == "tariffs/NL/ONE/T0" for r in partner.requests), within=60
         )

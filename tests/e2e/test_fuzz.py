@@ -19,7 +19,7 @@ from hub.ocpi.versions import VERSIONS
 from hub.openapi import document
 from tests.contract.generated import documents
 from tests.contract.mutations import mutations
-from tests.helpers.hub import RunningHub
+from tests.helpers.hub import UNLIMITED
 from tests.helpers.partner import FakePartner
 
 with warnings.catch_warnings():
@@ -60,13 +60,8 @@ class Said:
 
 
 @pytest.fixture
-async def hub(postgres, data_dir, tenant):
-    running = RunningHub(
-        postgres.url, data_dir, tenant.id, requests_per_second=1e6, request_burst=10**6
-    )
-    await running.start()
-    yield running
-    await running.stop()
+def hub_settings():
+    return UNLIMITED
 
 
 # The hub runs in this process and draws numbers of its own while Hypothesis draws its examples.

@@ -2,10 +2,7 @@
 
 import asyncio
 import signal
-import sys
 from collections import Counter
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +11,6 @@ from tests.helpers.faults import hold, where
 from tests.helpers.network import Network
 from tests.helpers.partner import FakePartner
 
-ROOT = Path(__file__).parents[2]
 PAGE = 10
 
 
@@ -29,26 +25,6 @@ async def cpo(network, partners):
     }
     partner.id = await network.connect(partner)
     return partner
-
-
-@asynccontextmanager
-async def another_process(network):
-    """A process of its own that pulls; killed at the end, if it still lives."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.helpers.pull_process",
-        network.database_url,
-        str(network.tenant_id),
-        network.keys,
-        cwd=ROOT,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 def offsets(partner):
@@ -102,7 +78,7 @@ async def test_a_process_killed_in_the_middle_costs_one_page(network, cpo):
     """kill -9 while a page is on its way: another process goes on with that page."""
     go = asyncio.Event()
     cpo.fail(where(hold(go), offset="50"), on="tariffs")
-    async with another_process(network) as process:
+    async with network.process("tests.helpers.pull_process") as process:
         await cpo.until(lambda partner: 50 in offsets(partner), within=60)
         process.send_signal(signal.SIGKILL)
         await process.wait()
@@ -126,7 +102,7 @@ async def test_processes_killed_again_and_again_lose_nothing(network, cpo):
     for stop_at in (20, 40, 60):
         go = asyncio.Event()
         cpo.fail(where(hold(go), offset=str(stop_at)), on="tariffs")
-        async with another_process(network) as process:
+        async with network.process("tests.helpers.pull_process") as process:
             await cpo.until(lambda partner, at=stop_at: at in offsets(partner), within=60)
             process.send_signal(signal.SIGKILL)
             await process.wait()
@@ -145,7 +121,7 @@ async def test_who_was_stopped_for_long_does_not_put_another_back(network, cpo):
     """SIGSTOP in the middle; another takes over and ends the run; then it goes on (F-3)."""
     go = asyncio.Event()
     cpo.fail(where(hold(go), offset="30", times=1), on="tariffs")
-    async with another_process(network) as process:
+    async with network.process("tests.helpers.pull_process") as process:
         await cpo.until(lambda partner: 30 in offsets(partner), within=60)
         process.send_signal(signal.SIGSTOP)
         await leases_run_out(network)
@@ -165,7 +141,7 @@ async def test_a_link_that_leads_nowhere_any_more_begins_from_the_start(network,
     """The other side forgot its place while the hub was away."""
     go = asyncio.Event()
     cpo.fail(where(hold(go), offset="40", times=1), on="tariffs")
-    async with another_process(network) as process:
+    async with network.process("tests.helpers.pull_process") as process:
         await cpo.until(lambda partner: 40 in offsets(partner), within=60)
         process.send_signal(signal.SIGKILL)
         await process.wait()

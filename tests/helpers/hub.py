@@ -24,6 +24,8 @@ from hub.settings import Settings
 from tests.helpers.partner import FakePartner
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
+# Settings of a hub that lets everything through, however fast it comes.
+UNLIMITED = {"requests_per_second": 1e6, "request_burst": 1_000_000}
 
 
 class RunningHub:

@@ -4,9 +4,13 @@ Partners are written into the database, so that tests of deliveries need neither
 side nor a handshake. Several senders on one database stand for several processes.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any, Self
 from uuid import UUID
@@ -33,6 +37,8 @@ from hub.settings import Settings
 from tests.helpers.partner import FakePartner
 from tests.helpers.partner_server import INTERFACES
 
+ROOT = Path(__file__).parents[2]
+
 CPO = Party("NL", "ONE")
 EMSP = Party("DE", "TWO")
 # Seconds: longer than a busy machine lets a well-behaved partner wait.
@@ -56,6 +62,20 @@ class Network:
             **settings,
         )
         self._close: list[Callable[[], Awaitable[None]]] = []
+
+    @asynccontextmanager
+    async def process(self, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
+        """One more process, which runs a module of ours; killed at the end, if it still lives."""
+        arguments = (self.database_url, str(self.tenant_id), self.keys)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", module, *arguments), cwd=ROOT
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
 
     async def start(self) -> Self:
         self.database = Database(self.database_url)

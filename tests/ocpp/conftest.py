@@ -19,17 +19,21 @@ from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
 from hub.models.transactions import StationTransaction
 from hub.models.values import Party
+from hub.ocpp.relay import Relay
 from hub.ocpp.server import make_ocpp
+from hub.ocpp.stations import Stations
 from hub.ocpp.wire import Wire
 from hub.roaming import objects, own_evses
 from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
 from hub.roaming.objects import Write
 from hub.roaming.ports import StationRef
 from hub.security import Keyring, new_key
+from tests.e2e.conftest import hub, hub_settings
 from tests.helpers.certificates import authority
 from tests.helpers.charge_points import CLIENTS, PASSWORD, Socket, basic
-from tests.helpers.hub import RunningHub
 from tests.helpers.tls import Secured
+
+__all__ = ["hub", "hub_settings"]
 
 OWNER = Party("NL", "OWN")
 LOCATION = {
@@ -83,6 +87,20 @@ class CSMS:
 
     def transaction(self):
         return self.database.transaction(self.tenant.id)
+
+    @asynccontextmanager
+    async def another_process(self, **options):
+        """A second process of the hub, as far as stations go: no socket, the same database."""
+        wire = Wire(self.database, self.keyring)
+        here, there = Relay(self.wire), Relay(wire, **options)
+        await here.start()
+        await there.start()
+        await asyncio.gather(here.ready.wait(), there.ready.wait())
+        try:
+            yield Stations(wire, there)
+        finally:
+            await here.stop()
+            await there.stop()
 
     async def add_station(self, version="OCPP_1_6", *, identity=None, evses=1, placed=True, **more):
         """A station with ``evses`` EVSEs of one described connector each, at a location."""
@@ -224,14 +242,6 @@ async def csms(database, tenant, aiohttp_server):
     async with aiohttp.ClientSession() as csms.session:
         yield csms
         await csms.wire.close()
-
-
-@pytest.fixture
-async def hub(postgres, data_dir, tenant):
-    running = RunningHub(postgres.url, data_dir, tenant.id)
-    await running.start()
-    yield running
-    await running.stop()
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Any message to any station: checked, kept, sent once, from whichever process."""
 
-import asyncio
 import json
-from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,7 +18,6 @@ from hub.ocpp.stations import Stations
 from hub.ocpp.v16 import Station16
 from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
-from hub.ocpp.wire import Wire
 
 ANSWERED = {
     OCPPVersion.V16: Station16.answers,
@@ -32,20 +29,6 @@ ANSWERED = {
 @pytest.fixture
 async def able(csms):
     return Stations(csms.wire, Relay(csms.wire))
-
-
-@asynccontextmanager
-async def another_process(csms):
-    wire = Wire(csms.database, csms.keyring)
-    here, there = Relay(csms.wire), Relay(wire, take_up_within=0.2)
-    await here.start()
-    await there.start()
-    await asyncio.gather(here.ready.wait(), there.ready.wait())
-    try:
-        yield Stations(wire, there)
-    finally:
-        await here.stop()
-        await there.stop()
 
 
 async def rows(csms):
@@ -84,7 +67,10 @@ async def test_a_call_in_ocpp_s_own_words_reaches_the_station(csms, able):
 
 async def test_from_another_process_as_well(csms):
     made = await csms.add_station("OCPP_2_1")
-    async with another_process(csms) as far, csms.connect(made, "2.0.1") as station:
+    async with (
+        csms.another_process(take_up_within=0.2) as far,
+        csms.connect(made, "2.0.1") as station,
+    ):
         await station.boot()
         # The record says 2.1, the connection speaks 2.0.1: what counts is the connection.
         assert await far.version(made.ref) is OCPPVersion.V201
@@ -147,7 +133,7 @@ async def test_a_password_on_its_way_is_in_no_row(csms, able):
     """T-12: whoever reads the database must not be able to connect as the station."""
     made = await csms.add_station()
     secret = "hunter2-hunter2-hunter2"
-    async with another_process(csms) as far, csms.connect(made) as station:
+    async with csms.another_process(take_up_within=0.2) as far, csms.connect(made) as station:
         setting = {"key": "AuthorizationKey", "value": secret}
         for stations in (able, far):
             call_id = await calls.begin(stations, made.ref, "ChangeConfiguration", setting)

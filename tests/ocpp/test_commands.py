@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -19,7 +18,6 @@ from hub.models.values import Party
 from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations, change_password
 from hub.ocpp.upkeep import Upkeep
-from hub.ocpp.wire import Wire
 from hub.roaming import local, own_evses
 from hub.roaming.orders import Errand
 from tests.helpers.charge_points import PASSWORD
@@ -317,24 +315,9 @@ async def test_a_new_password_reaches_the_station_and_both_are_good(csms, able):
         await station.boot()
 
 
-@asynccontextmanager
-async def another_process(csms):
-    """A second process of the hub, as far as stations are concerned: no socket, same database."""
-    wire = Wire(csms.database, csms.keyring)
-    here, there = Relay(csms.wire), Relay(wire)
-    await here.start()
-    await there.start()
-    await asyncio.gather(here.ready.wait(), there.ready.wait())
-    try:
-        yield Stations(wire, there)
-    finally:
-        await here.stop()
-        await there.stop()
-
-
 async def test_a_command_reaches_a_station_whose_socket_another_process_holds(csms):
     made = await csms.add_station()
-    async with another_process(csms) as far, csms.connect(made) as station:
+    async with csms.another_process() as far, csms.connect(made) as station:
         order = await start(csms, far, made)
         assert (await order.work()).result == "ACCEPTED"
         assert [action for action, _ in station.asked] == ["RemoteStartTransaction"]
@@ -352,7 +335,7 @@ async def test_a_call_that_nobody_takes_up_is_taken_back_and_never_sent(csms):
     async with csms.connect(made) as station:
         await station.boot()
         dead = csms.wire.process
-        async with another_process(csms) as far:
+        async with csms.another_process() as far:
             far.relay.take_up_within = 0.2
             csms.wire.process = "somebody else"
             order = await start(csms, far, made)
