@@ -34,7 +34,7 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import CLIENT, DATABASE, DIRECTORY, KEYRING, SENDER, SETTINGS
 from hub.models.partners import HandshakeTrace, Partner
 from hub.models.values import SHUT_OUT, AuditAction, PartnerStatus, Role
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import invitations
 from hub.roaming.registration import Grant, lock
 
@@ -168,7 +168,7 @@ async def register(request: web.Request, partner_id: UUID) -> dict[str, Any]:
     body = request[BODY]
     forget(request)
     with telling_what_next(f"hub partner trace {partner_id}, then hub partner join … --again"):
-        await handshake.join(
+        await joining.join(
             parts(request),
             request[ACTOR].tenant_id,
             partner_id,
@@ -311,7 +311,7 @@ async def renew(request: web.Request) -> Any:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
         await order(db, partner_id, "Renewal")
     with telling_what_next(f"hub partner trace {partner_id}"):
-        await handshake.renew(
+        await joining.renew(
             parts(request),
             request[ACTOR].tenant_id,
             partner_id,
@@ -327,7 +327,7 @@ async def leave(request: web.Request) -> Any:
     async with transaction(request) as db:
         refuse_unregistered(await find(db, Partner, partner_id, *NAMED))
         await order(db, partner_id, "Unregistering")
-    told = await handshake.leave(parts(request), request[ACTOR].tenant_id, partner_id)
+    told = await joining.leave(parts(request), request[ACTOR].tenant_id, partner_id)
     return {"partner": await one(request, partner_id), "told": told}
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import HubError
 from hub.models.partners import HandshakeTrace, Partner, PartnerRole
 from hub.models.values import Party
-from hub.ocpi import handshake
+from hub.ocpi import joining
 from hub.ocpi.handshake import Parts
 from hub.ocpi.introduction import fingerprint, names_itself, roles_for
 from hub.ocpi.rounds import ready
@@ -54,7 +54,7 @@ async def introduce_again(parts: Parts, tenant_id: UUID) -> None:
         outdated = await find_outdated(db)
     for partner in outdated:
         try:
-            await handshake.renew(parts, tenant_id, partner.id, kind=KIND, version=partner.version)
+            await joining.renew(parts, tenant_id, partner.id, kind=KIND, version=partner.version)
         except HubError as error:
             log.warning(
                 "partner not told of changed roles", partner=str(partner.id), reason=str(error)

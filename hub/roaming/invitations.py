@@ -42,7 +42,7 @@ async def introduce(
     *,
     configuration: Mapping[str, Any] | None = None,
 ) -> UUID:
-    """A new partner that may register in these roles, by invitation or by ``handshake.join``."""
+    """A new partner that may register in these roles, by invitation or by ``joining.join``."""
     if not roles:
         raise InvalidRequest("roles: a partner needs at least one role, such as NL*TNM CPO.")
     partner = Partner(name=name, configuration=dict(configuration or {}))

@@ -8,7 +8,7 @@ import pytest
 from hub.errors import HubError
 from hub.keys import DIRECTORY
 from hub.models.values import Party, Role
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import invitations
 from tests.helpers import faults
 from tests.helpers.handshakes import (
@@ -40,7 +40,7 @@ async def introduced(hub: RunningHub, platform: FakePartner, **configuration: ob
 
 async def join(hub: RunningHub, partner_id: UUID, versions_url: str, token: str) -> None:
     parts = handshake.Parts.of(hub.app)
-    await handshake.join(parts, hub.tenant_id, partner_id, versions_url, token)
+    await joining.join(parts, hub.tenant_id, partner_id, versions_url, token)
 
 
 async def refused_join(hub: RunningHub, platform: FakePartner, **configuration: object) -> str:

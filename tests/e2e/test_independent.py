@@ -16,7 +16,7 @@ import pytest
 
 from hub.keys import DIRECTORY
 from hub.models.values import Party, Role
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import invitations
 from tests.helpers import documents_2_1_1 as old
 from tests.helpers.documents import ABSENT, cdr, location, session, tariff, token
@@ -107,7 +107,7 @@ async def join(hub: RunningHub, platform: Independent) -> None:
         partner_id = await invitations.introduce(db, "Independent", roles)
     hub.app[DIRECTORY].forget(hub.tenant_id)
     parts = handshake.Parts.of(hub.app)
-    await handshake.join(parts, hub.tenant_id, partner_id, platform.versions_url, platform.token_a)
+    await joining.join(parts, hub.tenant_id, partner_id, platform.versions_url, platform.token_a)
     there = await connection(hub, partner_id)
     assert (there.version, there.connection_status) == ("2.1.1", "CONNECTED")
 

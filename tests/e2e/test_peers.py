@@ -10,7 +10,7 @@ from hub.errors import HubError
 from hub.keys import DIRECTORY, KEYRING
 from hub.models.partners import Partner
 from hub.models.values import Party, Role
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import invitations
 from tests.helpers.handshakes import assert_both_can_call, connection, leave, renew, traces
 from tests.helpers.hub import RunningHub, roles_of
@@ -142,9 +142,7 @@ async def test_CRED_20_the_hub_chooses_the_version_an_operator_wants(hub, partne
     assert (await connection(hub, partner_id)).version == "2.2.1"
 
     for version in (OLD, None):
-        await handshake.renew(
-            handshake.Parts.of(hub.app), hub.tenant_id, partner_id, version=version
-        )
+        await joining.renew(handshake.Parts.of(hub.app), hub.tenant_id, partner_id, version=version)
         assert (await connection(hub, partner_id)).version == version or "2.2.1"
         await assert_both_can_call(hub, platform, partner_id)
 
@@ -177,7 +175,7 @@ async def test_HUB_06_a_party_in_two_roles_needs_a_registration_for_each(hub, pa
 async def join_again(hub: RunningHub, partner_id: UUID, partner: FakePartner) -> None:
     versions_url, token = partner.invite()
     parts = handshake.Parts.of(hub.app)
-    await handshake.join(parts, hub.tenant_id, partner_id, versions_url, token)
+    await joining.join(parts, hub.tenant_id, partner_id, versions_url, token)
 
 
 async def test_HUB_06_one_platform_registers_once_for_each_of_its_parties(hub, partners):

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 
 from hub.keys import CLIENT, DIRECTORY
 from hub.models.partners import HandshakeTrace
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import partners
 from hub.roaming.partners import Connection
 from tests.helpers.hub import RunningHub
@@ -23,11 +23,11 @@ async def connection(hub: RunningHub, partner_id: UUID) -> Connection:
 
 
 async def renew(hub: RunningHub, partner_id: UUID) -> None:
-    await handshake.renew(handshake.Parts.of(hub.app), hub.tenant_id, partner_id)
+    await joining.renew(handshake.Parts.of(hub.app), hub.tenant_id, partner_id)
 
 
 async def leave(hub: RunningHub, partner_id: UUID) -> bool:
-    return await handshake.leave(handshake.Parts.of(hub.app), hub.tenant_id, partner_id)
+    return await joining.leave(handshake.Parts.of(hub.app), hub.tenant_id, partner_id)
 
 
 async def traces(hub: RunningHub, partner_id: UUID) -> list[HandshakeTrace]:

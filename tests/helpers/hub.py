@@ -18,7 +18,7 @@ from hub.db import Database
 from hub.keys import ARRIVALS, CHECKER, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
 from hub.models.partners import Agreement, Partner
 from hub.models.values import Party, Role
-from hub.ocpi import handshake
+from hub.ocpi import handshake, joining
 from hub.roaming import invitations
 from hub.settings import Settings
 from tests.helpers.partner import FakePartner
@@ -90,7 +90,7 @@ class RunningHub:
         self.app[DIRECTORY].forget(self.tenant_id)
         versions_url, token = partner.invite()
         parts = handshake.Parts.of(self.app)
-        await handshake.join(parts, self.tenant_id, partner_id, versions_url, token)
+        await joining.join(parts, self.tenant_id, partner_id, versions_url, token)
         return partner_id
 
     async def invite(self, partner: FakePartner, **configuration: Any) -> invitations.Invitation:
