@@ -31,7 +31,6 @@ IDENTIFYING = {
 }
 # The same for all tenants.
 SHARED = {"permissions", "alembic_version"}
-APPEND_ONLY = {"audit_logs", "audit_segments"}
 
 OWNED = [table for table in METADATA.sorted_tables if "tenant_id" in table.columns]
 REFUSED = "42501"  # insufficient_privilege: what a violated policy and a missing grant raise

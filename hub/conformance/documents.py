@@ -55,13 +55,13 @@ class Complaint:
         return Fault(exchange, self.mend, got, ids or (self.id,))
 
 
-def complaints(version: str, kind: str, body: Any, *, partial: bool = False) -> list[Complaint]:
+def complaints(version: str, kind: str, body: Any) -> list[Complaint]:
     """Every rule that the body breaks, each told once."""
     schema = KNOWN[version].schema(kind)
     told = []
-    if not is_valid(schema, body, partial=partial):
-        told = [(one["field"], one["rule"]) for one in explain(schema, body, partial=partial)]
-    told += [found for found in inexact(schema, body, partial=partial) if found not in told]
+    if not is_valid(schema, body):
+        told = [(one["field"], one["rule"]) for one in explain(schema, body)]
+    told += [found for found in inexact(schema, body) if found not in told]
     return [complaint(path, rule) for path, rule in told]
 
 

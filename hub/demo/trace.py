@@ -72,9 +72,9 @@ class Trace:
         if not self.quiet:
             console(sys.stdout).print(Text(text, style="dim"), soft_wrap=True)
 
-    def progress(self, text: str, *, last: bool = False) -> None:
+    def progress(self, text: str) -> None:
         """On standard error, once a second at most."""
-        if last or time.monotonic() - self.noted_at >= PROGRESS_EVERY:
+        if time.monotonic() - self.noted_at >= PROGRESS_EVERY:
             self.noted_at = time.monotonic()
             note(text)
 

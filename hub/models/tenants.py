@@ -150,7 +150,7 @@ class User(Audited, Base):
     external_id: Mapped[str | None] = mapped_column(String(255))
     auth_provider: Mapped[str | None] = mapped_column(String(50), server_default=AuthProvider.LOCAL)
     auth_attributes: Mapped[dict[str, Any] | None]
-    # Argon2id; null for those who log in elsewhere.
+    # Nobody logs in with a password yet: people come with API keys.
     password_hash: Mapped[str | None] = mapped_column(String(255))
     user_type: Mapped[str] = mapped_column(String(20))
     user_groups: Mapped[list[str] | None]

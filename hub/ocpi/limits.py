@@ -76,18 +76,16 @@ class Limits:
         self._alarms: OrderedDict[Hashable, float] = OrderedDict()
         self._lists: dict[Hashable, int] = {}
 
-    def check_partner(
-        self, key: Hashable, cost: float = 1, *, agreed: Mapping[str, float] = NOTHING
-    ) -> None:
+    def check_partner(self, key: Hashable, *, agreed: Mapping[str, float] = NOTHING) -> None:
         """Count a request; raises TooManyRequests when the partner has used up its share.
 
         A refused request costs nothing, so that waiting for Retry-After is always enough.
         ``agreed`` is what the partner is allowed instead: ``burst``, ``requests_per_second``.
         """
         buckets = self._buckets(agreed) if agreed else self._requests
-        if wait := buckets.seconds_until(key, cost):
+        if wait := buckets.seconds_until(key, 1):
             raise too_many("Too many requests", wait)
-        buckets.take(key, cost)
+        buckets.take(key, 1)
 
     def _buckets(self, agreed: Mapping[str, float]) -> Buckets:
         burst, rate = self._usual

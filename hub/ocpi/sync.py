@@ -135,7 +135,7 @@ class Run:
         more = {"counts": dict(self.counts), "crawl": self.crawl.state()}
         return told | more
 
-    def result(self, outcome: str, *, reason: str | None = None) -> dict[str, Any]:
+    def result(self, outcome: str) -> dict[str, Any]:
         """What is kept of the run when it has ended."""
         shown = ("kind", "reason", "since", "counts")
         told = {name: value for name, value in self.progress().items() if name in shown}
@@ -144,7 +144,6 @@ class Run:
             "started_at": self.lease.started_at.isoformat(),
             "complete": self.crawl.complete,
             "remarks": self.crawl.remarks,
-            "error": reason,
         }
 
 

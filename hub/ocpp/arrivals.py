@@ -24,9 +24,9 @@ ON_THEIR_WAY = 2000
 
 
 class Arrivals:
-    def __init__(self, limit: int = ON_THEIR_WAY, patience: float = PATIENCE) -> None:
+    def __init__(self, limit: int = ON_THEIR_WAY) -> None:
         self.limit = limit
-        self.patience = patience
+        self.patience = PATIENCE
         self.count = 0
         # By address, oldest first.
         self.waiting: dict[str, dict[Connection, None]] = {}

@@ -54,13 +54,12 @@ class Link:
         transport: asyncio.WriteTransport | None = None,
         strict: bool = False,
         trace: Trace = silent,
-        write_within: float = WRITE_DEADLINE,
     ) -> None:
         self.socket = socket
         self.transport = transport
         self.version = version
         self.trace = trace
-        self.write_within = write_within
+        self.write_within = WRITE_DEADLINE
         self.last_heard = time.monotonic()
         self.closed = False
         self.closing = False
@@ -155,7 +154,7 @@ class Link:
     def nothing_waits(self) -> bool:
         return self.transport is not None and not self.transport.get_write_buffer_size()
 
-    async def alive(self, timeout: float = 5.0) -> bool:  # noqa: ASYNC109
+    async def alive(self, timeout: float) -> bool:  # noqa: ASYNC109
         """Ping the station; whatever it sends next is as good as a pong."""
         if self.closed:
             return False

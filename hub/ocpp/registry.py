@@ -30,6 +30,8 @@ TOKENS_PER_MINUTE = 30
 # Seconds for the message at work when somebody hangs up. With those that closing takes it is less
 # than the five in which a revoked certificate must have ended its connection (T-49).
 HANG_UP_PATIENCE = 2.0
+# Seconds that an older socket has to show that it lives.
+PONG_WITHIN = 5.0
 FRAMES_KEPT = 20_000
 LONGEST_FRAME_KEPT = 4096
 
@@ -44,7 +46,7 @@ class Conversation(Protocol):
     async def answer(self, action: str, payload: Payload) -> Payload: ...
 
     async def call(self, action: str, payload: Payload, *, timeout: float = ...) -> Payload:  # noqa: ASYNC109
-        """Ask the station; what its answer says of it is kept. Raises as ``Link.call``."""
+        """Ask the station; what its answer says of it is kept. Raises as ``Outgoing.call``."""
 
 
 @dataclass(slots=True)
@@ -65,13 +67,10 @@ class Traced(NamedTuple):
 
 
 class Registry:
-    """Also a ring of the last frames of all stations together, so that its memory is bounded.
+    """Also a ring of the last frames of all stations together, so that its memory is bounded."""
 
-    ``pong_within`` is how many seconds an older socket has to show that it lives.
-    """
-
-    def __init__(self, *, pong_within: float = 5.0) -> None:
-        self.pong_within = pong_within
+    def __init__(self) -> None:
+        self.pong_within = PONG_WITHIN
         self.stations: dict[UUID, Attached] = {}
         self.guesses: dict[UUID, Tally] = {}
         self.frames: deque[Traced] = deque(maxlen=FRAMES_KEPT)

@@ -51,6 +51,7 @@ class Relay:
     def __init__(self, wire: Wire, *, take_up_within: float = 5.0) -> None:
         self.wire = wire
         self.take_up_within = take_up_within
+        self.reconnect_after = RECONNECT
         self.waiting: dict[UUID, asyncio.Event] = {}
         self.listening: asyncio.Task[None] | None = None
         self.ready = asyncio.Event()
@@ -180,7 +181,7 @@ class Relay:
             except Exception:
                 # The driver itself may stumble over a server that goes away.
                 log.exception("station calls not heard")
-            await asyncio.sleep(RECONNECT)
+            await asyncio.sleep(self.reconnect_after)
 
     async def listen_once(self) -> None:
         url = self.wire.database.engine.url.set(drivername="postgresql")

@@ -139,7 +139,7 @@ class Station:
         *,
         timeout: float = CALL_DEADLINE,  # noqa: ASYNC109
     ) -> Payload:
-        """Send a CALL and keep what its answer says of the station. Raises as ``Link.call``."""
+        """Send a CALL and keep what its answer says of the station. Raises as ``Outgoing.call``."""
         answer = await self.link.outgoing.call(action, payload, timeout=timeout)
         if action in LEADS_TO and answer.get("status") == "Accepted":
             self.presence.commanded(LEADS_TO[action](payload))

@@ -121,16 +121,16 @@ class Checked:
         return Checked(self.verdicts + other.verdicts, self.released + other.released)
 
 
-async def check_next(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
+async def check_next(db: AsyncSession, *, seconds: float = LONGEST) -> Checked:
     """Check the next CDRs. None when there are none, or when another process is at it."""
     if not await db.scalar(ALONE):
         return Checked()
     since = await place_of_cursor(db)
     until = await feed.settled(db)
-    rows = (await db.execute(NEXT, between(since, until, limit))).all()
+    rows = (await db.execute(NEXT, between(since, until, AT_ONCE))).all()
     if not rows:
         return Checked(released=await holding.let_go(db))
-    found = await judge(db, rows)
+    found = await judge(db, rows, seconds)
     await move_cursor(db, since, place_of(rows[len(found.verdicts) - 1]))
     return found
 
@@ -162,9 +162,9 @@ async def is_behind(db: AsyncSession) -> bool:
     return place_of(last) > Place(cursor.xid, cursor.seq)
 
 
-async def check_again(db: AsyncSession, *, limit: int = AT_ONCE) -> Checked:
+async def check_again(db: AsyncSession) -> Checked:
     """Check anew what lacked a tariff or location that is known by now."""
-    rows = await these(db, list(await db.scalars(ARRIVED, {"limit": limit})))
+    rows = await these(db, list(await db.scalars(ARRIVED, {"limit": AT_ONCE})))
     return await judge(db, rows) if rows else Checked()
 
 
@@ -179,9 +179,9 @@ async def these(db: AsyncSession, cdr_ids: Sequence[UUID]) -> Sequence[Row[Any]]
     return (await db.execute(THESE, {"ids": list(cdr_ids)})).all() if cdr_ids else []
 
 
-async def judge(db: AsyncSession, rows: Sequence[Row[Any]]) -> Checked:
-    """Judge CDRs, in their order and at least one of them, and write the verdicts down; then what
-    was held may be free to go.
+async def judge(db: AsyncSession, rows: Sequence[Row[Any]], seconds: float = LONGEST) -> Checked:
+    """Judge CDRs, in their order and at least one of them, for so many seconds; write the verdicts
+    down, and then what was held may be free to go.
     """
     started = time.monotonic()
     cases = [case_of(row) for row in rows]
@@ -199,7 +199,7 @@ async def judge(db: AsyncSession, rows: Sequence[Row[Any]]) -> Checked:
         if case.credits and values["verdict"] == CDRVerdict.OK:
             taken_back[case.credits] = str(case.document["id"])
         await pace.give_way(time.perf_counter() - began)
-        if time.monotonic() - started > LONGEST:
+        if time.monotonic() - started > seconds:
             break
     await db.execute(WRITE, {name: [row[name] for row in verdicts] for name in WRITTEN})
     await disputes.settle_credited(db, taken_back)

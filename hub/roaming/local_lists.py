@@ -145,7 +145,8 @@ async def welcome(db: AsyncSession) -> ColumnElement[bool]:
     return found
 
 
-async def kept(db: AsyncSession, ref: StationRef, *, lock: bool = False) -> StationLocalList | None:
+async def kept(db: AsyncSession, ref: StationRef) -> StationLocalList | None:
     """What the station holds, as far as the hub knows."""
-    found = select(StationLocalList).where(StationLocalList.charging_station_id == ref.id)
-    return await db.scalar(found.with_for_update() if lock else found)
+    return await db.scalar(
+        select(StationLocalList).where(StationLocalList.charging_station_id == ref.id)
+    )

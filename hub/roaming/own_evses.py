@@ -4,7 +4,7 @@ They are published when the operator has placed the station at a location and de
 connectors. Whatever else turns up on the wire is kept, pending, and shown to nobody.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -139,21 +139,15 @@ def capabilities(seen_as: View, connectors: Sequence[Connector]) -> tuple[str, .
     return tuple(name for name, holds in able.items() if holds)
 
 
-async def publish(
-    db: AsyncSession, ref: StationRef, *, evse_numbers: Iterable[int] | None = None
-) -> list[Stored]:
+async def publish(db: AsyncSession, ref: StationRef) -> list[Stored]:
     """Tell OCPI of the station's EVSEs as they are now; what says nothing new moves nothing."""
     seen_as = await view(db, ref)
     if seen_as.location_id is None or seen_as.owner is None:
         return []
     at = datetime.now(UTC)
-    wanted = None if evse_numbers is None else set(evse_numbers)
     writes = []
     for evse in seen_as.evses:
-        # A change of one may change what is shown of those that share its power.
-        if not evse.published or (
-            wanted is not None and evse.evse_number not in wanted and not evse.power_group
-        ):
+        if not evse.published:
             continue
         document = evse_document(evse_facts(seen_as, evse), at=at)
         if document is None:

@@ -7,6 +7,7 @@ OCPI cannot take an EVSE back, only say that it is REMOVED.
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import uuid4
 
 from sqlalchemy import select
@@ -27,6 +28,8 @@ from hub.roaming.ports import StationRef
 
 REMOVED = "REMOVED"
 
+Own = TypeVar("Own", Location, Tariff)
+
 
 async def own_party(db: AsyncSession) -> Party:
     """The CPO party of the tenant's own stations; InvalidRequest while it has none."""
@@ -41,32 +44,25 @@ async def own_party(db: AsyncSession) -> Party:
 
 async def own_location(db: AsyncSession, location_id: str) -> Location:
     """One of the own party's locations; InvalidRequest for any other."""
-    owner = await own_party(db)
-    found = await db.scalar(
-        select(Location).where(
-            Location.country_code == owner.country_code,
-            Location.party_id == owner.party_id,
-            Location.object_key == location_id.upper(),
-            Location.deleted_at.is_(None),
-        )
-    )
-    if found is None:
-        raise unknown("location_id", f"{owner} has no location {location_id!r}.")
-    return found
+    return await own_object(db, Location, location_id)
 
 
 async def own_tariff(db: AsyncSession, tariff_id: str) -> Tariff:
-    owner = await own_party(db)
-    found = await db.scalar(
-        select(Tariff).where(
-            Tariff.country_code == owner.country_code,
-            Tariff.party_id == owner.party_id,
-            Tariff.object_key == tariff_id.upper(),
-            Tariff.deleted_at.is_(None),
+    return await own_object(db, Tariff, tariff_id)
+
+
+async def own_object(db: AsyncSession, table: type[Own], object_id: str) -> Own:
+    owner, kind = await own_party(db), table.__name__.lower()
+    found: Own | None = await db.scalar(
+        select(table).where(
+            table.country_code == owner.country_code,
+            table.party_id == owner.party_id,
+            table.object_key == object_id.upper(),
+            table.deleted_at.is_(None),
         )
     )
     if found is None:
-        raise unknown("tariff_id", f"{owner} has no tariff {tariff_id!r}.")
+        raise unknown(f"{kind}_id", f"{owner} has no {kind} {object_id!r}.")
     return found
 
 

@@ -19,7 +19,6 @@ from uuid import UUID
 from hub.roaming.filters import Filter
 from hub.roaming.modules import Module
 
-# Seconds.
 LIFETIME = 30.0
 LISTS = 200
 PLACES_OF_A_LIST = 200
@@ -34,7 +33,10 @@ class Walk(NamedTuple):
 
 
 class Places:
-    def __init__(self) -> None:
+    """``lifetime``: seconds for which a place is good."""
+
+    def __init__(self, *, lifetime: float = LIFETIME) -> None:
+        self._lifetime = lifetime
         # By offset, that noted last at the end: the place before it, and when that was noted.
         self._known: OrderedDict[Walk, dict[int, tuple[int, float]]] = OrderedDict()
 
@@ -44,7 +46,7 @@ class Places:
             self._known.pop(walk, None)  # it is read anew
             return None
         place, noted = self._known.get(walk, {}).get(offset, (None, 0.0))
-        return place if noted > time.monotonic() - LIFETIME else None
+        return place if noted > time.monotonic() - self._lifetime else None
 
     def note_page(self, walk: Walk, offset: int, shown: Sequence[int]) -> None:
         """A page began at an offset and shows what has these places."""

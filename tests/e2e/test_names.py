@@ -18,7 +18,6 @@ OLD, V = "2.1.1", "2.2.1"
 SIX = {"party_id": "SIX"}
 DATE_FROM = {"date_from": "2025-01-01T00:00:00Z"}
 LONG = "a-location-whose-id-has-39-characters-1"
-NAMED = "NL*SIX*L1"
 
 
 @pytest.fixture

@@ -9,11 +9,6 @@ Facts = dict[str, Any]
 OLD = "2.1.1"
 
 
-def facts(kind: str, version: str, body: Facts) -> Facts:
-    found: Facts = globals()[f"of_{kind.lower()}"](version, body)
-    return found
-
-
 def of_location(version: str, body: Facts) -> Facts:
     same = ("id", "name", "address", "city", "postal_code", "country", "coordinates", "time_zone")
     kind = body["type"] if version == OLD else body["parking_type"]
@@ -103,3 +98,18 @@ def of_charging(version: str, body: Facts) -> Facts:
             (period["start_date_time"], period["dimensions"]) for period in body["charging_periods"]
         ],
     }
+
+
+FACTS = {
+    "location": of_location,
+    "evse": of_evse,
+    "connector": of_connector,
+    "tariff": of_tariff,
+    "token": of_token,
+    "session": of_session,
+    "cdr": of_cdr,
+}
+
+
+def facts(kind: str, version: str, body: Facts) -> Facts:
+    return FACTS[kind.lower()](version, body)

@@ -325,7 +325,7 @@ async def test_a_station_that_comes_back_without_a_boot_is_asked_for_its_states(
     assert (action, payload["requested_message"]) == ("TriggerMessage", "StatusNotification")
 
 
-async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, monkeypatch):
+async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms):
     """F-17: whoever came first gets through with all that it kept; the others are told to wait."""
     made = await csms.add_station()
     go = asyncio.Event()
@@ -336,10 +336,10 @@ async def test_while_a_crowd_waits_for_the_database_nobody_else_is_let_in(csms, 
 
     crowd = [asyncio.create_task(work()) for _ in range(gate.CROWD + 20)]
     await asyncio.sleep(0)
-    monkeypatch.setattr(gate, "TURN_DEADLINE", 0.1)
+    csms.wire.gate.turn_within = 0.1
     status, _, headers = await refused(csms, made.identity, basic(made.identity, PASSWORD))
     assert (status, headers["Retry-After"]) == (503, "30")
-    monkeypatch.undo()
+    csms.wire.gate.turn_within = gate.TURN_DEADLINE
     calling = asyncio.create_task(
         csms.session.ws_connect(
             csms.url(made.identity), protocols=["ocpp1.6"], headers=basic(made.identity, PASSWORD)

@@ -12,8 +12,6 @@ from tests.ocpp.conftest import OWNER, TARIFF
 from tests.ocpp.test_transactions_16 import begin, iso, meter
 from tests.pricing.documents import element, part
 
-TAXED = {"tax_included": "NO"}
-
 
 async def station_with(csms, *elements, **fields):
     """A station whose tariff has these elements."""

@@ -14,7 +14,6 @@ from aiohttp import web
 from sqlalchemy import update
 
 from hub.models.stations import ChargingStation
-from hub.ocpp import relay
 from hub.ocpp.relay import Relay
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.service import UPKEEP
@@ -226,9 +225,8 @@ async def test_of_two_living_sockets_the_older_is_asked_again_when_the_newer_has
         assert len(asked(older, "ClearCache")) == 1
 
 
-async def test_whatever_the_driver_stumbles_over_calls_are_heard_again(csms, monkeypatch):
+async def test_whatever_the_driver_stumbles_over_calls_are_heard_again(csms):
     """It says that something else is under way, say, when the server goes while it connects."""
-    monkeypatch.setattr(relay, "RECONNECT", 0.0)
 
     class Stumbling(Relay):
         errors = [asyncpg.InternalClientError("cannot switch"), OSError("gone")]
@@ -239,6 +237,7 @@ async def test_whatever_the_driver_stumbles_over_calls_are_heard_again(csms, mon
             await super().listen_once()
 
     stumbling = Stumbling(csms.wire)
+    stumbling.reconnect_after = 0.0
     await stumbling.start()
     async with asyncio.timeout(10):
         await stumbling.ready.wait()

@@ -41,10 +41,9 @@ def test_a_list_begins_at_its_beginning():
     assert known.before(walk(), 3) is None
 
 
-def test_a_place_is_good_for_a_short_while(monkeypatch):
-    known = Places()
+def test_a_place_is_good_for_a_short_while():
+    known = Places(lifetime=-1.0)
     known.note_page(walk(), 100, [7])
-    monkeypatch.setattr(places, "LIFETIME", -1.0)
 
     assert known.before(walk(), 100) is None
 

@@ -12,7 +12,8 @@ its tariffs, of OCPI 2.1.1, 2.2.1 or 2.3.0, asks
 
 and for the hub's own stations
 
-    periods.charging_periods(tariffs, usage, time_zone=…)     -> split as the tariff demands
+    periods.split(priced)                                     -> divided where the price changes
+    periods.charging_periods(tariffs, usage, time_zone=…)     -> the same of what a station saw
     engine.price(tariffs, session, until=now, …)              -> the running price
 
 Documents are dicts as they came; numbers may be int, float or Decimal. A tariff that is used again

@@ -34,6 +34,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING_OF_TIME = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
 END_OF_TIME = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(seconds=1)
 LONGEST_TEXT = 40
+# Those that are written of energies and hours.
+DECIMALS = 4
 # Hours with so few decimals are only known to 1.8 seconds.
 COARSE_DECIMALS = 3
 
@@ -195,9 +197,9 @@ def fixed(value: Exact | tuple[int, int], places: int, unit: int = 1) -> str:
     return f"{sign}{digits[:-places]}.{digits[-places:]}"
 
 
-def in_kwh(value: Exact, places: int = 4) -> Decimal:
-    return to_places(Fraction(value) / KILOWATT_HOUR, places)
+def in_kwh(value: Exact) -> Decimal:
+    return to_places(Fraction(value) / KILOWATT_HOUR, DECIMALS)
 
 
-def in_hours(value: Exact, places: int = 4) -> Decimal:
-    return to_places(Fraction(value) / HOUR, places)
+def in_hours(value: Exact) -> Decimal:
+    return to_places(Fraction(value) / HOUR, DECIMALS)
