@@ -49,15 +49,15 @@ class Buckets:
         left, then = self._left.get(key, (self._burst, 0.0))
         return min(self._burst, left + (self._clock() - then) * self._rate)
 
-    def take(self, key: Hashable, cost: float) -> None:
+    def take(self, key: Hashable, cost: float = 1) -> None:
         """Take, down to nothing; a negative cost gives back."""
         self._left[key] = (min(self._burst, max(0.0, self.left(key) - cost)), self._clock())
         self._left.move_to_end(key)
         if len(self._left) > BUCKETS:
             self._left.popitem(last=False)
 
-    def seconds_until(self, key: Hashable, cost: float) -> float:
-        missing = min(cost, self._burst) - self.left(key)
+    def seconds_until_one(self, key: Hashable) -> float:
+        missing = min(1.0, self._burst) - self.left(key)
         return missing / self._rate if missing > ROUNDING else 0.0
 
 
@@ -83,9 +83,9 @@ class Limits:
         ``agreed`` is what the partner is allowed instead: ``burst``, ``requests_per_second``.
         """
         buckets = self._buckets(agreed) if agreed else self._requests
-        if wait := buckets.seconds_until(key, 1):
+        if wait := buckets.seconds_until_one(key):
             raise too_many("Too many requests", wait)
-        buckets.take(key, 1)
+        buckets.take(key)
 
     def _buckets(self, agreed: Mapping[str, float]) -> Buckets:
         burst, rate = self._usual
@@ -99,21 +99,21 @@ class Limits:
 
         Otherwise a guesser could lock out a partner that shares its address.
         """
-        if wait := self._logins.seconds_until(network_of(address), 1):
+        if wait := self._logins.seconds_until_one(network_of(address)):
             raise too_many("Too many failed authentications from this address", wait)
 
     def failed_login(self, address: str | None) -> None:
-        self._logins.take(network_of(address), 1)
+        self._logins.take(network_of(address))
 
     def check_command(self, key: Hashable) -> None:
         """Count a command; ``key`` says what it aims at (T-52)."""
-        if wait := self._commands.seconds_until(key, 1):
+        if wait := self._commands.seconds_until_one(key):
             raise too_many("Too many commands for the same", wait)
-        self._commands.take(key, 1)
+        self._commands.take(key)
 
     def check_authorize(self, key: Hashable) -> None:
         """Ask before real-time authorization of a token by this partner."""
-        if wait := self._unknown.seconds_until(key, 1):
+        if wait := self._unknown.seconds_until_one(key):
             self._alarm(key)
             raise too_many("Too many unknown tokens were asked for", wait)
 
