@@ -79,6 +79,7 @@ def load(schema: type[Schema], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def explain(schema: Schema, error: ValidationError) -> BadInput:
     path, message = first(error.messages)
+    path = without_markers(schema, path)
     field = find(schema, path)
     if message == "Unknown field.":
         parent = find(schema, path[:-1])
@@ -105,6 +106,16 @@ def first(messages: Any, path: tuple[str, ...] = ()) -> tuple[tuple[str, ...], s
     return path, str(messages)
 
 
+def without_markers(schema: Schema, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The path as people write it: marshmallow says of a Dict whether key or value is wrong."""
+    kept: tuple[str, ...] = ()
+    for name in path:
+        of_dict = bool(kept) and isinstance(find(schema, kept[:-1]), fields.Dict)
+        if not (of_dict and name in {"key", "value"}):
+            kept += (name,)
+    return kept
+
+
 def find(schema: Schema | None, path: tuple[str, ...]) -> Any:
     """The field a path of names and list positions leads to, None when there is none."""
     found: Any = schema
@@ -113,7 +124,7 @@ def find(schema: Schema | None, path: tuple[str, ...]) -> Any:
             found = found.inner
             if name.isdigit():
                 continue
-        found = fields_of(found).get(name)
+        found = found.value_field if isinstance(found, fields.Dict) else fields_of(found).get(name)
     return found
 
 

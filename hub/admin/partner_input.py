@@ -1,5 +1,7 @@
 """What operators send about partners: who they are, and what is agreed with them."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from hub.admin.input import Input, Matching, PartyField
@@ -187,6 +189,13 @@ class Configuration(Input):
     custom_settings = fields.Dict(keys=fields.String())
 
 
+class ConfigurationChange(Configuration):
+    """What is to be agreed from now on; null takes back what was."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        field_obj.allow_none = True
+
+
 class Introduction(Input):
     name = fields.String(required=True, validate=validate.Length(1, 255))
     roles = fields.List(
@@ -233,7 +242,10 @@ class Joining(Introduction, JoiningAgain):
 
 class PartnerChange(Input):
     name = fields.String(validate=validate.Length(1, 255))
-    configuration = fields.Nested(Configuration)
+    configuration = fields.Nested(
+        ConfigurationChange,
+        metadata={"description": "Null takes a member back: it is then what it is by default."},
+    )
     sync_frequency_minutes = fields.Integer(
         allow_none=True,
         validate=validate.Range(5, 100_000),

@@ -207,7 +207,8 @@ async def change_partner(request: web.Request) -> Any:
         partner.sync_frequency_minutes = body.get(
             "sync_frequency_minutes", partner.sync_frequency_minutes
         )
-        partner.configuration = {**partner.configuration, **body.get("configuration", {})}
+        agreed = {**partner.configuration, **body.get("configuration", {})}
+        partner.configuration = {name: value for name, value in agreed.items() if value is not None}
         await db.flush()
         after = told(partner)
         if after != before:

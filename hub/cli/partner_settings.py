@@ -17,7 +17,8 @@ def add(partners: Commands, find: Callable[[Arguments], str]) -> None:
         lambda arguments: set_(arguments, find(arguments)),
         "Change settings of one partner; those not named stay as they are.",
         more="Such as callbacks_need_token=true delivery=live_only\n"
-        "allowed_origins='[\"https://ocpi.example.com\"]'. All of them: docs/ocpi-support.md.",
+        "allowed_origins='[\"https://ocpi.example.com\"]'. NAME=null takes a setting back."
+        " All of them:\ndocs/ocpi-support.md.",
     )
     parser.add_argument("id", help="of the partner, or the beginning of its name")
     parser.add_argument("settings", nargs="+", metavar="NAME=VALUE")

@@ -242,6 +242,34 @@ async def test_settings_of_a_partner_are_changed_one_by_one(operator, cpo):
     assert changed.body["configuration"]["token_form"] == "raw"
 
 
+async def test_a_setting_of_a_partner_is_taken_back(operator, cpo):
+    """It is then what it is by default, and not there any more."""
+    agreed = {"delivery": "live_only", "token_form": "raw", "rate_limits": {"burst": 10}}
+    await operator.patch(f"/partners/{cpo.id}", configuration=agreed)
+
+    back = {"delivery": None, "rate_limits": None}
+    changed = await operator.patch(f"/partners/{cpo.id}", configuration=back)
+
+    assert changed.status == 200, changed.body
+    assert "delivery" not in changed.body["configuration"]
+    assert "rate_limits" not in changed.body["configuration"]
+    assert changed.body["configuration"]["token_form"] == "raw"
+
+
+@pytest.mark.parametrize(
+    ("configuration", "field"),
+    [
+        ({"sync": {"locations": {"mode": "often"}}}, "configuration.sync.locations.mode"),
+        ({"sync": {"cars": {"mode": "auto"}}}, "configuration.sync.cars"),
+        ({"module_names": {"tariffs": ""}}, "configuration.module_names.tariffs"),
+    ],
+)
+async def test_a_bad_setting_within_a_setting_is_named(operator, cpo, configuration, field):
+    said = await operator.patch(f"/partners/{cpo.id}", configuration=configuration)
+
+    assert (said.status, said.error["field"]) == (400, field)
+
+
 async def test_who_read_an_older_version_does_not_overwrite_a_newer_one(operator, cpo):
     read = await operator.get(f"/partners/{cpo.id}")
     await operator.patch(f"/partners/{cpo.id}", name="Somebody was faster")
