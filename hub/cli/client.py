@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import requests
+from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, MissingSchema
 
 from hub import __version__
 from hub.cli.failures import Failure, NotFound, Refused, Unavailable, Usage
@@ -169,8 +170,17 @@ class Hub:
             ) from None
         except requests.Timeout:
             raise Unavailable(f"The hub at {self.url} did not answer in time.") from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema) as error:
-            raise Usage(f"--url: {error}", field="--url") from None
+        except (InvalidURL, InvalidSchema, MissingSchema):
+            raise Usage(
+                f"--url: {self.url!r} is not the URL of a hub.",
+                field="--url",
+                allowed="a URL such as http://127.0.0.1:8080",
+            ) from None
+        except (InvalidHeader, UnicodeEncodeError):
+            raise Usage(
+                "The API key or the tenant has characters that cannot be sent.",
+                next_step="Look at HUB_API_KEY or its file, and at --tenant or HUB_TENANT.",
+            ) from None
 
 
 def spell(value: Any) -> str:

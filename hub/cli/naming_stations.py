@@ -3,7 +3,7 @@
 from argparse import ArgumentParser
 
 from hub.cli.failures import NotFound, Usage
-from hub.cli.options import Arguments, hub
+from hub.cli.options import Arguments, hub, is_id
 
 
 def named(parser: ArgumentParser) -> None:
@@ -13,7 +13,7 @@ def named(parser: ArgumentParser) -> None:
 def find(arguments: Arguments) -> str:
     """The station's id; the beginning of its identity will do where only one begins so."""
     wanted: str = arguments.station
-    if len(wanted) == 36 and wanted.count("-") == 4:  # noqa: PLR2004 - how UUIDs are written
+    if is_id(wanted):
         return wanted
     found = hub(arguments).all("/stations", station_id=wanted, limit=10)
     exact = [station for station in found if station["station_id"] == wanted] or found

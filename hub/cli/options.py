@@ -17,6 +17,9 @@ Run = Callable[[Arguments], int | None]
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no other name
 
 
+UUID_LENGTH = 36
+
+
 class Help(argparse.RawDescriptionHelpFormatter):
     """Text stays as it is written; names and what they mean stand on one line."""
 
@@ -148,6 +151,11 @@ def read_secret(path: str | None, *, prompt: str, option: str) -> str:
 def given(**values: Any) -> dict[str, Any]:
     """Those that were given."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def is_id(text: str) -> bool:
+    """Whether it is written as the ids of the admin API are, and no name."""
+    return len(text) == UUID_LENGTH and text.count("-") == 4  # noqa: PLR2004 - groups of a UUID
 
 
 def confirm(arguments: Arguments, question: str) -> None:

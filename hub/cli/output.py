@@ -35,9 +35,16 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 WAITING = {"PENDING_VERIFICATION", "PLANNED", "BEHIND", "BACKING_OFF", "WAITING", "RUNNING"}
 
 
+class Stream(Console):
+    """Leaves it to the command what it means that nobody reads any more."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def console(stream: TextIO) -> Console:
     """Colours on a terminal; elsewhere lines are as long as they need to be."""
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
+    return Stream(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
 
 
 def write_json(value: Any) -> None:

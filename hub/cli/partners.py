@@ -5,7 +5,7 @@ from typing import Any
 
 from hub.cli import options, partner_settings, probes, syncs
 from hub.cli.failures import NotFound, Refused, Usage
-from hub.cli.options import Arguments, Commands, given, hub, read_secret
+from hub.cli.options import Arguments, Commands, given, hub, is_id, read_secret
 from hub.cli.output import facts, lines, moment, note, table, when, write_json
 
 ROLE = "NL*ACM:CPO: a party and the role it plays; may be repeated"
@@ -122,7 +122,7 @@ def find(arguments: Arguments, name: str | None = None) -> str:
     wanted: str = arguments.id if name is None else name
     if not wanted.strip():
         raise Usage("Which partner? The name is empty.", field="id", next_step="hub partner list")
-    if len(wanted) == 36 and wanted.count("-") == 4:  # noqa: PLR2004 - how UUIDs are written
+    if is_id(wanted):
         return wanted
     named = [
         partner

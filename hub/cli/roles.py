@@ -1,6 +1,6 @@
 """``hub role``: what may be permitted, and who gets it together."""
 
-from hub.cli import options
+from hub.cli import naming_roles, options
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -21,16 +21,16 @@ def add(commands: Commands) -> None:
     parser = options.command(roles, "permissions", permissions, "Everything there is to permit.")
 
     parser = options.command(roles, "show", show, "One role.")
-    parser.add_argument("id")
+    naming_roles.named(parser)
 
     parser = options.command(roles, "change", change, "Change what is given.")
-    parser.add_argument("id")
+    naming_roles.named(parser)
     parser.add_argument("--name")
     parser.add_argument("--permission", action="append", help="replaces all; may be repeated")
     parser.add_argument("--description")
 
     parser = options.command(roles, "delete", delete, "Delete a role; its users lose it.")
-    parser.add_argument("id")
+    naming_roles.named(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
@@ -47,11 +47,11 @@ def create(arguments: Arguments) -> None:
 
 
 def change(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).patch(f"/roles/{arguments.id}", body(arguments)))
+    answer(arguments, hub(arguments).patch(naming_roles.path(arguments), body(arguments)))
 
 
 def show(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).get(f"/roles/{arguments.id}"))
+    answer(arguments, hub(arguments).get(naming_roles.path(arguments)))
 
 
 def list_(arguments: Arguments) -> None:
@@ -85,10 +85,10 @@ def permissions(arguments: Arguments) -> None:
 
 
 def delete(arguments: Arguments) -> None:
-    options.confirm(arguments, f"Delete the role {arguments.id}?")
-    hub(arguments).delete(f"/roles/{arguments.id}")
+    options.confirm(arguments, f"Delete the role {arguments.role}?")
+    hub(arguments).delete(naming_roles.path(arguments))
     if arguments.json:
-        write_json({"deleted": arguments.id})
+        write_json({"deleted": arguments.role})
     else:
         note("Deleted.")
 

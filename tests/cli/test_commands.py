@@ -493,3 +493,49 @@ def test_a_change_of_nothing_is_a_mistake(run, hub, arguments):
     ended = run(*arguments)
 
     assert (ended.code, "nothing to change" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("HUB_URL", "hub.example"),
+        ("HUB_URL", "ftp://hub.example"),
+        ("HUB_API_KEY", "hubk_\u2026"),
+        ("HUB_API_KEY", "hubk_a\nb"),
+        ("HUB_TENANT", "second\u2026"),
+    ],
+)
+def test_what_cannot_be_sent_is_a_mistake_of_the_caller(run, hub, monkeypatch, variable, value):
+    monkeypatch.setenv(variable, value)
+    # Without the mock, which would send anything.
+    hub.stop(allow_assert=False)
+
+    ended = run("partner", "list")
+
+    assert ended.code == 2
+    assert "next: " in ended.err or "allowed: " in ended.err
+    assert "not foreseen" not in ended.err
+    hub.start()
+
+
+def test_nobody_reading_on_is_no_failure(hub, run, monkeypatch):
+    """As with `hub partner show NAME | head -1`."""
+    answers(hub, "GET", f"/partners/{PARTNER['id']}", PARTNER)
+    answers(hub, "GET", f"/partners/{PARTNER['id']}/sync", {"items": []})
+    run("partner", "show", PARTNER["id"])
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    with os.fdopen(writing, "w", buffering=1) as closed, redirect_stdout(closed):
+        assert main(["partner", "show", PARTNER["id"]]) == 0
+
+
+def test_a_role_is_found_by_its_name(run, hub):
+    role = {"id": PARTNER["id"], "name": "Night shift", "permissions": ["feed.read"]}
+    answers(hub, "GET", "/roles", {"items": [role], "next": None})
+    asked = answers(hub, "DELETE", f"/roles/{PARTNER['id']}", status=204)
+
+    ended, unknown = run("role", "delete", "Night shift", "--yes"), run("role", "show", "Day shift")
+
+    assert (ended.code, len(asked.calls)) == (0, 1)
+    assert (unknown.code, "hub role list" in unknown.err) == (3, True)
