@@ -345,19 +345,21 @@ def write_child(
         ) from None
     if changed is None:
         return Outcome.STALE
-    at = max(ordered(text), parent.merged.last_updated)
-    newest = text if at > parent.merged.last_updated else parent.merged.last_updated_text
-    changes = {member: changed}
-    return keep(shelf, write, parent, lambda merged: forced(merged, changes, at, newest))
+    return keep(shelf, write, parent, lambda merged: with_child(merged, member, changed, text))
 
 
-def forced(merged: Merged | None, changes: Document, at: datetime, text: str) -> Merged:
+def with_child(merged: Merged | None, member: str, children: list[Document], text: str) -> Merged:
+    """The parent with one of its children changed: no older than the child, whatever else of it is
+    newer (LOC-12).
+    """
     assert merged is not None
+    at = ordered(text)
+    newer = at > merged.last_updated
     return merged.but(
-        document=merged.document | changes,
-        last_updated=at,
-        last_updated_text=text,
-        patched_at={**merged.patched_at, **dict.fromkeys(changes, at)},
+        document=merged.document | {member: children},
+        last_updated=at if newer else merged.last_updated,
+        last_updated_text=text if newer else merged.last_updated_text,
+        patched_at={**merged.patched_at, member: max(at, merged.written_at(member))},
     )
 
 

@@ -189,6 +189,25 @@ async def test_a_put_connector_is_added_or_replaced(door):
     ]
 
 
+async def test_a_connector_is_no_newer_than_it_says_when_its_evse_is_MOD_05(door):
+    def at(day):
+        return {"last_updated": f"2025-06-{day:02}T00:00:00Z"}
+
+    async def write_evse(method, document, **more):
+        await door.write(LOCATIONS, method, document, "L1", evse_uid="E1", **more)
+
+    await door.write(LOCATIONS, "PUT", location())
+    await write_evse("PATCH", {"status": "CHARGING", **at(20)})
+    await write_evse("PATCH", {"tariff_ids": ["T12"], **at(12)}, connector_id="1")
+
+    later = connector(tariff_ids=["T15"], **at(15))
+    await write_evse("PUT", evse(connectors=[later], **at(15)))
+
+    kept = (await door.read(LOCATIONS, "L1"))["evses"][0]
+    assert kept["connectors"] == [later]
+    assert (kept["status"], kept["last_updated"]) == ("CHARGING", at(20)["last_updated"])
+
+
 async def test_an_evse_left_out_of_a_put_is_gone_TRANSPORT_08(door):
     await door.write(LOCATIONS, "PUT", location(evses=[evse(uid="E1"), evse(uid="E2")]))
 
