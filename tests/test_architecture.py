@@ -1,6 +1,7 @@
 """The dependency rule, where it cannot be forgotten: imports go down only."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -176,3 +177,17 @@ def test_every_folder_of_code_is_a_package():
     bare = {relative(folder) for folder in folders if not (folder / "__init__.py").exists()}
 
     assert bare == set()
+
+
+def test_the_map_of_the_code_names_what_exists():
+    described = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:[\w/]+/)?[a-z_0-9]+(?:\.py|/))`", described))
+    paths = [path.relative_to(HUB).as_posix() for path in HUB.rglob("*.py")]
+    known = [f"/{path}" for path in paths] + [f"/{Path(path).parent.as_posix()}/" for path in paths]
+
+    assert named
+    assert {
+        name
+        for name in named
+        if not any(path.endswith(f"/{name}") for path in known) and not (ROOT / name).exists()
+    } == set()

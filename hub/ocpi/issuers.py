@@ -27,6 +27,8 @@ from hub.roaming.partners import Connection
 log = structlog.get_logger()
 
 UNKNOWN_TOKEN, CLIENT_ERROR = 2004, 2000
+# Whose the stations are while the tenant has no party for them.
+NOBODY = Party("", "")
 
 
 class Issuers:
@@ -54,7 +56,7 @@ class Issuers:
         async with self.database.transaction(tenant_id) as db:
             found = await partners.by_party(db, issuer, Role.EMSP)
             tenant = await db.get_one(Tenant, tenant_id)
-        asker = Party.of(tenant.cpo_country_code or "", tenant.cpo_party_id or "")
+        asker = tenant.cpo_party or NOBODY
         for connection in found:
             endpoint = connection.endpoint("tokens", InterfaceRole.SENDER)
             version = VERSIONS.get(connection.version or "")
@@ -69,7 +71,7 @@ class Issuers:
                         url_at(connection, endpoint, token_uid, "authorize"),
                         body=body,
                         to=issuer,
-                        from_=asker if tenant.cpo_party_id else None,
+                        from_=tenant.cpo_party,
                         timeout=self.timeout,
                         params=version.downgrade("Token", {"type": token_type}),
                     )
