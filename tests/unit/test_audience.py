@@ -3,6 +3,7 @@
 from dataclasses import replace
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -98,6 +99,59 @@ def test_a_country_weighs_less_than_a_party():
 
     assert Audience.of(NETWORK, rules).allows(ONE, TWO, "locations")
     assert not Audience.of(NETWORK, rules).allows(Party("NL", "ABC"), TWO, "locations")
+
+
+GERMAN = Party("DE", "ABC")
+
+
+@pytest.mark.parametrize(
+    ("light", "heavy"),
+    [
+        ({}, {"giver_country": "NL"}),
+        ({"giver_country": "NL"}, {"giver_country": "NL", "taker_country": "DE"}),
+        ({"taker_country": "DE"}, {"module": "tariffs", "giver_country": "NL"}),
+        ({"giver_country": "NL"}, {"module": "TARIFFS"}),
+        (
+            {"giver_country": "NL", "taker_country": "DE", "module": "tariffs"},
+            {"giver": ONE, "taker": TWO},
+        ),
+        ({"module": "tariffs", "taker_country": "DE"}, {"giver": ONE}),
+        ({"giver": ONE}, {"giver": ONE, "module": "tariffs"}),
+        ({"giver": ONE, "module": "tariffs", "taker_country": "DE"}, {"giver": ONE, "taker": TWO}),
+    ],
+)
+def test_what_names_more_decides_HUB_52(light, heavy):
+    nobody = {"giver": None, "taker": None, "module": None}
+    for allow in (True, False):
+        rules = [Rule(**nobody | light, allow=not allow), Rule(**nobody | heavy, allow=allow)]
+        for network in (Audience.of(NETWORK, rules), Audience.of(NETWORK, rules[::-1])):
+            assert network.allows(ONE, TWO, "tariffs") is allow
+        # What names others, or another module, decides nothing here.
+        other = {"giver": THREE, "taker": THREE, "module": "cdrs"}
+        other |= {"giver_country": "FR", "taker_country": "FR"}
+        for name in heavy:
+            elsewhere = Rule(**nobody | heavy | {name: other[name]}, allow=not allow)
+            assert Audience.of(NETWORK, [*rules, elsewhere]).allows(ONE, TWO, "tariffs") is allow
+
+
+def test_nobody_is_kept_from_its_own():
+    audience = Audience.of(NETWORK, [Rule(None, None, None, allow=False)], own=ONE)
+
+    assert audience.allows(ONE, ONE, "tariffs")
+    assert audience.lets_charge(ONE)
+    assert not audience.lets_charge(TWO)
+    assert Audience.of(NETWORK, audience.rules).lets_charge(TWO)
+
+
+def test_of_what_is_for_one_party_others_on_its_platform_get_nothing_T_05():
+    many = platform((TWO, Role.EMSP), (THREE, Role.EMSP), (GERMAN, Role.CPO))
+    audience = Audience.of([CPO, many], [Rule(ONE, THREE, "cdrs", allow=False)])
+
+    assert audience.withheld(many, CDRS, [ONE, GERMAN]) == ((ONE, THREE),)
+    assert audience.withheld(many, LOCATIONS, [ONE]) == ()
+    assert not audience.may_see(many, CDRS, ONE, THREE)
+    # Who does not receive such things is told of none, whoever it may be.
+    assert audience.takers(many, CDRS, ONE, GERMAN) == []
 
 
 def test_a_closed_network_lets_nothing_through_without_an_agreement():

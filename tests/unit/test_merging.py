@@ -70,6 +70,22 @@ def test_equal_stamps_let_the_later_arrival_win_MOD_05():
     assert put(put(None, 5, name="A"), 5, name="B").document == {"name": "B"}
 
 
+def test_equal_stamps_let_the_later_put_win_under_a_newer_patch_as_well_MOD_05():
+    kept = put(patch(put(None, 5, name="A", city="B"), 9, name="C"), 5, name="X", city="Y")
+
+    assert kept.document == {"name": "C", "city": "Y"}
+    assert kept.last_updated_text == text(9)
+
+
+def test_a_put_forgets_what_was_patched_before_it():
+    kept = patch(patch(put(None, 0, name="A", city="B"), 3, name="C"), 9, city="D")
+    kept = put(kept, 5, name="X", city="Y")
+
+    assert kept.document == {"name": "X", "city": "D"}
+    assert put(kept, 4, name="Z") is kept
+    assert patch(kept, 4, name="Z") is kept
+
+
 def period(minutes: int, volume: float) -> dict:
     return {"start_date_time": text(minutes), "dimensions": [{"type": "ENERGY", "volume": volume}]}
 
