@@ -17,6 +17,8 @@ from hub.ocpi.outbound import Refused, Unreachable
 from hub.ocpi.request import CORRELATION_ID, FROM, OPERATION
 from hub.ocpi.ways import Way
 
+# How many seconds the caller waits, where it says so; passed on, for the receiver may be a hub.
+DEADLINE = "X-Request-Timeout"
 # Requests to one partner under way at a time; the next waits, within its own time limit.
 IN_FLIGHT = 32
 SLOTS: web.AppKey[defaultdict[Any, asyncio.Semaphore]] = web.AppKey("slots", defaultdict)
@@ -57,6 +59,7 @@ async def try_twice(request: web.Request, way: Way, body: bytes | None, ends: fl
     """Once, in fact, unless nothing was to be changed and it did not take all the time."""
     operation, loop = request[OPERATION], asyncio.get_running_loop()
     for last_try in (not operation.reads or operation.calls_back is not None, True):
+        left = max(0.001, ends - loop.time())
         try:
             return await request.config_dict[CLIENT].call(
                 way.connection,
@@ -66,8 +69,9 @@ async def try_twice(request: web.Request, way: Way, body: bytes | None, ends: fl
                 to=way.party,
                 from_=request[FROM],
                 correlation_id=request[CORRELATION_ID],
-                timeout=max(0.001, ends - loop.time()),
+                timeout=left,
                 once=operation.calls_back is not None,
+                more_headers={DEADLINE: f"{left:.3f}"} if DEADLINE in request.headers else None,
             )
         except Unreachable as error:
             if error.timed_out or last_try:
@@ -79,7 +83,7 @@ def time_left(request: web.Request) -> float:
     """Seconds for the call: the module's limit, or less where the caller says it waits less."""
     limit: float = getattr(request.config_dict[SETTINGS], request[OPERATION].timeout)
     try:
-        wanted = float(request.headers.get("X-Request-Timeout", limit))
+        wanted = float(request.headers.get(DEADLINE, limit))
     except ValueError:
         return limit
     return min(limit, wanted) if wanted > 0 else limit

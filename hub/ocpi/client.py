@@ -167,6 +167,7 @@ class Client:
         timeout: float | None = None,  # noqa: ASYNC109 - the outbound client enforces it
         params: Mapping[str, str] | None = None,
         once: bool = False,
+        more_headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Call a registered partner with the token it gave us.
 
@@ -179,9 +180,9 @@ class Client:
         if len(tokens) > 1 and self._wants_previous.get(partner.id) == tokens[0]:
             tokens.reverse()
         correlation_id = correlation_id or str(uuid4())
-        headers = {}
+        headers = dict(more_headers or {})
         if not is_peer_to_peer(partner.version):
-            headers = routing_headers("to", to) | routing_headers("from", from_)
+            headers |= routing_headers("to", to) | routing_headers("from", from_)
         for data in tokens:
             answer = await self.ask(
                 method,

@@ -244,6 +244,16 @@ async def test_no_answer_in_time_is_4002_HUB_45(cpo, emsp):
     assert (answer.http_status, answer.status_code) == (200, 4002)
 
 
+async def test_the_receiver_is_told_how_long_the_caller_waits_HUB_46(cpo, emsp):
+    """For it may be a hub itself; nobody is told anything where the caller said nothing."""
+    for headers in ({"X-Request-Timeout": "4"}, {}):
+        await cpo.put("tariffs/NL/ONE/T1", tariff(version=V), to=emsp, headers=headers)
+
+    told, not_told = (push.headers.get("X-Request-Timeout") for push in emsp.received)
+    assert 0 < float(told) <= 4
+    assert not_told is None
+
+
 async def test_a_receiver_that_cannot_be_reached_is_4003_HUB_45(cpo, emsp):
     await emsp.stop_listening()
 
