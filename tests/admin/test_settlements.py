@@ -106,6 +106,7 @@ async def test_list_and_statement_have_the_same_sums(operator, june):
     listed = (await operator.get("/settlements", month="2025-06", party="DE*TWO")).body["items"]
     stated = (await operator.get(ONE_TWO)).body["totals"]
 
+    assert listed
     for row, total in zip(listed, stated, strict=True):
         for name in ("before_taxes", "difference"):
             assert Decimal(row[name]) == Decimal(total[name])

@@ -376,6 +376,7 @@ async def test_no_token_is_kept_in_the_clear(hub, mallory):
 
     kept = await everything_kept(hub)
 
+    assert str(invitation.partner_id) in kept
     for token in used:
         for form in (token, base64.b64encode(token.encode()).decode(), token.encode().hex()):
             assert form not in kept

@@ -56,7 +56,9 @@ async def test_sessions_are_asked_for_with_date_from_TRANSPORT_57(hub, cpo, emsp
 async def test_the_hub_names_itself_and_the_party_it_asks_HUB_11(hub, cpo):
     await hub.pull()
 
-    for request in lists(cpo):
+    asked = lists(cpo)
+    assert asked
+    for request in asked:
         headers = request.headers
         assert (headers["OCPI-from-country-code"], headers["OCPI-from-party-id"]) == ("NL", "HUB")
         assert (headers["OCPI-to-country-code"], headers["OCPI-to-party-id"]) == ("NL", "ONE")
