@@ -100,6 +100,61 @@ def test_meter_readings_say_where_in_a_period_the_energy_went():
     assert total([EVENING], record, time_zone="UTC", readings=readings) == "3.2000"
 
 
+def at(hour, minute, wh):
+    return datetime(2025, 6, 2, hour, minute, tzinfo=UTC), wh
+
+
+@pytest.mark.parametrize(
+    ("readings", "expected"),
+    [
+        # All of it between 16:30 and 17:30, as nothing is known of before and after.
+        ([at(16, 30, 1000), at(17, 30, 3000)], "4.8000"),
+        # Between two readings it flows evenly: 5/6 until 17:30, of which two thirds until 17:00.
+        ([at(16, 0, 0), at(17, 30, 10_000), at(19, 0, 12_000)], "4.5333"),
+        # Nothing was used by the meter, or it was read outside of the period only.
+        ([at(17, 0, 1000), at(18, 0, 1000)], "5.6000"),
+        ([at(10, 0, 1000), at(20, 0, 9000)], "5.6000"),
+    ],
+)
+def test_the_meter_is_read_on_a_straight_line(readings, expected):
+    record = cdr("2025-06-02T16:00", [(180, {"ENERGY": 12, "TIME": 3})])
+
+    assert total([EVENING], record, time_zone="UTC", readings=readings) == expected
+
+
+AFTER_FIVE = tariff(
+    element(
+        *(part("TIME", 1), part("PARKING_TIME", 2), part("ENERGY", 0.2)),
+        start_time="06:00",
+        end_time="17:00",
+    ),
+    element(part("TIME", 10), part("PARKING_TIME", 20), part("ENERGY", 2)),
+)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        # An hour of charging for 1, of parking for 20, and 10 kWh that were all charged before 17.
+        ({"TIME": 1, "PARKING_TIME": 1, "ENERGY": 10}, "23.0000"),
+        ({"PARKING_TIME": 1, "ENERGY": 10, "TIME": 1}, "23.0000"),
+        # They share the period in proportion, but only what they state is billed.
+        ({"TIME": 0.5, "PARKING_TIME": 0.5, "ENERGY": 10}, "12.5000"),
+        # What is not parking was charging until 17:00, or until 17:30: a third of the energy later.
+        ({"PARKING_TIME": 1, "ENERGY": 10}, "22.0000"),
+        ({"PARKING_TIME": 0.5, "ENERGY": 10}, "18.0000"),
+        # More parking than the period has time for leaves none for charging.
+        ({"PARKING_TIME": 3, "ENERGY": 10}, None),
+    ],
+)
+def test_times_stated_in_one_period_come_one_after_the_other_PRICE_17(stated, expected):
+    record = cdr("2025-06-02T16:00", [(120, stated)])
+
+    found = total([AFTER_FIVE], record, time_zone="UTC")
+
+    assert expected is None or found == expected
+
+
 def test_meter_readings_tell_the_power_too():
     """PRICE-15: what was not measured may be interpolated."""
     document = tariff(element(part("ENERGY", 1), min_power=20), element(part("ENERGY", 0.1)))
