@@ -17,7 +17,7 @@ from hub.keys import INTAKE
 from hub.models.values import InterfaceRole
 from hub.ocpi.client import Answer
 from hub.ocpi.endpoints import pushes
-from hub.ocpi.envelope import now
+from hub.ocpi.envelope import now, unwrapped
 from hub.ocpi.parties import speaker
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import Document
@@ -43,7 +43,7 @@ async def written(request: web.Request, way: Way, answer: Answer) -> Write:
     module = MODULES[operation.kept_as]
     if operation.keeps == "answer":
         assert operation.answer is not None
-        document = way.version.read(operation.answer, answer.data)
+        document = way.version.read(operation.answer, unwrapped(answer.data))
         object_id = str(document[module.id_field])
         method = "PUT"
     else:

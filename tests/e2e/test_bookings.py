@@ -280,6 +280,14 @@ async def test_an_answer_that_is_no_booking_is_passed_on_and_not_kept(cpo, emsp)
     assert (await emsp.get("bookings")).data == []
 
 
+async def test_a_booking_answered_in_a_list_is_kept_as_well(cpo, emsp):
+    await cpo.put(PLACE, booking_location())
+    cpo.book = lambda request: [booking(request=request)]
+
+    assert (await ask(emsp)).data == [booking()]
+    assert (await emsp.get("bookings")).data == [booking()]
+
+
 async def test_what_the_cpo_says_no_to_is_not_kept(cpo, emsp):
     await cpo.put(PLACE, booking_location())
     cpo.fail(faults.refuse(2002, "say more"), on="sender/bookings")
