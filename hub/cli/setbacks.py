@@ -3,6 +3,7 @@
 from typing import Any
 
 from hub.cli import options, partners
+from hub.cli.failures import Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -31,23 +32,32 @@ def add(commands: Commands) -> None:
     parser.add_argument("setback", help="its id")
 
     parser = options.command(
-        setbacks, "replay", replay, "Send the object once more, as it is now. Safe to repeat."
+        setbacks,
+        "replay",
+        replay,
+        "Send the object once more, as it is now. Safe to repeat.",
+        more="Either one, by its id, or all of a partner: --partner, and perhaps --module.",
     )
-    parser.add_argument("setback", help="its id")
+    parser.add_argument("setback", nargs="?", help="its id")
+    parser.add_argument("--partner", dest="id", help="all of this one, by id or name")
+    parser.add_argument("--module", help="with --partner: only of this module")
 
 
 def list_(arguments: Arguments) -> None:
-    found = hub(arguments).all(
-        "/setbacks",
-        limit=arguments.limit,
-        partner_id=partners.find(arguments) if arguments.id else None,
-        module=arguments.module,
-        settled=arguments.settled,
-    )
+    found = matching(arguments, limit=arguments.limit, settled=arguments.settled)
     if arguments.json:
         write_json({"items": found})
         return
     table(found, ROWS, empty="No setbacks: everybody takes what they get.")
+
+
+def matching(arguments: Arguments, **more: Any) -> list[dict[str, Any]]:
+    return hub(arguments).all(
+        "/setbacks",
+        partner_id=partners.find(arguments) if arguments.id else None,
+        module=arguments.module,
+        **more,
+    )
 
 
 def show(arguments: Arguments) -> None:
@@ -55,9 +65,25 @@ def show(arguments: Arguments) -> None:
 
 
 def replay(arguments: Arguments) -> None:
+    if (arguments.setback is None) == (arguments.id is None):
+        raise Usage("Name one setback by its id, or a partner with --partner.", field="setback")
+    if arguments.setback is None:
+        replay_all(arguments)
+        return
     answer(arguments, hub(arguments).post(f"/setbacks/{arguments.setback}/replay"))
     if not arguments.json:
         note(f"It is being sent. What became of it: hub setback show {arguments.setback}")
+
+
+def replay_all(arguments: Arguments) -> None:
+    found = matching(arguments)
+    sent = [hub(arguments).post(f"/setbacks/{one['id']}/replay") for one in found]
+    if arguments.json:
+        write_json({"items": sent})
+        return
+    table(sent, ROWS, empty="No setbacks: there is nothing to send again.")
+    if sent:
+        note(f"{len(sent)} are being sent. What is refused again: hub setback list")
 
 
 def answer(arguments: Arguments, setback: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ import random
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import structlog
 
 from hub.models.values import Party, Place
-from hub.ocpi.client import Client
+from hub.ocpi.client import Client, Refused, Unreachable
 from hub.ocpi.delivery import Outcome, Verdict, deliver
 from hub.ocpi.slots import Slots
 from hub.ocpi.window import Message
@@ -88,6 +88,8 @@ class Run:
     started: float = field(default_factory=time.monotonic)
     busy_for: float = 0
     asked: int = 0
+    # Whether it opens to us, once there was reason to doubt it.
+    welcome: asyncio.Task[bool] | None = None
 
     def over(self, timeout: float) -> bool:
         """Whether nothing more is to be begun: a request must end while the lease still holds."""
@@ -203,12 +205,28 @@ class Courier:
         verdict = await deliver(
             self._client, run.connection, run.source, entry.message, entry.party
         )
+        if verdict.forbidden and await self._lets_in(run):
+            # Not this object, perhaps because of whose it is; somebody may permit it some day.
+            return replace(verdict, outcome=Outcome.REFUSED, later=True)
         if change.parent is None or not verdict.lacks_location:
             return verdict
         # The receiver has not got the location, so the EVSE means nothing to it: tell it whole.
         for location in await self._find(run, [change.parent]):
             verdict = await deliver(self._client, run.connection, run.source, location, entry.party)
         return verdict
+
+    async def _lets_in(self, run: Run) -> bool:
+        """Whether the platform opens to us at all, which its list of versions tells; asked once."""
+        if run.welcome is None:
+            run.welcome = asyncio.create_task(self._ask_for_versions(run.connection))
+        return await run.welcome
+
+    async def _ask_for_versions(self, connection: Connection) -> bool:
+        try:
+            url = connection.versions_url or ""
+            return (await self._client.call(connection, "GET", url, timeout=self._timeout)).ok
+        except (Refused, Unreachable):
+            return False
 
     def _slots_of(self, run: Run) -> Slots:
         return self._slots.setdefault(run.connection.id, Slots(self._per_partner))

@@ -75,6 +75,11 @@ class Verdict:
         return self.outcome is Outcome.SHUT and self.http_status in LOCKED
 
     @property
+    def forbidden(self) -> bool:
+        """A 403 of its OCPI side, which knows us: about this object's party, or about all of us."""
+        return self.http_status == HTTPStatus.FORBIDDEN and self.answered
+
+    @property
     def lacks_location(self) -> bool:
         """The answer to an EVSE whose location the receiver has not got (LOC-14)."""
         return self.outcome is Outcome.REFUSED and (
@@ -193,7 +198,7 @@ def http_error(status: int, code: int | None, *, asks_to_wait: bool) -> Outcome:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in PASSING:
         return Outcome.FAILING
     if status == HTTPStatus.FORBIDDEN and code is not None:
-        # Its OCPI side knows us, so it may be about this object (TRANSPORT-41).
+        # It may be about this object alone (TRANSPORT-41): the courier finds out.
         return Outcome.FAILING
     if status in LOCKED or status < HTTPStatus.BAD_REQUEST:
         return Outcome.SHUT

@@ -90,6 +90,27 @@ async def test_who_received_an_object_and_sending_it_again(command, hub, acme, e
     assert (await command("setback", "list")).out == ""
 
 
+async def test_everything_a_partner_refused_is_sent_again(command, hub, acme, emsp):
+    await hub.connect(acme)
+    emsp.fail(refuse(2001, "No such currency"), on="tariffs")
+    for number in range(3):
+        await acme.put(
+            f"tariffs/NL/ACM/T{number}", tariff(version=V, party_id="ACM", id=f"T{number}")
+        )
+    await hub.deliver()
+    emsp.heal()
+
+    nothing = await command("setback", "replay", "--partner", "two", "--module", "locations")
+    sent = await command("setback", "replay", "--partner", "two")
+    await hub.deliver()
+
+    assert (nothing.code, nothing.out) == (0, "")
+    assert (sent.code, "3 are being sent" in sent.err) == (0, True)
+    assert (await command("setback", "list")).out == ""
+    for wrong in ((), ("3f0f7a3e-1d37-4a53-b5fd-8f2c2d0a7a11", "--partner", "two")):
+        assert (await command("setback", "replay", *wrong)).code == 2
+
+
 async def test_deliveries_are_shown_for_what_a_partner_takes(command, hub, acme):
     """A CPO that sends and takes nothing but tokens."""
     await hub.connect(acme)

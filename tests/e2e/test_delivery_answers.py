@@ -237,7 +237,6 @@ AWAY = {
     "closes it in the middle": vanish_midway(),
     "OCPI 3000": refuse(3000, "database down"),
     "OCPI 4003": refuse(4003),
-    "403 that knows us": refuse(2001, "not for you", http_status=403),
     "answers nothing in time": slow(60),
 }
 
@@ -271,6 +270,51 @@ async def test_a_partner_that_is_away_gets_everything_when_it_is_back(
         assert sorted(paths(emsp)) == [f"tariffs/NL/ONE/T{n:02}" for n in range(20)]
         cursor = await network.cursor(partner_id, "tariffs")
         assert (cursor.failures, cursor.last_error, cursor.next_attempt_at) == (0, None, None)
+
+
+SUSPENDED = refuse(2001, "You are suspended", http_status=403)
+UNKNOWN_PARTY = refuse(2001, "OCPI-from names BE*OTH, which is not yours", http_status=403)
+
+
+async def test_a_party_that_a_platform_does_not_take_holds_up_nobody_else(network, emsp):
+    """TRANSPORT-41: as a peer hub that knows some of our parties, or a partner with some contracts.
+
+    It is tried again by itself, for what is not permitted today may be tomorrow.
+    """
+    emsp.fail(UNKNOWN_PARTY, on=r"PUT .*tariffs/BE/OTH")
+    for number in range(20):
+        owner = {"country_code": "BE", "party_id": "OTH"} if number < 15 else {}
+        await network.put("tariffs", tariff(id=f"T{number:02}", **owner))
+    await network.deliver()
+
+    taken = {push.path for push in emsp.received if push.path in emsp.objects}
+    assert taken >= {f"tariffs/NL/ONE/T{number}" for number in range(15, 20)}
+    assert len([one for one in await network.setbacks() if one.next_attempt_at]) == 15
+    assert (await network.cursor(emsp.id, "tariffs")).failures == 0
+    assert len([one for one in emsp.requests if one.path.endswith("versions")]) <= 2
+
+    emsp.heal()
+    await network.retry_now()
+    await network.deliver()
+
+    assert "tariffs/BE/OTH/T00" in emsp.objects
+    assert all(one.settled_at for one in await network.setbacks())
+
+
+async def test_a_platform_that_shuts_us_out_is_away_and_nothing_is_set_aside(network, emsp):
+    """Even its list of versions is forbidden: what was refused was not the object."""
+    emsp.fail(SUSPENDED)
+    await network.put("tariffs", tariff())
+    await network.deliver()
+
+    assert await network.setbacks() == []
+    assert "You are suspended" in (await network.cursor(emsp.id, "tariffs")).last_error
+
+    emsp.heal()
+    await network.retry_now()
+    await network.deliver()
+
+    assert "tariffs/NL/ONE/T1" in emsp.objects
 
 
 async def test_a_partner_whose_port_is_closed_is_away(network, emsp):
