@@ -1,6 +1,9 @@
 """``hub quarantine``: objects that came with a fault."""
 
+from typing import Any
+
 from hub.cli import options, partners
+from hub.cli.failures import Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, lines, note, table, when, write_json
 
@@ -16,23 +19,22 @@ def add(commands: Commands) -> None:
     parser.add_argument("--settled", action="store_true", help="those that are settled instead")
     options.limited(parser)
 
+    parser = options.command(quarantine, "show", show, "One of them, with what the partner sent.")
+    parser.add_argument("entry", help="its id")
+
     for name, run, about in (
-        ("show", show, "One of them, with what the partner sent."),
         ("replay", replay, "Take it in after all, if it passes the checks now."),
         ("dismiss", dismiss, "Settle it without the object."),
     ):
-        parser = options.command(quarantine, name, run, about)
-        parser.add_argument("entry", help="its id")
+        more = "Either one, by its id, or all of a partner: --partner, and perhaps --module."
+        parser = options.command(quarantine, name, run, about, more=more)
+        parser.add_argument("entry", nargs="?", help="its id")
+        parser.add_argument("--partner", dest="id", help="all of this one, by id or name")
+        parser.add_argument("--module", help="with --partner: only of this module")
 
 
 def list_(arguments: Arguments) -> None:
-    found = hub(arguments).all(
-        "/quarantine",
-        limit=arguments.limit,
-        partner_id=partners.find(arguments) if arguments.id else None,
-        module=arguments.module,
-        settled=arguments.settled,
-    )
+    found = matching(arguments, limit=arguments.limit, settled=arguments.settled)
     if arguments.json:
         write_json({"items": found})
         return
@@ -48,6 +50,22 @@ def list_(arguments: Arguments) -> None:
         ],
         empty="Nothing is in quarantine.",
     )
+
+
+def matching(arguments: Arguments, **more: Any) -> list[dict[str, Any]]:
+    return hub(arguments).all(
+        "/quarantine",
+        partner_id=partners.find(arguments) if arguments.id else None,
+        module=arguments.module,
+        **more,
+    )
+
+
+def meant(arguments: Arguments) -> list[str]:
+    """The ids of the entries that a command is about: one, or all of a partner."""
+    if (arguments.entry is None) == (arguments.id is None):
+        raise Usage("Name one entry by its id, or a partner with --partner.", field="entry")
+    return [arguments.entry] if arguments.entry else [one["id"] for one in matching(arguments)]
 
 
 def show(arguments: Arguments) -> None:
@@ -69,6 +87,10 @@ def show(arguments: Arguments) -> None:
 
 
 def replay(arguments: Arguments) -> None:
+    entries = meant(arguments)
+    if arguments.entry is None:
+        replay_all(arguments, entries)
+        return
     found = hub(arguments).post(f"/quarantine/{arguments.entry}/replay")
     if arguments.json:
         write_json(found)
@@ -76,9 +98,26 @@ def replay(arguments: Arguments) -> None:
     facts([("Object", found["object_ref"]), ("Outcome", found["outcome"])])
 
 
-def dismiss(arguments: Arguments) -> None:
-    hub(arguments).post(f"/quarantine/{arguments.entry}/dismiss")
+def replay_all(arguments: Arguments, entries: list[str]) -> None:
+    taken, refused = [], []
+    for entry in entries:
+        try:
+            taken.append(hub(arguments).post(f"/quarantine/{entry}/replay"))
+        except Refused as error:
+            refused.append({"id": entry, "error": str(error)})
     if arguments.json:
-        write_json({"settled": arguments.entry})
+        write_json({"items": taken, "refused": refused})
+        return
+    table(taken, [("OBJECT", "object_ref"), ("OUTCOME", "outcome")], empty="Nothing was taken in.")
+    if refused:
+        note(f"{len(refused)} are refused still: hub quarantine list")
+
+
+def dismiss(arguments: Arguments) -> None:
+    entries = meant(arguments)
+    for entry in entries:
+        hub(arguments).post(f"/quarantine/{entry}/dismiss")
+    if arguments.json:
+        write_json({"settled": arguments.entry or entries})
     else:
-        note("Settled.")
+        note(f"Settled{'' if arguments.entry else f': {len(entries)}'}.")

@@ -1,9 +1,10 @@
 """``hub setback``: objects that a partner would not take."""
 
+from contextlib import suppress
 from typing import Any
 
 from hub.cli import options, partners
-from hub.cli.failures import Usage
+from hub.cli.failures import Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -76,8 +77,11 @@ def replay(arguments: Arguments) -> None:
 
 
 def replay_all(arguments: Arguments) -> None:
-    found = matching(arguments)
-    sent = [hub(arguments).post(f"/setbacks/{one['id']}/replay") for one in found]
+    sent = []
+    for one in matching(arguments):
+        # What the partner has taken meanwhile need not be sent.
+        with suppress(Refused):
+            sent.append(hub(arguments).post(f"/setbacks/{one['id']}/replay"))
     if arguments.json:
         write_json({"items": sent})
         return

@@ -141,6 +141,28 @@ async def test_what_came_with_a_fault(command, hub, acme):
     assert (await command("quarantine", "list")).out == ""
 
 
+async def test_everything_of_a_partner_in_quarantine_is_looked_at_again_and_let_go(
+    command, hub, acme
+):
+    await hub.connect(acme)
+    for number in range(3):
+        bad = tariff(version=V, party_id="ACM", id=f"T{number}", currency="EURO")
+        await acme.put(f"tariffs/NL/ACM/T{number}", bad)
+    await hub.sql(
+        "update quarantined_objects set body = replace(body, 'EURO', 'EUR')"
+        " where object_ref = 'NL/ACM/T1'"
+    )
+
+    replayed = await command("quarantine", "replay", "--partner", "acme", "--module", "tariffs")
+    dismissed = await command("quarantine", "dismiss", "--partner", "acme")
+
+    assert "NL/ACM/T1" in replayed.out
+    assert "2 are refused still" in replayed.err
+    assert "Settled: 2." in dismissed.err
+    assert (await command("quarantine", "list")).out == ""
+    assert (await command("quarantine", "dismiss")).code == 2
+
+
 async def test_a_tenant_a_user_and_a_key(command, hub):
     tenant = (await command("tenant", "create", "North", "--party", "NO*HUB", "--json")).json
     there = ("--tenant", tenant["id"], "--json")
