@@ -75,10 +75,11 @@ async def say(
     *,
     owner: Party,
     reader: Party | None,
+    partial: bool = False,
 ) -> Document:
     """A canonical document as a version says it to a reader. Raises NotExpressible."""
     async with looking_up(request, version) as db:
-        item = Item(kind, document, owner)
+        item = Item(kind, document, owner, partial=partial)
         [written] = await translation.write(db, version, [item], reader=reader)
     told = written.get()
     if written.losses:
@@ -88,8 +89,17 @@ async def say(
 
 async def say_to(request: web.Request, way: Way, kind: str, document: Document) -> Document:
     """The caller's document in the receiver's version. Raises NotExpressible."""
-    owner = owner_named(request[OPERATION], speaker(request), way.party)
-    return await say(request, way.version, kind, document, owner=owner, reader=way.party)
+    operation = request[OPERATION]
+    owner = owner_named(operation, speaker(request), way.party)
+    return await say(
+        request,
+        way.version,
+        kind,
+        document,
+        owner=owner,
+        reader=way.party,
+        partial=operation.partial,
+    )
 
 
 async def answered(request: web.Request, way: Way, data: Any) -> Any:

@@ -55,13 +55,15 @@ async def looking_up(
 class Item:
     """Something to be written: a canonical document, and whose it is or whose location it names.
 
-    ``names`` are what is named beside it, as in a URL, by module and id.
+    ``names`` are what is named beside it, as in a URL, by module and id. ``partial``: only what
+    changes of it, as in a PATCH.
     """
 
     kind: str
     document: Document | None
     owner: Party
     names: tuple[tuple[str, str], ...] = ()
+    partial: bool = False
 
 
 @dataclass
@@ -119,7 +121,9 @@ def say(version: Version, item: Item, known: Known) -> Written:
     if item.document is None:
         return Written()
     try:
-        body = version.downgrade(item.kind, item.document, losses, known=known)
+        body = version.downgrade(
+            item.kind, item.document, losses, partial=item.partial, known=known
+        )
     except NotExpressible as error:
         return Written(losses=losses, error=error)
     except Exception:
@@ -205,7 +209,7 @@ def names_of(item: Item, body: Document | None) -> set[Name]:
     names |= {Name(kind, item.owner, id_) for kind, id_ in item.names}
     issuer = issuer_of(item)
     names = {n._replace(owner=issuer) if n.kind == CONTRACTS and issuer else n for n in names}
-    if item.kind == "Token" and item.document:
+    if item.kind == "Token" and item.document and not item.partial:
         uid, type_ = item.document["uid"], item.document["type"]
         names.add(Name(TOKENS, item.owner, f"{uid}/{type_}"))
     return names

@@ -378,6 +378,19 @@ def test_the_place_of_a_session_is_found_in_any_case_TRANSPORT_90():
     assert (evse["uid"], evse["connectors"][0]["id"]) == ("E1", "a")
 
 
+def test_what_a_cdr_says_of_its_place_is_told_or_lost():
+    losses = []
+    cdr = own.cdr()
+    cdr["cdr_location"] |= {"state": "Utrecht", "address": "A" * 45, "connector_power_type": "DC"}
+
+    body = down("CDR", cdr, losses=losses)
+
+    [connector] = body["location"]["evses"][0]["connectors"]
+    assert (connector["power_type"], body["location"]["address"]) == ("DC", "A" * 45)
+    assert "cdr_location/state" in {loss.path for loss in losses}
+    assert "state" not in body["location"]
+
+
 def test_a_session_needs_no_evse_and_a_cdr_no_evse_id_but_an_evse():
     nowhere = old.location(evses=[])
     unnamed = old.location(evses=[old.evse(evse_id=own.ABSENT)])

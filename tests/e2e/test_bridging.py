@@ -345,3 +345,39 @@ async def test_a_cdr_told_again_is_the_same_whatever_is_known_by_then_CDR_04(
 
     assert (first.http_status, again.http_status, again.status_code) == (201, 200, 1000)
     assert another.status_code == 2001
+
+
+SOON = {"last_updated": "2025-06-02T01:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("path", "changes", "told"),
+    [
+        ("locations/NL/ONE/L1", {"name": "Elsewhere"}, {"name": "Elsewhere"}),
+        ("locations/NL/ONE/L1/E1/1", {"max_amperage": 16}, {"amperage": 16}),
+        ("locations/NL/ONE/L1/E1/1", {"tariff_ids": []}, {"tariff_id": None}),
+        ("sessions/NL/ONE/S1", {"kwh": 9}, {"kwh": 9}),
+        (
+            "sessions/NL/ONE/S1",
+            {"status": "COMPLETED", "total_cost": {"excl_vat": 3, "incl_vat": 3.6}},
+            {"status": "COMPLETED", "total_cost": 3},
+        ),
+    ],
+)
+async def test_BRIDGE_03_a_patch_by_name_says_what_changes_and_no_more(
+    cpo, old_emsp, path, changes, told
+):
+    """Nothing that 2.1.1 requires is made up for it, nor looked for."""
+    answer = await cpo.patch(path, changes | SOON, to=old_emsp)
+
+    assert answer.status_code in {1000, 2001, 2003}, answer.text
+    [push] = [push for push in old_emsp.requests if push.method == "PATCH"]
+    assert (push.path, push.body) == (path, told | SOON)
+
+
+async def test_BRIDGE_03_a_patch_of_a_token_need_not_say_which(old_cpo, emsp):
+    answer = await emsp.patch("tokens/DE/TWO/77", {"valid": False} | SOON, to=old_cpo)
+
+    assert answer.status_code == 2004, "the CPO has no such token, and says so"
+    [push] = [push for push in old_cpo.requests if push.method == "PATCH"]
+    assert (push.path, push.body) == ("tokens/DE/TWO/77", {"valid": False} | SOON)

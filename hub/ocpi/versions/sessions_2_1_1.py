@@ -152,6 +152,8 @@ def unflatten_location(cdr: Document, trail: Trail) -> Document:
     location = {name: place[name] for name in OF_LOCATION if name in place}
     location |= {"id": place["id"] or NOT_AVAILABLE, "evses": [evse], "last_updated": moment}
     here = Trail(Errand(trail.errand.losses), trail, "cdr_location")
+    if place.get("state"):
+        here.at("state").lose("unknown in this version")
     return put(cdr, {"cdr_location": ABSENT, "location": downgrade_known_location(location, here)})
 
 
