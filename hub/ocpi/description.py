@@ -276,10 +276,12 @@ def body_of(schema: JSON, *, required: bool = True) -> JSON:
 
 def responses(operation: Operation) -> JSON:
     data = reference(operation.answer) if operation.answer else None
+    if operation.words:
+        data = {"type": "string", "enum": list(operation.words)}
     if data and operation.many:
         data = {"type": "array", "items": data}
     answers = {"200": answer("Done.", data, PAGE_HEADERS if operation.many else None)}
-    if operation.method in CREATED_BY and operation.body and not operation.answer:
+    if operation.method in CREATED_BY and operation.body and not data:
         answers["201"] = answer("Done: the object is new.", None, None)
     return answers | {"default": answer(NOT_DONE, None, None)}
 

@@ -229,8 +229,7 @@ async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:
         )
         response[STATUS_CODE] = answer.status_code
         return response
-    # A word, as charging preferences are answered with, is the same in all versions (TRANSPORT-70).
-    said = operation.answer is not None or isinstance(answer.data, str)
+    said = operation.answer or operation.words
     data = callbacks.completed(operation, answer.data) if said else None
     if data is not None:
         data = await bodies.answered(request, way, data)

@@ -31,16 +31,18 @@ class Operation:
     """One method on one path of one module's interface.
 
     ``path`` is relative to the module's endpoint. ``body`` and ``answer`` are OCPI class names
-    (None: nothing is defined); ``many`` marks a paged list; ``partial`` a PATCH. ``since`` is the
-    oldest OCPI version that knows it, ``only`` limits it to one. ``calls_back`` is there for a
-    request whose result comes later; ``timeout`` is the setting that limits a forwarded call;
-    ``params`` are numbers that its query must name. ``unsupported`` is how the module itself says
-    that a receiver cannot do it; where it has no words for that, it is an error (HUB-50, HUB-54).
-    ``objects`` says what it is about where a module has several kinds of objects. ``keeps``: when
-    it was passed on and went well, the hub keeps what was sent, or the answer (passed.py).
-    ``failed`` is how it says that a request could not be passed on, to callers whose version has no
-    code for that (BRIDGE-07). ``custom``: of a module that the hub knows nothing of (custom.py).
-    Not ``routed``: of a Configuration Module, which has no routing headers (HUB-12).
+    (None: nothing is defined); ``words`` are what stands in place of an object where the answer is
+    a word, the same in all versions (TRANSPORT-70); ``many`` marks a paged list; ``partial`` a
+    PATCH. ``since`` is the oldest OCPI version that knows it, ``only`` limits it to one.
+    ``calls_back`` is there for a request whose result comes later; ``timeout`` is the setting that
+    limits a forwarded call; ``params`` are numbers that its query must name. ``unsupported`` is how
+    the module itself says that a receiver cannot do it; where it has no words for that, it is an
+    error (HUB-50, HUB-54). ``objects`` says what it is about where a module has several kinds of
+    objects. ``keeps``: when it was passed on and went well, the hub keeps what was sent, or the
+    answer (passed.py). ``failed`` is how it says that a request could not be passed on, to callers
+    whose version has no code for that (BRIDGE-07). ``custom``: of a module that the hub knows
+    nothing of (custom.py). Not ``routed``: of a Configuration Module, which has no routing headers
+    (HUB-12).
     """
 
     module: str
@@ -50,6 +52,7 @@ class Operation:
     endpoint: str
     body: str | None = None
     answer: str | None = None
+    words: tuple[str, ...] = ()
     many: bool = False
     partial: bool = False
     body_optional: bool = False

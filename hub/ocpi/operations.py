@@ -13,6 +13,7 @@ from hub.ocpi.operation import (
     lists,
     owned,
 )
+from hub.ocpi.schemas.sessions import CHARGING_PREFERENCES_RESPONSE
 from hub.ocpi.versions.base import Version
 
 CANNOT = {"result": "NOT_SUPPORTED", "timeout": 0}
@@ -106,6 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "/{id}/charging_preferences",
         "put_charging_preferences",
         body="ChargingPreferences",
+        words=CHARGING_PREFERENCES_RESPONSE.values,
         since="2.2.1",
         unsupported="NOT_POSSIBLE",
     ),

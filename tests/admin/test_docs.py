@@ -81,6 +81,17 @@ def test_an_ocpi_document_accepts_what_the_hub_accepts(number):
         assert not validator.is_valid(body | {"id": 5})
 
 
+@pytest.mark.parametrize("number", ["2.3.0", "2.2.1"])
+def test_an_answer_that_is_a_word_is_told_SES_09(number):
+    """TRANSPORT-70."""
+    path = f"/{number}/sender/sessions/{{id}}/charging_preferences"
+    responses = document(f"ocpi-{number}")["paths"][path]["put"]["responses"]
+
+    schema = responses["200"]["content"]["application/json"]["schema"]
+    assert "NOT_POSSIBLE" in schema["allOf"][1]["properties"]["data"]["enum"]
+    assert "201" not in responses
+
+
 async def test_the_page_is_complete_without_anybody_else(hub):
     async with aiohttp.ClientSession() as session:
         for surface in ("", *(f"/{name}" for name in SURFACES)):
