@@ -1,11 +1,11 @@
 """Transactions and reservations in the hands of an operator."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from ocpp.v16 import call, call_result
 
+from tests.helpers.charge_points import iso
 from tests.helpers.stations import add, connected, place, put_place
 
 PLUG = {
@@ -16,10 +16,6 @@ PLUG = {
     "phases": 3,
     "tariff_id": "T1",
 }
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import logging
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import aiohttp
@@ -26,6 +27,11 @@ ocpp.messages.ASYNC_VALIDATION = False
 
 
 PASSWORD = "a-long-password-1234"
+
+
+def iso(minutes=0):
+    """So many minutes from now, as stations write it."""
+    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 def basic(identity, password):

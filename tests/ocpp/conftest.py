@@ -245,6 +245,12 @@ async def csms(database, tenant, aiohttp_server):
 
 
 @pytest.fixture
+async def able(csms):
+    """What the hub may ask of stations, in the process that holds their sockets."""
+    return Stations(csms.wire, Relay(csms.wire))
+
+
+@pytest.fixture
 async def own(csms, hub):
     """The stations' side of the running hub, in place of the one that ``csms`` serves."""
     csms.keyring = hub.app[KEYRING]

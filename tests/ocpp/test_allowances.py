@@ -1,15 +1,10 @@
 """What a token may take at a time: minutes and money. The station is told to stop, once."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from ocpp.v16 import call
 
 from hub.ocpp.upkeep import Upkeep
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+from tests.helpers.charge_points import iso
 
 
 @pytest.fixture

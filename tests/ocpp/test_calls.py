@@ -13,8 +13,6 @@ from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, calls, messages
 from hub.ocpp.frames import CallRefused, OCPPVersion
 from hub.ocpp.redaction import redact, redact_frame
-from hub.ocpp.relay import Relay
-from hub.ocpp.stations import Stations
 from hub.ocpp.v16 import Station16
 from hub.ocpp.v21 import Station21
 from hub.ocpp.v201 import Station201
@@ -24,11 +22,6 @@ ANSWERED = {
     OCPPVersion.V201: Station201.answers,
     OCPPVersion.V21: Station21.answers,
 }
-
-
-@pytest.fixture
-async def able(csms):
-    return Stations(csms.wire, Relay(csms.wire))
 
 
 async def rows(csms):

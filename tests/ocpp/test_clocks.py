@@ -8,17 +8,12 @@ from sqlalchemy import select
 
 from hub.models.charging import ChargingSession, MeterValue
 from hub.models.stations import ChargingStation
-from hub.ocpp.relay import Relay
-from hub.ocpp.stations import Stations
 from hub.roaming.clocks import Clock
+from tests.helpers.charge_points import iso
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 SECOND = timedelta(seconds=1)
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 def meter(minutes, wh):
@@ -127,10 +122,9 @@ async def test_what_a_slow_station_kept_back_is_corrected_by_the_offset_of_its_r
     assert transaction.offline
 
 
-async def test_a_remote_start_shows_what_time_it_is_there(csms):
+async def test_a_remote_start_shows_what_time_it_is_there(csms, able):
     csms.wire.draining = 3600.0
     made = await csms.add_station()
-    able = Stations(csms.wire, Relay(csms.wire))
     token = {"uid": "TAG1", "type": "RFID", "country_code": "BE", "party_id": "MSP"}
     await csms.add_token("TAG1")
     async with csms.connect(made) as station:

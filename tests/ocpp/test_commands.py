@@ -15,12 +15,11 @@ from sqlalchemy import select
 from hub.models.ocpp import StationCall
 from hub.models.transactions import Reservation, TokenAlias
 from hub.models.values import Party
-from hub.ocpp.relay import Relay
-from hub.ocpp.stations import Stations, change_password
+from hub.ocpp.stations import change_password
 from hub.ocpp.upkeep import Upkeep
 from hub.roaming import local, own_evses
 from hub.roaming.orders import Errand
-from tests.helpers.charge_points import PASSWORD
+from tests.helpers.charge_points import PASSWORD, iso
 
 MSP = Party("BE", "MSP")
 RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
@@ -36,15 +35,6 @@ APP_USER = {
     "group_id": "G1",
     "last_updated": "2026-01-01T00:00:00Z",
 }
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-
-
-@pytest.fixture
-async def able(csms):
-    return Stations(csms.wire, Relay(csms.wire))
 
 
 def start_request(made, **more):

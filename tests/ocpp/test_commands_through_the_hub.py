@@ -19,7 +19,7 @@ from hub.models.transactions import Reservation
 from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
 from hub.roaming.objects import Write
-from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.charge_points import PASSWORD, basic, iso
 from tests.helpers.commands import command, kept, kept_results, let_pass, parties, told
 from tests.helpers.documents import location, tariff, token
 from tests.helpers.partner import FakePartner
@@ -29,10 +29,6 @@ EMSP, OWN, HUB = ("DE", "TWO"), ("NL", "OWN"), ("NL", "HUB")
 RECORDS = {"1.6": "OCPP_1_6", "2.0.1": "OCPP_2_0_1"}
 PREFERRING = {"2.1": "OCPP_2_1"}
 SINCE = {"date_from": "2020-01-01T00:00:00Z"}
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 @pytest.fixture

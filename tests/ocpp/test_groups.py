@@ -23,10 +23,7 @@ from hub.roaming.meter_intake import Metered, take
 from hub.roaming.readings import Reading, Sample
 from hub.roaming.stations import Boot
 from hub.roaming.status_intake import Reported, keep_statuses
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+from tests.helpers.charge_points import iso
 
 
 def meter(minutes, wh, **more):

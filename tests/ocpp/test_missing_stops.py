@@ -10,13 +10,10 @@ from sqlalchemy import select
 
 from hub.models.charging import SessionEvent
 from hub.ocpp.upkeep import Upkeep
+from tests.helpers.charge_points import iso
 
 TOKEN = {"idToken": "TAG1", "type": "ISO14443"}
 EVSE = {"id": 1, "connectorId": 1}
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 def meter(minutes, wh):

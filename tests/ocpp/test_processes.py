@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import aiohttp
 import asyncpg
@@ -20,14 +20,10 @@ from hub.ocpp.service import UPKEEP
 from hub.ocpp.stations import Stations
 from hub.ocpp.upkeep import Upkeep
 from hub.ocpp.wire import Wire
-from tests.helpers.charge_points import PASSWORD, Client201, Socket, basic
+from tests.helpers.charge_points import PASSWORD, Client201, Socket, basic, iso
 from tests.helpers.commands import command
 from tests.helpers.hub import free_port
 from tests.helpers.partner import FakePartner
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 @asynccontextmanager

@@ -1,7 +1,6 @@
 """What stations report, and what their answers say of them, is kept where operators look."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from ocpp.v16 import call
@@ -13,18 +12,8 @@ from sqlalchemy import select, text
 from hub.models.ocpp import StationReport
 from hub.models.stations import ChargingStation, Connector, StationConfigurationItem
 from hub.ocpp import calls
-from hub.ocpp.relay import Relay
-from hub.ocpp.stations import Stations
 from hub.roaming import station_reports
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
-
-
-@pytest.fixture
-async def able(csms):
-    return Stations(csms.wire, Relay(csms.wire))
+from tests.helpers.charge_points import iso
 
 
 async def done(stations, made, action, payload):

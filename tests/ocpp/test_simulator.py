@@ -5,8 +5,6 @@ import asyncio
 import pytest
 
 from hub.models.values import Party
-from hub.ocpp.relay import Relay
-from hub.ocpp.stations import Stations
 from hub.roaming import local
 from hub.roaming.orders import Errand
 from hub.simulator.fleet import simulate
@@ -41,9 +39,8 @@ async def test_energy_in_the_cdr_is_that_of_the_stations_meter(csms, version, sc
 
 
 @pytest.mark.parametrize("version", RECORDS)
-async def test_a_session_begun_and_ended_from_outside(csms, version):
+async def test_a_session_begun_and_ended_from_outside(csms, able, version):
     made = await csms.add_station(RECORDS[version])
-    able = Stations(csms.wire, Relay(csms.wire))
     token = {
         "country_code": "BE",
         "party_id": "MSP",

@@ -1,7 +1,6 @@
 """A station of our own and an eMSP, with the whole hub between them."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
@@ -12,7 +11,7 @@ from hub.ocpp.server import WIRE
 from hub.roaming.authorization import Shown, authorize
 from hub.settings import Settings
 from tests.helpers import faults
-from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.charge_points import PASSWORD, basic, iso
 from tests.helpers.partner import FakePartner
 
 RFID = {
@@ -26,10 +25,6 @@ RFID = {
     "whitelist": "NEVER",
     "last_updated": "2026-01-01T00:00:00Z",
 }
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 async def until(found, seconds=20):

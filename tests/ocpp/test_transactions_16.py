@@ -12,10 +12,7 @@ from sqlalchemy import select
 
 from hub.models.charging import AuthToken, ChargingSession, MeterValue, SessionEvent
 from hub.roaming import billing
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+from tests.helpers.charge_points import iso
 
 
 def meter(minutes, wh, **more):

@@ -1,12 +1,11 @@
 """Transactions of OCPP 2.0.1 and 2.1 stations; real stations, real database."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
 from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
 from hub.roaming.objects import Write
+from tests.helpers.charge_points import iso
 from tests.ocpp.conftest import OWNER, TARIFF
 
 VERSIONS = {"2.0.1": "OCPP_2_0_1", "2.1": "OCPP_2_1"}
@@ -14,10 +13,6 @@ TOKEN = {"idToken": "TAG1", "type": "ISO14443"}
 EVSE = {"id": 1, "connectorId": 1}
 
 pytestmark = pytest.mark.parametrize("version", VERSIONS)
-
-
-def iso(minutes=0):
-    return (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
 
 def reading(minutes, wh, context="Sample.Periodic", **more):
