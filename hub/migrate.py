@@ -59,13 +59,16 @@ def alembic_config(connection: Connection) -> Config:
     return config
 
 
-async def migrate(admin_url: str, *, role: str = "hub") -> None:
-    """Upgrade to the newest schema and grant ``role`` what serving needs; idempotent."""
+async def migrate(admin_url: str, *, role: str = "hub", lock_timeout: str = LOCK_TIMEOUT) -> None:
+    """Upgrade to the newest schema and grant ``role`` what serving needs; idempotent.
+
+    ``lock_timeout`` is how long it may wait for a table that others use, as PostgreSQL writes it.
+    """
     engine = create_async_engine(admin_url, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await refuse_missing_role(connection, role)
-            await take_turn(connection)
+            await take_turn(connection, lock_timeout)
             await connection.run_sync(upgrade)
             await grant(connection, role)
             await connection.execute(text("SELECT hub_create_partitions(1, 31)"))
@@ -94,11 +97,11 @@ async def refuse_missing_role(connection: AsyncConnection, role: str) -> None:
         )
 
 
-async def take_turn(connection: AsyncConnection) -> None:
+async def take_turn(connection: AsyncConnection, lock_timeout: str) -> None:
     """Wait for other migrations; the lock is held until the connection is closed."""
     await connection.execute(text(f"SET lock_timeout = '{WAIT_FOR_OTHERS}'"))
     await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
-    await connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+    await connection.execute(text(f"SET lock_timeout = '{lock_timeout}'"))
     await connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
     await connection.commit()
 

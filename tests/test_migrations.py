@@ -161,17 +161,16 @@ async def test_a_database_that_cannot_be_reached_is_told_so(own_dir):
         await migrate(f"postgresql+asyncpg://hub_owner@/hub?host={own_dir}")
 
 
-async def test_a_migration_waits_for_no_lock_for_long(postgres, fresh, monkeypatch):
+async def test_a_migration_waits_for_no_lock_for_long(postgres, fresh):
     """What waits for a table's lock makes everybody behind it wait."""
     url = postgres.url_of("hub_owner", fresh)
     await migrate(url)
-    monkeypatch.setattr(migration, "LOCK_TIMEOUT", "50ms")
     engine = create_async_engine(url, poolclass=NullPool)
     async with engine.begin() as holder:
         await holder.execute(text("LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE"))
 
         with pytest.raises(MigrationRefused, match="lock timeout"):
-            await migrate(url)
+            await migrate(url, lock_timeout="50ms")
     await engine.dispose()
 
 
