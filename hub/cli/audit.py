@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from hub.cli import naming_users, options, partners
 from hub.cli.failures import Failure, Usage
 from hub.cli.options import Arguments, Commands, hub
-from hub.cli.output import Row, facts, note, table, write_json
+from hub.cli.output import Row, facts, lines, note, plain, table, write_json
 
 # Links that are compared in one request.
 LINKS = 20
@@ -34,6 +34,9 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--since", metavar="TIME", help="such as 2025-01-31T12:00:00Z")
     parser.add_argument("--until", metavar="TIME")
+    parser.add_argument(
+        "--values", action="store_true", help="what was there before each change, and after it"
+    )
     options.limited(parser)
 
     parser = options.command(
@@ -125,6 +128,22 @@ def by(entry: Row) -> str | None:
     return f"{who} ({entry['key']})" if entry["key"] not in {None, who} else who
 
 
+def when(entry: Row) -> str:
+    return f"{entry['timestamp'][:19]}Z"
+
+
+def tell_values(entries: list[Row]) -> None:
+    """Each entry with what it changed, one member a line."""
+    for entry in entries:
+        what = (entry["entity_type"], entry["entity_id"], entry["description"])
+        who = by(entry)
+        told = [when(entry), entry["action"], *what, f"by {who}" if who else None]
+        lines("  ".join(str(part) for part in told if part))
+        before, after = entry["old_values"] or {}, entry["new_values"] or {}
+        for name in sorted({**before, **after}):
+            lines(f"  {name}: {plain(before.get(name))} → {plain(after.get(name))}")
+
+
 def search(arguments: Arguments) -> None:
     found = hub(arguments).all(
         "/audit",
@@ -140,10 +159,13 @@ def search(arguments: Arguments) -> None:
     if arguments.json:
         write_json({"items": found})
         return
+    if arguments.values and found:
+        tell_values(found)
+        return
     table(
         found,
         [
-            ("WHEN", lambda row: row["timestamp"][:19] + "Z"),
+            ("WHEN", when),
             ("ACTION", "action"),
             ("WHAT", "entity_type"),
             ("ID", "entity_id"),

@@ -144,15 +144,15 @@ def moment(value: str) -> str:
 
 
 def lines(*texts: str) -> None:
-    """Plain lines, for people to read."""
+    """Plain lines, for people to read; what partners wrote in them included (T-26)."""
     out = console(sys.stdout)
     for text in texts:
-        out.print(Text(text), soft_wrap=True)
+        out.print(Text(printable(text)), soft_wrap=True)
 
 
 def note(text: str) -> None:
     """Something beside the answer: progress, a hint."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 def value_of(row: Row, member: str | Callable[[Row], Any]) -> Any:

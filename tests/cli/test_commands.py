@@ -539,3 +539,25 @@ def test_a_role_is_found_by_its_name(run, hub):
 
     assert (ended.code, len(asked.calls)) == (0, 1)
     assert (unknown.code, "hub role list" in unknown.err) == (3, True)
+
+
+def test_what_a_partner_wrote_does_nothing_to_the_terminal(run, hub):
+    """T-26: in a trace, and in a body that is kept as it came."""
+    step = {"at": "2026-01-01T00:00:00Z", "step": "versions", "message": "\x1b[2Jgone"}
+    trace = {"kind": "join", "outcome": "REFUSED", "created_at": step["at"], "steps": [step]}
+    answers(hub, "GET", "/partners", {"items": [PARTNER], "next": None})
+    path = f"/partners/{PARTNER['id']}"
+    page = {"items": [trace | {"reason": "said \x1b]0;x\x07"}], "next": None}
+    answers(hub, "GET", f"{path}/traces", page)
+    entry = {"kind": "Tariff", "object_ref": "NL/ACM/T1", "partner_id": PARTNER["id"]}
+    entry |= {"created_at": step["at"], "settled_at": None, "ocpi_version": "2.2.1"}
+    entry |= {"errors": [], "body": '{"id": "\x1b[31m\u202e"}'}
+    answers(hub, "GET", f"/quarantine/{PARTNER['id']}", entry)
+    answers(hub, "GET", path, PARTNER)
+
+    shown = [run("partner", "trace", "acme"), run("quarantine", "show", PARTNER["id"])]
+
+    for ended in shown:
+        assert ended.code == 0
+        assert "\\x1b[" in ended.out
+        assert not {"\x1b", "\x07", "\u202e"} & set(ended.out)

@@ -233,6 +233,19 @@ async def test_a_name_that_is_empty_means_nobody(command, hub, acme):
     assert "ACTIVE" in (await command("partner", "list")).out
 
 
+async def test_the_audit_log_tells_what_was_there_before(command, tenant):
+    await command(
+        "tenant", "change", str(tenant.id), "--name", "North\x1b[31m", "--network", "closed"
+    )
+
+    told = (await command("audit", "search", "--entity", "tenant", "--values")).out
+    nothing = await command("audit", "search", "--entity", "nobody", "--values")
+
+    assert f"name: {tenant.name} → North\\x1b[31m" in told
+    assert 'settings: - → {"features": {"default_agreement": "BLOCK"}}' in told
+    assert (nothing.out, "No entries" in nothing.err) == ("", True)
+
+
 async def test_the_audit_log_tells_who_did_it_by_name(command, hub, acme, monkeypatch):
     """Of two keys of one user, what each of them did; of a partner, what it brought."""
     await command("role", "create", "Agreeing", "--permission", "agreements.create")
