@@ -1,6 +1,7 @@
 """The application: opens what must be closed again, and mounts the wires."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from socket import socket
 from uuid import UUID
 
 from aiohttp import web
@@ -65,8 +66,13 @@ from hub.settings import Settings
 STATION_PATIENCE = 3.0
 
 
-def make_app(settings: Settings, *, database_url: str) -> web.Application:
-    """The hub as one application. The database is migrated and reachable at ``database_url``."""
+def make_app(
+    settings: Settings, *, database_url: str, station_sockets: Sequence[socket] | None = None
+) -> web.Application:
+    """The hub as one application. The database is migrated and reachable at ``database_url``.
+
+    ``station_sockets`` are those for stations with TLS, where several processes share them.
+    """
     app = web.Application(client_max_size=settings.max_body_bytes)
     app[SETTINGS] = settings
     app[KEYRING] = Keyring.load(settings)
@@ -102,13 +108,13 @@ def make_app(settings: Settings, *, database_url: str) -> web.Application:
     app.add_subapp("/docs", make_docs())
     budget = min(settings.authorize_timeout, STATION_PATIENCE)
     issuers = Issuers(app[DATABASE], app[CLIENT], timeout=budget)
-    ocpp.mount(app, passing_on(app), issuers)
+    ocpp.mount(app, passing_on(app), issuers, station_sockets)
     app[STATIONS] = app[ocpp.STATIONS]
     app[CACHES] = Caches(app[DATABASE], app[STATIONS], app[BACKGROUND])
     app[health.HEALTH] = health.Health()
     app.add_routes(health.routes)
     app.add_routes(logo.routes)
-    app.add_routes(scrape.routes)
+    app.add_routes(scrape.routes if settings.workers == 1 else scrape.elsewhere)
     app.add_routes(files.routes)
     # Looked up for every request: found where it is looked for first.
     api.update(app)

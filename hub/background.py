@@ -1,7 +1,7 @@
 """Work that outlives the request it came from."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -10,6 +10,8 @@ log = structlog.get_logger()
 
 # Seconds between two looks at what is still under way.
 PATIENCE = 10.0
+# Seconds until what was cancelled and goes on is cancelled again.
+CANCEL_AGAIN = 5.0
 
 
 class Background:
@@ -27,6 +29,21 @@ class Background:
         """See to the end what was begun."""
         while self._tasks:
             await asyncio.wait(self._tasks, timeout=PATIENCE)
+
+
+async def ended(*tasks: asyncio.Task[Any] | None, again: float = CANCEL_AGAIN) -> None:
+    """Cancel tasks and wait until they have ended, whatever becomes of them.
+
+    An error that is met on the way out, as where the database goes away at the same time, takes the
+    place of the cancellation, and a loop that survives errors goes on: so it is told again.
+    """
+    given = [task for task in tasks if task is not None]
+    left: Iterable[asyncio.Task[Any]] = given
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=again)
+    await asyncio.gather(*given, return_exceptions=True)
 
 
 async def guarded(work: Coroutine[Any, Any, None]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from hub.background import ended
+
 # Seconds between two readings; how many are kept: 15 seconds, the usual time between two scrapes.
 EVERY = 0.5
 READINGS = 30
@@ -42,5 +44,4 @@ LAG: web.AppKey[LoopLag] = web.AppKey("lag", LoopLag)
 async def measuring(app: web.Application) -> AsyncIterator[None]:
     task = asyncio.create_task(app[LAG].measure())
     yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    await ended(task)

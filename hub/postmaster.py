@@ -32,12 +32,13 @@ PAUSE_AFTER_FAILURE = 5.0
 # sockaddr_un holds 108 bytes on Linux and 104 on macOS, with the final zero.
 LONGEST_SOCKET_PATH = 103
 LAST_LINES = 15
+MAX_CONNECTIONS = 200
 
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "jit": "off",
-    "max_connections": "100",
+    "max_connections": str(MAX_CONNECTIONS),
     "timezone": "UTC",
     "log_timezone": "UTC",
 }

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import func, or_, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.background import ended
 from hub.conformance.probe import PartnerCaller, probe
 from hub.conformance.subject import Subject, Unusable
 from hub.db import Database
@@ -68,10 +69,7 @@ class Prober:
             await asyncio.wait(self._tasks)
 
     async def stop(self) -> None:
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def probe(self, partner: Connection, *, whole: bool) -> dict[str, Any]:
         """Probe a partner now and keep what was found. What went wrong is in ``error``."""

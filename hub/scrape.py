@@ -23,6 +23,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import QueuePool
 
+from hub import health
 from hub.db import Database
 from hub.errors import Unavailable
 from hub.keys import DATABASE, METRICS, SETTINGS
@@ -54,6 +55,7 @@ PATIENCE = 5.0
 # The part of the time that reading may take: it is done less often when it takes long.
 SHARE = 0.1
 
+HERE = "127.0.0.1"
 PASSED_ON = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 FAILED = ("REFUSED", "FAILED")
 # Whose CDRs come from no partner.
@@ -73,6 +75,30 @@ async def metrics(request: web.Request) -> web.Response:
         body=await asyncio.to_thread(generate_latest, app[METRICS].registry),
         headers={"Content-Type": CONTENT_TYPE_LATEST, "Cache-Control": "no-store"},
     )
+
+
+# Where several workers share a port: none of them knows what the others count.
+elsewhere = web.RouteTableDef()
+
+
+@elsewhere.get("/metrics")
+async def metrics_elsewhere(request: web.Request) -> web.Response:
+    if not is_local(request):
+        raise web.HTTPNotFound
+    ports = request.app[SETTINGS].metrics_ports
+    where = f"http://{HERE}:{ports[0]}/metrics to port {ports[-1]}"
+    raise web.HTTPNotFound(text=f"Each worker tells its own metrics: {where}.\n")
+
+
+def make_own(app: web.Application) -> web.Application:
+    """What one of several workers tells of itself alone: an application of its own, for a port of
+    its own.
+    """
+    own = web.Application()
+    own.update(app)
+    own.add_routes(routes)
+    own.add_routes(health.routes)
+    return own
 
 
 def is_local(request: web.Request) -> bool:

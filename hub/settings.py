@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 Network = IPv4Network | IPv6Network
 
+MOST_WORKERS = 64
+HIGHEST_PORT = 65535
+
 
 class SettingsError(Exception):
     """A variable is missing or malformed; the message names it and what is allowed."""
@@ -44,6 +47,9 @@ class Settings:
     authorize_timeout: float = 5.0
     page_limit: int = 100
     database_pool: int = 10
+    # Processes that serve the same ports, and where the first of several tells its metrics.
+    workers: int = 1
+    metrics_port: int | None = None
     feed_workers: int = 64
     feed_per_partner: int = 8
     renewal_overlap: float = 300.0
@@ -71,6 +77,12 @@ class Settings:
             return None
         host = urlsplit(self.public_url).hostname or ""
         return f"wss://{f'[{host}]' if ':' in host else host}:{self.ocpp_tls_port}/ocpp"
+
+    @property
+    def metrics_ports(self) -> range:
+        """Where several workers tell their metrics, each its own; a single one does at ``port``."""
+        first = self.port + 1 if self.metrics_port is None else self.metrics_port
+        return range(first, first + self.workers if self.workers > 1 else first)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -175,7 +187,7 @@ def read_database_url(variable: str, text: str) -> str:
 
 
 def read_ports(variable: str, text: str) -> tuple[int, ...]:
-    one = number(int, 1, 65535)
+    one = number(int, 1, HIGHEST_PORT)
     return tuple(one(variable, part.strip()) for part in text.split(",") if part.strip())
 
 
@@ -191,14 +203,14 @@ def read_networks(variable: str, text: str) -> tuple[Network, ...]:
 READERS: Mapping[str, Callable[[str, str], Any]] = {
     "database_url": read_database_url,
     "data_dir": read_path,
-    "port": number(int, 1, 65535),
+    "port": number(int, 1, HIGHEST_PORT),
     "public_url": read_url,
     "log_level": one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": one_of("json", "console"),
     "egress_allow_cidrs": read_networks,
     "ocpp_proxy_cidrs": read_networks,
     "ocpp_trusted_network": read_flag,
-    "ocpp_tls_port": number(int, 1, 65535),
+    "ocpp_tls_port": number(int, 1, HIGHEST_PORT),
     "ocpp_tls_certificate": read_path,
     "ocpp_tls_key": read_path,
     "ocpp_tls_client_ca": read_path,
@@ -211,6 +223,8 @@ READERS: Mapping[str, Callable[[str, str], Any]] = {
     "authorize_timeout": number(float, 0.1, 60),
     "page_limit": number(int, 1, 10_000),
     "database_pool": number(int, 2, 500),
+    "workers": number(int, 1, MOST_WORKERS),
+    "metrics_port": number(int, 1, HIGHEST_PORT),
     "feed_workers": number(int, 1, 1000),
     "feed_per_partner": number(int, 1, 100),
     "renewal_overlap": number(float, 1, 86_400),

@@ -25,9 +25,14 @@ from hub.embedded import EmbeddedPostgres
 from hub.migrate import migrate
 from hub.models.tenants import ApiKey, Role, Tenant, User, UserRole
 from hub.models.values import AuditAction, Party, UserStatus, UserType
+from hub.postmaster import MAX_CONNECTIONS
 from hub.security import Keyring, make_private_file
 from hub.settings import Settings
 
+# Connections of a process besides its pool, to hear of what others do.
+LISTENING = 3
+# For commands, backups, and whoever looks at the database.
+RESERVED = 10
 KEY_FILE = "admin.key"
 KEY_NAME = "first administrator"
 ADMINISTRATOR_EMAIL = "admin@localhost"
@@ -55,6 +60,13 @@ async def database_url(settings: Settings) -> AsyncIterator[str]:
     if settings.database_url is not None:
         yield settings.database_url
         return
+    wanted = settings.workers * (settings.database_pool + LISTENING)
+    if wanted > MAX_CONNECTIONS - RESERVED:
+        raise StartRefused(
+            f"{settings.workers} workers need {wanted} connections, and the embedded PostgreSQL has"
+            f" {MAX_CONNECTIONS - RESERVED} for them. Use fewer workers, a smaller"
+            " HUB_DATABASE_POOL, or a PostgreSQL of your own (HUB_DATABASE_URL)."
+        )
     server = await asyncio.to_thread(EmbeddedPostgres.start, settings.data_dir)
     try:
         await migrate(server.admin_url)

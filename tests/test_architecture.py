@@ -24,6 +24,7 @@ GROUND = {
     "prepared",
     "security",
     "settings",
+    "sockets",
     "soundness",
 }
 

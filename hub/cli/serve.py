@@ -1,9 +1,9 @@
 """``hub serve``: the hub itself."""
 
+import argparse
 import asyncio
 import dataclasses
 import shlex
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +12,10 @@ from hub.cli import options
 from hub.cli.failures import Failure, Unavailable, Usage
 from hub.cli.options import Arguments, Commands
 from hub.cli.output import lines, write_json
-from hub.settings import Settings
+from hub.settings import HIGHEST_PORT, MOST_WORKERS, Settings
 
 if TYPE_CHECKING:
     from hub.start import First
-
-# Seconds that requests may take to end once the hub is told to stop.
-GRACE = 20.0
 
 MORE = """\
 Without HUB_DATABASE_URL it brings its own PostgreSQL, in HUB_DATA_DIR (./hub-data). The first start
@@ -29,6 +26,13 @@ Ctrl-C or SIGTERM ends it: what was begun is finished, for at most 20 seconds.""
 def add(commands: Commands) -> None:
     parser = options.command(commands, "serve", run, "Start the hub.", more=MORE, remote=False)
     parser.add_argument("--settings", action="store_true", help="show what it would use, and end")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="so many processes that share the ports, one for each processor (HUB_WORKERS)",
+    )
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--name", help="at the first start: the name of the network")
     parser.add_argument("--party", help="at the first start: the hub's own party (NL*HUB)")
     parser.add_argument(
@@ -39,7 +43,7 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: Arguments) -> int:
-    settings = Settings.from_env()
+    settings = read_settings(arguments)
     if arguments.settings:
         show_settings(arguments, settings)
         return 0
@@ -47,13 +51,24 @@ def run(arguments: Arguments) -> int:
     from hub.embedded import EmbeddedError  # noqa: PLC0415
     from hub.errors import Unavailable as DatabaseAway  # noqa: PLC0415
     from hub.migrate import MigrationRefused  # noqa: PLC0415
+    from hub.serving import NotListening  # noqa: PLC0415
     from hub.soundness import DatabaseRefused  # noqa: PLC0415
     from hub.start import StartRefused  # noqa: PLC0415
+    from hub.workers import WorkerFailed  # noqa: PLC0415
 
+    check_ports(settings)
     log.configure(settings)
     try:
-        asyncio.run(serve(arguments, settings))
-    except (DatabaseRefused, MigrationRefused, StartRefused, EmbeddedError) as error:
+        asyncio.run(
+            work(arguments.worker, settings) if arguments.worker else serve(arguments, settings)
+        )
+    except NotListening as error:
+        raise Failure(
+            str(error),
+            code="cannot_start",
+            next_step=f"Stop what uses the port, or choose another with {error.variable}.",
+        ) from None
+    except (WorkerFailed, DatabaseRefused, MigrationRefused, StartRefused, EmbeddedError) as error:
         raise Failure(str(error), code="cannot_start") from None
     except DatabaseAway:
         raise Unavailable(
@@ -62,56 +77,55 @@ def run(arguments: Arguments) -> int:
     return 0
 
 
+def read_settings(arguments: Arguments) -> Settings:
+    settings = Settings.from_env()
+    if arguments.workers is None:
+        return settings
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise Usage(f"--workers: a number from 1 to {MOST_WORKERS}.", field="--workers")
+    return dataclasses.replace(settings, workers=arguments.workers)
+
+
+def check_ports(settings: Settings) -> None:
+    ports = settings.metrics_ports
+    if ports and ports[-1] > HIGHEST_PORT:
+        raise Usage(
+            f"HUB_METRICS_PORT: {len(ports)} workers need as many ports, and there are none above"
+            f" {HIGHEST_PORT}.",
+            field="HUB_METRICS_PORT",
+        )
+
+
 async def serve(arguments: Arguments, settings: Settings) -> None:
-    from aiohttp import web  # noqa: PLC0415
-
-    from hub import garbage  # noqa: PLC0415
-    from hub.app import make_app  # noqa: PLC0415
-    from hub.health import HEALTH  # noqa: PLC0415
-    from hub.log import AccessLog  # noqa: PLC0415
+    from hub import serving  # noqa: PLC0415
     from hub.start import database_url, first_start, new_key  # noqa: PLC0415
+    from hub.workers import Workers  # noqa: PLC0415
 
-    stopped = stop_signals()
+    stopped = serving.stop_signals()
     async with database_url(settings) as url:
         secret = await first_start(url, settings, read_first(arguments))
         first = secret is not None
         if arguments.new_admin_key and not first:
             secret = await new_key(url, settings)
-        app = make_app(settings, database_url=url)
-        runner = web.AppRunner(
-            app, access_log_class=AccessLog, shutdown_timeout=GRACE, handle_signals=False
-        )
-        try:
-            await runner.setup()
-            try:
-                await web.TCPSite(runner, settings.host, settings.port).start()
-            except OSError as error:
-                raise Failure(
-                    f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}.",
-                    code="cannot_start",
-                    next_step="Stop what uses the port, or choose another with HUB_PORT.",
-                ) from None
-            garbage.collect_seldom()
+
+        def on_ready() -> None:
             greet(arguments, settings, secret, first=first)
-            await stopped.wait()
-            app[HEALTH].stopping = True
-        finally:
-            await runner.cleanup()
+
+        if settings.workers > 1:
+            await Workers(settings, url).run(stopped, on_ready)
+        else:
+            await serving.serve(settings, url, stopped, on_ready)
 
 
-def stop_signals() -> asyncio.Event:
-    """Set by SIGTERM or Ctrl-C. A second one ends the process at once."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
+async def work(told: str, settings: Settings) -> None:
+    """Be one of several workers, as the process that started it says."""
+    from hub import serving, workers  # noqa: PLC0415
 
-    def stop() -> None:
-        stopped.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
-    return stopped
+    stopped = serving.stop_signals()
+    assert settings.database_url is not None
+    async with workers.while_parent_lives(stopped):
+        shared = workers.read_shared(told)
+        await serving.serve(settings, settings.database_url, stopped, workers.say_ready, shared)
 
 
 def read_first(arguments: Arguments) -> "First":

@@ -14,8 +14,10 @@ import structlog
 from sqlalchemy import text
 
 from hub import codec
+from hub.background import ended
 from hub.db import Database
 from hub.errors import Unavailable
+from hub.prepared import DriverError
 
 log = structlog.get_logger()
 
@@ -46,9 +48,7 @@ class Bell:
         self._tasks = [asyncio.create_task(self._speak()), asyncio.create_task(self._listen())]
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     def ring(self, tenant_id: UUID, source: str) -> None:
         self._rung.add((tenant_id, source))
@@ -87,7 +87,8 @@ class Bell:
             try:
                 await broken.wait()
             finally:
-                if not raw.is_closed():
+                # A connection that breaks meanwhile hears nothing either.
+                with suppress(OSError, *DriverError):
                     await raw.remove_listener(CHANNEL, self._hear)
 
     def _hear(self, connection: Any, pid: int, channel: str, payload: str) -> None:

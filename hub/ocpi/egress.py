@@ -133,7 +133,7 @@ class Gate:
     """The operator's rules: further networks, plain http, further ports; never the hub itself."""
 
     own_origin: str
-    own_port: int
+    own_ports: frozenset[int]
     allowed: tuple[Network, ...]
     http: bool
     ports: frozenset[int]
@@ -147,7 +147,7 @@ class Gate:
             raise SettingsError(f"HUB_PUBLIC_URL cannot be used: {error.reason}.") from None
         return cls(
             own_origin=own_origin,
-            own_port=settings.port,
+            own_ports=frozenset({settings.port, *settings.metrics_ports}),
             allowed=settings.egress_allow_cidrs,
             http=http,
             ports=HTTPS_PORTS
@@ -188,7 +188,7 @@ class Gate:
         """In a network of the operator any port may be a partner's, but not a system service."""
         if port < FIRST_UNPRIVILEGED_PORT and port not in self.ports | HTTP_PORTS:
             raise AddressRefused(f"port {port} is not among HUB_EGRESS_ALLOW_PORTS")
-        if port == self.own_port and is_own(address):
+        if port in self.own_ports and is_own(address):
             raise AddressRefused("the hub does not call itself")
 
 

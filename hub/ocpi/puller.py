@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import structlog
 
+from hub.background import ended
 from hub.errors import Unavailable
 from hub.models.routing import SyncState
 from hub.models.values import ConnectionStatus, InterfaceRole
@@ -86,10 +87,7 @@ class Puller:
     async def stop(self) -> None:
         """Break off: what was kept is kept, and others may go on at once."""
         self._stopping = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def _look_at(self, tenant_id: UUID) -> None:
         connections = await self._parts.directory.connections(tenant_id)

@@ -21,6 +21,7 @@ from uuid import UUID
 
 import structlog
 
+from hub.background import ended
 from hub.db import Database
 from hub.errors import Unavailable
 from hub.models.values import ConnectionStatus, Place
@@ -96,11 +97,8 @@ class Sender:
     async def stop(self) -> None:
         """Begin nothing more, let what is under way end, and give back what was leased."""
         sweeping, self._sweeping = self._sweeping, None
-        tasks = [task for task in (sweeping, *self._rounds.values()) if task]
-        for task in tasks:
-            task.cancel()
         self._cut_short()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(sweeping, *self._rounds.values())
         # Those which a round began while it was cancelled.
         self._cut_short()
         await self._bell.stop()

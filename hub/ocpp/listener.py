@@ -7,14 +7,18 @@ used is told in the log, and what was used before goes on.
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from socket import socket
 
 import structlog
 from aiohttp import web
 from sqlalchemy import select
 
+from hub import sockets
+from hub.background import ended
 from hub.errors import Unavailable
 from hub.models.certificates import StationCertificate
 from hub.models.tenants import Tenant
@@ -30,15 +34,20 @@ log = structlog.get_logger()
 LOOK_EVERY = 30.0
 # Seconds that conversations may take to end; they have been told to before.
 GRACE = 5.0
-BACKLOG = 1024
 
 
 class Listener:
-    """``start`` raises SettingsError when there is nothing it could listen with."""
+    """``start`` raises SettingsError when there is nothing it could listen with.
 
-    def __init__(self, wire: Wire, settings: Settings) -> None:
+    ``shared`` are the sockets to listen at, where other processes do so, too.
+    """
+
+    def __init__(
+        self, wire: Wire, settings: Settings, shared: Sequence[socket] | None = None
+    ) -> None:
         self.wire = wire
         self.settings = settings
+        self.shared = shared
         self.arrivals = Arrivals()
         self.material: Material | None = None
         self.unusable: str | None = None
@@ -57,21 +66,19 @@ class Listener:
     async def start(self) -> None:
         await self.renew()
         await self.runner.setup()
+        host, port = self.settings.ocpp_tls_host, self.settings.ocpp_tls_port or 0
         try:
-            await Site(self.runner, self).start()
+            for one in sockets.bound(host, port) if self.shared is None else self.shared:
+                await Site(self.runner, self, one).start()
         except OSError as error:
             await self.runner.cleanup()
-            host, port = self.settings.ocpp_tls_host or "*", self.settings.ocpp_tls_port
             raise SettingsError(
-                f"HUB_OCPP_TLS_PORT: {host}:{port} cannot be listened on: {error.strerror}."
+                f"HUB_OCPP_TLS_PORT: {host or '*'}:{port} cannot be listened on: {error.strerror}."
             ) from None
         self.watching = asyncio.create_task(self.watch())
 
     async def stop(self) -> None:
-        if self.watching is not None:
-            self.watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.watching
+        await ended(self.watching)
         await self.runner.cleanup()
 
     def accept(self) -> Connection:
@@ -123,27 +130,21 @@ class Listener:
         return own, own
 
 
-class Site(web.BaseSite):
-    """A port whose connections the listener makes itself."""
+class Site(web.SockSite):
+    """A socket whose connections the listener makes itself."""
 
-    def __init__(self, runner: web.AppRunner, listener: Listener) -> None:
-        super().__init__(runner, backlog=BACKLOG)
-        self.listener = listener
-
-    @property
-    def name(self) -> str:
-        settings = self.listener.settings
-        return f"wss://{settings.ocpp_tls_host or '*'}:{settings.ocpp_tls_port}/ocpp"
+    def __init__(self, runner: web.AppRunner, listener: Listener, one: socket) -> None:
+        super().__init__(runner, one)
+        self.listener, self.one = listener, one
 
     async def start(self) -> None:
-        await super().start()
-        settings = self.listener.settings
+        await web.BaseSite.start(self)
         self._server = await asyncio.get_running_loop().create_server(
             self.listener.accept,
-            settings.ocpp_tls_host,
-            settings.ocpp_tls_port or 0,
-            backlog=BACKLOG,
+            sock=self.one,
+            backlog=sockets.at_a_time(shared=self.listener.shared is not None),
         )
+        self.one.listen(sockets.BACKLOG)
 
 
 async def trusted_authorities(wire: Wire) -> list[str]:

@@ -20,6 +20,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hub.background import ended
 from hub.ocpp import call_rows, frame_log
 from hub.ocpp.authority import NEW_AUTHORITY
 from hub.ocpp.call_rows import Answered
@@ -60,10 +61,7 @@ class Relay:
         self.listening = asyncio.create_task(self.listen())
 
     async def stop(self) -> None:
-        if self.listening is not None:
-            self.listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.listening
+        await ended(self.listening)
 
     async def call(
         self,

@@ -1,6 +1,7 @@
 """The hub's side of OCPP as one thing: what ``app.py`` mounts, starts and stops."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from socket import socket
 
 from aiohttp import web
 
@@ -23,9 +24,15 @@ UPKEEP: web.AppKey[Upkeep] = web.AppKey("ocpp upkeep", Upkeep)
 LISTENER: web.AppKey[Listener] = web.AppKey("ocpp listener", Listener)
 
 
-def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
+def mount(
+    app: web.Application,
+    on_change: OnChange,
+    issuers: Issuers,
+    sockets: Sequence[socket] | None = None,
+) -> None:
     """Serve stations at /ocpp, and with TLS on a port of their own where there is one; and put
-    ``STATIONS`` in place for whoever has commands for them.
+    ``STATIONS`` in place for whoever has commands for them. ``sockets`` are that port, where
+    several processes share it.
     """
     settings = app[SETTINGS]
     tls.check(settings)
@@ -41,7 +48,7 @@ def mount(app: web.Application, on_change: OnChange, issuers: Issuers) -> None:
     app[STATIONS] = Stations(wire, Relay(wire))
     app[UPKEEP] = Upkeep(wire)
     if settings.ocpp_tls_port is not None:
-        app[LISTENER] = Listener(wire, settings)
+        app[LISTENER] = Listener(wire, settings, sockets)
     app.cleanup_ctx.append(serving)
     app.add_subapp("/ocpp", make_ocpp(wire, proxies=settings.ocpp_proxy_cidrs))
 

@@ -6,13 +6,13 @@ stops those whose token may take no more, and has certificates renewed in time.
 """
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select
 
+from hub.background import ended
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
@@ -38,10 +38,7 @@ class Upkeep:
         self.task = asyncio.create_task(self.run())
 
     async def stop(self) -> None:
-        if self.task is not None:
-            self.task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.task
+        await ended(self.task)
 
     async def run(self) -> None:
         while True:

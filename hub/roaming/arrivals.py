@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import String, Uuid
 
+from hub.background import ended
 from hub.db import Database
 from hub.errors import Unavailable
 
@@ -80,8 +81,7 @@ class Arrivals:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
             await self.write()
 
     async def _keep_writing(self) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from hub.background import ended
 from hub.db import Database
 from hub.errors import Unavailable
 from hub.models.values import CDRVerdict
@@ -47,9 +48,7 @@ class Checker:
     async def close(self) -> None:
         """End what is under way; the next process goes on with it."""
         self._closing = True
-        for task in self._tasks.values():
-            task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await ended(*self._tasks.values())
 
     async def _work(self, tenant_id: UUID) -> None:
         try:

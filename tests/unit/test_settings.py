@@ -79,6 +79,8 @@ CASES = {
     "HUB_AUTHORIZE_TIMEOUT": ([("4", 4.0)], [("61", "to 60"), ("nan", "to 60")]),
     "HUB_PAGE_LIMIT": ([("1", 1)], [("0", "from 1 to 10000"), ("10001", "from 1 to 10000")]),
     "HUB_DATABASE_POOL": ([("2", 2)], [("1", "from 2 to 500")]),
+    "HUB_WORKERS": ([("4", 4)], [(text, "from 1 to 64") for text in ("0", "65", "all")]),
+    "HUB_METRICS_PORT": ([("9100", 9100)], [("0", "from 1 to 65535")]),
     "HUB_FEED_WORKERS": ([("1", 1)], [("0", "from 1 to 1000")]),
     "HUB_FEED_PER_PARTNER": ([("1", 1)], [("101", "from 1 to 100")]),
     "HUB_RENEWAL_OVERLAP": ([("60", 60.0)], [("0", "from 1 to 86400")]),
