@@ -157,7 +157,7 @@ UNIQUE = {
     "uq_api_keys_tenant_id_name": ("name", "An API key of this name exists already."),
     "uq_agreements_parties": (
         "from",
-        "There is an agreement for these parties and this module already: change that one.",
+        "These parties have an agreement on this module already: hub agreement change ID.",
     ),
     "uq_auth_tokens_value": ("uid", "There is a token of this uid and type already."),
     "uq_charging_profile_templates_tenant_id_name": (

@@ -32,6 +32,14 @@ def add(commands: Commands) -> None:
                 help="CDRs wait until they were checked, and wrong ones until somebody decides",
             )
 
+    parser = options.command(
+        agreements, "change", change, "Change an agreement; other parties are another one."
+    )
+    parser.add_argument("agreement", help="its id")
+    parser.add_argument("--effect", type=str.upper, choices=("ALLOW", "BLOCK"))
+    parser.add_argument("--hold", choices=("yes", "no"), help="whether CDRs wait for their check")
+    parser.add_argument("--note", help="why")
+
     parser = options.command(agreements, "list", list_, "All agreements, newest first.")
     options.limited(parser)
 
@@ -51,6 +59,12 @@ def agree(arguments: Arguments) -> None:
     answer(arguments, made)
     if made["custom"] and not arguments.json:
         note(f"{made['module']} is none of OCPI's modules: this is about one of your own.")
+
+
+def change(arguments: Arguments) -> None:
+    hold = None if arguments.hold is None else arguments.hold == "yes"
+    body = given(effect=arguments.effect, hold=hold, note=arguments.note)
+    answer(arguments, hub(arguments).patch(f"/agreements/{arguments.agreement}", body))
 
 
 def list_(arguments: Arguments) -> None:

@@ -195,10 +195,16 @@ async def test_agreements(command):
         )
     ).json
     listed = await command("agreement", "list")
+    again = await command(
+        *("agreement", "allow", "--from", "NL*ACM", "--to", "DE", "--module", "tariffs")
+    )
+    changed = await command("agreement", "change", made["id"], "--effect", "allow", "--json")
     ended = await command("agreement", "end", made["id"])
 
     assert (made["from"], made["to"], made["effect"]) == ("NL*ACM", "DE", "BLOCK")
     assert "No contract" in listed.out
+    assert (again.code, "hub agreement change" in again.err) == (4, True)
+    assert (changed.json["effect"], changed.json["note"]) == ("ALLOW", "No contract")
     assert ended.code == 0
     assert (await command("agreement", "list")).out == ""
 
