@@ -84,23 +84,28 @@ def sync(arguments: Arguments) -> int:
 
 
 def follow(server: Hub, path: str, items: list[Any], module: str | None) -> list[Any]:
-    """Until all that was asked for has ended or broken off, telling how far it is."""
-    told: dict[str, str] = {}
+    """As ``watch``, until the operator has seen enough."""
     try:
-        while True:
-            mine = [row for row in items if module in {None, row["module"]}]
-            for row in mine:
-                line = progress(row)
-                if line and told.get(row["module"]) != line:
-                    told[row["module"]] = line
-                    note(line)
-            if not any(pending(row) for row in mine):
-                return items
-            time.sleep(LOOK_EVERY)
-            items = server.get(path)["items"]
+        return watch(server, path, items, module)
     except KeyboardInterrupt:
         note("\nThe pull goes on. Stop it with --cancel, watch it with --status.")
         sys.exit(130)
+
+
+def watch(server: Hub, path: str, items: list[Any], module: str | None) -> list[Any]:
+    """Until all that was asked for has ended or broken off, telling how far it is."""
+    told: dict[str, str] = {}
+    while True:
+        mine = [row for row in items if module in {None, row["module"]}]
+        for row in mine:
+            line = progress(row)
+            if line and told.get(row["module"]) != line:
+                told[row["module"]] = line
+                note(line)
+        if not any(pending(row) for row in mine):
+            return items
+        time.sleep(LOOK_EVERY)
+        items = server.get(path)["items"]
 
 
 def pending(row: dict[str, Any]) -> bool:

@@ -36,6 +36,10 @@ class Backlog:
     since: datetime | None = None
     oldest: Change | None = None
 
+    def count(self, change: Change) -> None:
+        self.objects += 1
+        self.oldest = self.oldest or change
+
 
 async def backlogs(db: AsyncSession, audience: Audience) -> list[Backlog]:
     """One for every active partner and every source that it follows."""
@@ -65,11 +69,9 @@ async def compare(
         changes, reached = await read(db, source, waiting[0][0], Place(end.xid, end.seq + 1))
         reading = {partner_id: place for place, partner_id in waiting if place < reached}
         for change in changes:
-            concerned = {one.id for one, _ in source.addressees(audience, change)}
-            for partner_id in concerned & reading.keys():
-                if change.place > reading[partner_id]:
-                    lacking[partner_id].objects += 1
-                    lacking[partner_id].oldest = lacking[partner_id].oldest or change
+            concerned = {one.id for one, _ in source.addressees(audience, change)} & reading.keys()
+            for partner_id in (one for one in concerned if change.place > reading[one]):
+                lacking[partner_id].count(change)
         waiting = [one for one in waiting if one[1] not in reading]
     return lacking
 

@@ -91,17 +91,21 @@ def owner_of(one: Any) -> Party | None:
 @check("LOC-08", "The uids of EVSEs are unique, and the ids of connectors within their EVSE.")
 async def parts_are_unique(subject: Subject) -> Faults:
     for asked, location in await each(subject, "locations"):
-        for kind, owner, names in [
-            ("EVSE", location, [one.get("uid") for one in inside(location, "evses")]),
-            *(
-                ("connector", evse, [one.get("id") for one in inside(evse, "connectors")])
-                for evse in inside(location, "evses")
-            ),
-        ]:
-            for name, times in Counter(map(str, names)).items():
-                if times > 1:
-                    got = f"{kind} {name} {times} times in {owner.get('uid', owner.get('id'))}"
-                    yield Fault(asked, "Give each its own id, and keep it for good.", got)
+        evses = list(inside(location, "evses"))
+        said = repeated("EVSE", location, [evse.get("uid") for evse in evses])
+        for evse in evses:
+            names = [connector.get("id") for connector in inside(evse, "connectors")]
+            said += repeated("connector", evse, names)
+        for got in said:
+            yield Fault(asked, "Give each its own id, and keep it for good.", got)
+
+
+def repeated(kind: str, owner: dict[str, Any], names: list[object]) -> list[str]:
+    return [
+        f"{kind} {name} {times} times in {owner.get('uid', owner.get('id'))}"
+        for name, times in Counter(map(str, names)).items()
+        if times > 1
+    ]
 
 
 @check("LOC-10", "An EVSE is not younger than its location, nor a connector than its EVSE.")
