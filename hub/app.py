@@ -112,6 +112,7 @@ def make_app(
     app[STATIONS] = app[ocpp.STATIONS]
     app[CACHES] = Caches(app[DATABASE], app[STATIONS], app[BACKGROUND])
     app[health.HEALTH] = health.Health()
+    app.router.add_get("/", show_docs)
     app.add_routes(health.routes)
     app.add_routes(logo.routes)
     app.add_routes(scrape.routes if settings.workers == 1 else scrape.elsewhere)
@@ -119,6 +120,11 @@ def make_app(
     # Looked up for every request: found where it is looked for first.
     api.update(app)
     return app
+
+
+async def show_docs(request: web.Request) -> web.StreamResponse:
+    """Who opens the hub in a browser wants to know what it is."""
+    raise web.HTTPSeeOther("/docs")
 
 
 def passing_on(app: web.Application) -> Callable[[UUID, Sequence[Stored]], None]:
