@@ -56,9 +56,9 @@ from hub.roaming.checker import Checker
 from hub.roaming.intake import Intake
 from hub.roaming.losses import Losses
 from hub.roaming.modules import CDRS, TARIFFS, TOKENS
-from hub.roaming.objects import Outcome, Stored
 from hub.roaming.places import Places
 from hub.roaming.totals import Totals
+from hub.roaming.writes import Outcome, Stored
 from hub.security import Keyring
 from hub.settings import Settings
 

@@ -22,10 +22,10 @@ from hub.roaming import listing
 from hub.roaming.audience import Audience
 from hub.roaming.changes import Change, Source
 from hub.roaming.modules import CDRS, MODULES, Module
-from hub.roaming.objects import object_ref
 from hub.roaming.partners import Connection
 from hub.roaming.rows import Key
 from hub.roaming.sources import SOURCES
+from hub.roaming.writes import object_ref
 
 routes = Routes("Objects")
 

@@ -29,8 +29,8 @@ from hub.ocpi.versions import VERSIONS
 from hub.roaming import objects, placement
 from hub.roaming.merging import MEMBER_OF_TIME, Document
 from hub.roaming.modules import LOCATIONS, TARIFFS, Module
-from hub.roaming.objects import Outcome, Stored, Write
 from hub.roaming.rows import digest
+from hub.roaming.writes import Outcome, Stored, Write, object_ref
 
 routes = Routes("Objects")
 
@@ -211,7 +211,7 @@ async def refuse_in_use(db: AsyncSession, owner: Party, tariff_id: str) -> None:
 def answer_of(write: Write, stored: Stored) -> dict[str, Any]:
     return {
         "module": write.module.name,
-        "ref": objects.object_ref(write.key),
+        "ref": object_ref(write.key),
         "outcome": stored.outcome,
         "document": codec.read_stored(codec.write(write.document)),
     }

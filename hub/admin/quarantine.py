@@ -22,8 +22,8 @@ from hub.ocpi import translation
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import partners, quarantine, receivers
 from hub.roaming.modules import MODULES
-from hub.roaming.objects import Outcome, Write
 from hub.roaming.partners import Connection
+from hub.roaming.writes import Outcome, Write
 
 routes = Routes("Quarantine")
 NAMED = ("quarantined object", "hub quarantine list")

@@ -39,8 +39,8 @@ from hub.models.values import AuditAction, StationStatus
 from hub.ocpp import identity, relay
 from hub.ocpp.frames import OCPPVersion
 from hub.roaming import own_evses, placement
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.writes import Stored
 from hub.settings import Settings
 
 routes = Routes("Stations")

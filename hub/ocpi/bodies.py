@@ -26,7 +26,7 @@ from hub.ocpi.versions.base import Document, Loss, NotExpressible, Version
 from hub.ocpi.ways import Way
 from hub.roaming import listing
 from hub.roaming.modules import TOKENS
-from hub.roaming.objects import object_key
+from hub.roaming.writes import object_key
 
 log = structlog.get_logger()
 

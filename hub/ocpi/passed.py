@@ -23,7 +23,7 @@ from hub.ocpi.request import OPERATION, PARTNER, VERSION
 from hub.ocpi.versions.base import Document
 from hub.ocpi.ways import Way
 from hub.roaming.modules import MODULES
-from hub.roaming.objects import Write
+from hub.roaming.writes import Write
 
 log = structlog.get_logger()
 

@@ -24,8 +24,8 @@ from hub.ocpi.versions.base import Loss, Version
 from hub.roaming.audience import Audience
 from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import TOKENS, Module
-from hub.roaming.objects import RFID, Write
 from hub.roaming.partners import Connection
+from hub.roaming.writes import RFID, Write
 
 NOT_AN_OBJECT: Sequence[Mapping[str, str]] = ({"field": "", "rule": "Not an object."},)
 

@@ -17,9 +17,9 @@ from hub.ocpi.sync import Parts, Run
 from hub.roaming import absences, listing
 from hub.roaming.changes import key_of
 from hub.roaming.modules import LOCATIONS
-from hub.roaming.objects import Stored, Write
 from hub.roaming.rows import Key
 from hub.roaming.sync_terms import Terms, owners
+from hub.roaming.writes import Stored, Write
 
 log = structlog.get_logger()
 

@@ -34,11 +34,11 @@ from hub.roaming.grouping import LARGEST_GROUP
 from hub.roaming.intake import Intake
 from hub.roaming.losses import Losses
 from hub.roaming.modules import Module
-from hub.roaming.objects import Stored, Write, object_ref
 from hub.roaming.partners import Connection
 from hub.roaming.rows import Key
 from hub.roaming.sync_states import Lease
 from hub.roaming.sync_terms import owners
+from hub.roaming.writes import Stored, Write, object_ref
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.ocpp.frames import Payload
 from hub.ocpp.station import Learning, Station
 from hub.roaming import station_settings
-from hub.roaming.objects import Stored
+from hub.roaming.writes import Stored
 
 
 class Answers(Station):

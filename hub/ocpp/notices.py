@@ -18,7 +18,7 @@ from hub.ocpp.frames import Payload
 from hub.ocpp.redaction import redact
 from hub.ocpp.station import Answering, Station
 from hub.roaming import station_jobs, station_reports, station_settings
-from hub.roaming.objects import Stored
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from hub.ocpp.frames import Payload
 from hub.ocpp.outgoing import UNANSWERED, Disconnected, NoAnswer
 from hub.ocpp.station import Learning, Station
 from hub.roaming import station_settings
-from hub.roaming.objects import Stored
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

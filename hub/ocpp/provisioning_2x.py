@@ -15,7 +15,7 @@ from hub.ocpp.device_model import (
 from hub.ocpp.frames import Payload
 from hub.ocpp.station import Answering, Learning, Station
 from hub.roaming import connectors, own_evses, station_settings
-from hub.roaming.objects import Stored
+from hub.roaming.writes import Stored
 
 MEASURANDS = "Energy.Active.Import.Register,Power.Active.Import,SoC,Current.Import"
 # Component, variable, value: what makes CDRs worth reading.

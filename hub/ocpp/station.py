@@ -28,11 +28,11 @@ from hub.roaming.boot_intake import Booted
 from hub.roaming.clocks import NOTICEABLE, Clock, Moment
 from hub.roaming.connectors import StatusReport
 from hub.roaming.meter_intake import Metered
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
 from hub.roaming.readings import Reading, shifted
 from hub.roaming.stations import Boot
 from hub.roaming.status_intake import Reported
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

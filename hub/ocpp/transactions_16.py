@@ -21,11 +21,11 @@ from hub.roaming import (
 from hub.roaming.authorization import Decision, Shown
 from hub.roaming.connectors import StatusReport
 from hub.roaming.meter_intake import Metered
-from hub.roaming.objects import Stored
 from hub.roaming.progress import STATES
 from hub.roaming.readings import shifted
 from hub.roaming.token_aliases import LONGEST_ID_TAG
 from hub.roaming.transactions import Start, Stop
+from hub.roaming.writes import Stored
 
 ID_TAG_STATUS = {
     "ALLOWED": "Accepted",

@@ -16,10 +16,10 @@ from hub.roaming.authorization import Decision, Shown
 from hub.roaming.billing import Policy
 from hub.roaming.clocks import Moment
 from hub.roaming.meter_intake import Metered
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
 from hub.roaming.readings import BEGIN, END, REGISTER, Reading, shifted
 from hub.roaming.transactions import Start, Stop
+from hub.roaming.writes import Stored
 
 ID_TOKEN_STATUS = {
     "ALLOWED": "Accepted",

@@ -21,8 +21,8 @@ from hub.roaming import (
     session_records,
 )
 from hub.roaming.connectors import StatusReport
-from hub.roaming.objects import Stored
 from hub.roaming.stations import Boot
+from hub.roaming.writes import Stored
 
 CONNECTOR_STATUS = {
     "Available": "AVAILABLE",

@@ -15,9 +15,9 @@ from hub.roaming.billing import Policy
 from hub.roaming.boot_intake import Booted
 from hub.roaming.grouping import Grouping
 from hub.roaming.meter_intake import Metered, Taken
-from hub.roaming.objects import Stored
 from hub.roaming.ports import Issuers, StationRef
 from hub.roaming.status_intake import Kept, Reported
+from hub.roaming.writes import Stored
 from hub.security import Keyring, new_token
 
 # Told after a commit which objects moved, so that the feed is looked at at once.

@@ -22,10 +22,10 @@ from hub.models.values import Party
 from hub.roaming import charge_records, meter_values, own_objects, own_prices
 from hub.roaming.merging import Document
 from hub.roaming.modules import CDRS, SESSIONS
-from hub.roaming.objects import Stored, Write
 from hub.roaming.progress import restore_progress
 from hub.roaming.projection.cdrs import Circumstances, cdr_document, credit_of
 from hub.roaming.projection.sessions import SessionFacts, session_document
+from hub.roaming.writes import Stored, Write
 
 log = structlog.get_logger()
 

@@ -36,11 +36,11 @@ from hub.roaming import (
 )
 from hub.roaming.authorization import Decision
 from hub.roaming.billing import Policy
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
 from hub.roaming.progress import CHARGING, STATES
 from hub.roaming.readings import Reading, figures
 from hub.roaming.transactions import Start, Stop
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from hub.db import Database
 from hub.errors import HubError, Unavailable
 from hub.roaming import objects
 from hub.roaming.grouping import LARGEST_GROUP, Grouping
-from hub.roaming.objects import Stored, Write
 from hub.roaming.rows import SameSince
+from hub.roaming.writes import Stored, Write
 
 Result = Stored | HubError
 

@@ -14,7 +14,7 @@ from hub.roaming import receivers
 from hub.roaming.audience import Audience
 from hub.roaming.intake import Intake
 from hub.roaming.modules import INVOICE_RECONCILIATIONS
-from hub.roaming.objects import Stored, Write
+from hub.roaming.writes import Stored, Write
 
 
 async def publish(

@@ -30,8 +30,8 @@ from hub.models.values import Party
 from hub.prepared import Prepared, Transaction
 from hub.roaming.filters import Filter, shown_to
 from hub.roaming.modules import LOCATIONS, Module
-from hub.roaming.objects import compose
 from hub.roaming.rows import Key
+from hub.roaming.writes import compose
 
 # Objects of a page, and the one behind it. A statement that says how many it wants is planned once;
 # where a parameter says so, PostgreSQL plans each page anew, which takes longer than a short one.

@@ -30,8 +30,8 @@ from hub.roaming.changes import (
     place_of,
 )
 from hub.roaming.modules import LOCATIONS
-from hub.roaming.objects import compose
 from hub.roaming.publication import admitted
+from hub.roaming.writes import compose
 
 LocationKey = tuple[str, str, str]
 

@@ -19,8 +19,8 @@ from hub.roaming import aliases, listing, partners
 from hub.roaming.aliases import CONTRACTS
 from hub.roaming.merging import Document, instant
 from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS, Module
-from hub.roaming.objects import object_key
 from hub.roaming.rows import Key
+from hub.roaming.writes import object_key
 
 # A party's country code and id begin every contract id that is written as usual (HUB-35).
 LENGTH_OF_PARTY = 5

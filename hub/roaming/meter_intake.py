@@ -22,9 +22,9 @@ from hub.models.transactions import StationTransaction
 from hub.roaming import billing, meter_values, metering, session_records
 from hub.roaming.billing import Policy
 from hub.roaming.crossings import NONE, Limits, limits_within
-from hub.roaming.objects import Stored
 from hub.roaming.progress import Progress, restore_progress, write_progress
 from hub.roaming.readings import Reading, figures
+from hub.roaming.writes import Stored
 
 # Locked in the order of their ids: two groups that meet never wait for each other in a circle. The
 # messages that are noted here for the first time are ``fresh``. One with another state than the

@@ -21,8 +21,8 @@ from hub.models.values import ChargingStatus
 from hub.roaming import billing, endings, session_records, transactions
 from hub.roaming.billing import Policy
 from hub.roaming.clocks import Moment
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

@@ -10,12 +10,9 @@ with a hundred of them. ``rows.py`` reads and writes them; ``merging.py`` says w
 an object.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from functools import cached_property
-from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -23,88 +20,12 @@ from hub.errors import HubError, InvalidRequest, UnknownLocation
 from hub.models.values import Party
 from hub.roaming import holding, merging, rows
 from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, instant
-from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS, TOKENS, Module
-from hub.roaming.rows import Key, Row, SameSince, newest_only
+from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS
+from hub.roaming.rows import Row, SameSince, newest_only
+from hub.roaming.writes import Outcome, Stored, Write
 
-RFID = "RFID"
 # A partner whose clock is this far ahead is stored as sent but ordered by when it arrived.
 CLOCK_TOLERANCE = timedelta(minutes=5)
-
-
-class Outcome(StrEnum):
-    CREATED = "created"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    STALE = "older than stored"
-    DELETED = "deleted"
-
-
-@dataclass(frozen=True)
-class Stored:
-    outcome: Outcome
-    module: Module
-    owner: Party
-    object_id: str
-    # Of sessions and CDRs: the party they are for.
-    receiver: Party | None = None
-
-    @property
-    def created(self) -> bool:
-        return self.outcome is Outcome.CREATED
-
-    @property
-    def passed_on(self) -> bool:
-        """Whether the write has a place in the feed."""
-        return self.outcome in {Outcome.CREATED, Outcome.CHANGED, Outcome.DELETED}
-
-    @property
-    def message(self) -> str:
-        """What the partner is told: a push that changed nothing is no error (MOD-05)."""
-        return "Success" if self.passed_on else f"Success: {self.outcome}"
-
-
-@dataclass(frozen=True)
-class Write:
-    """One change to one object. ``document`` is canonical; for a PATCH, the members that change,
-    of which the time may be missing.
-
-    ``evse_uid`` and ``connector_id`` address a part of a location, ``calendar_id`` one of a booking
-    location. ``partner_id`` is where it came
-    from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
-    ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
-    ``receiver`` is whom a private object is for, where the object does not say. ``all_periods``:
-    the charging periods of a PATCH are all there are, unless they come after those that are kept.
-    ``by_contract``: of the token and the session only the contract was told, the rest was looked
-    up.
-    """
-
-    module: Module
-    method: str
-    owner: Party
-    object_id: str
-    document: Document = field(default_factory=dict)
-    evse_uid: str | None = None
-    connector_id: str | None = None
-    calendar_id: str | None = None
-    token_type: str = RFID
-    partner_id: UUID | None = None
-    broadcast: bool = True
-    for_us: bool = False
-    receiver: Party | None = None
-    all_periods: bool = False
-    by_contract: bool = False
-
-    @cached_property
-    def key(self) -> Key:
-        return object_key(self.module, self.owner, self.object_id, self.token_type)
-
-
-def object_key(module: Module, owner: Party, object_id: str, token_type: str = RFID) -> Key:
-    """How an object is found: without case, tokens by uid and type (TOK-02)."""
-    key = object_id.upper()
-    return Key(
-        owner.country_code, owner.party_id, f"{key}/{token_type}" if module is TOKENS else key
-    )
 
 
 async def apply(
@@ -408,23 +329,6 @@ def ordered(text: str) -> datetime:
     """The instant to order a push by: its own, unless the sender's clock is plainly ahead."""
     at, now = instant(text), datetime.now(UTC)
     return now if at > now + CLOCK_TOLERANCE else at
-
-
-def compose(document: str, last_updated: str, evses: Iterable[str] | None = None) -> str:
-    """Put back into a document's text what is kept beside it. Pure text: nothing is parsed.
-
-    A ``last_updated`` was checked when it came: there is nothing in it to be escaped.
-    """
-    more = f'"{MEMBER_OF_TIME}":"{last_updated}"'
-    if evses is not None:
-        more += f',"evses":[{",".join(evses)}]'
-    return f"{document[:-1]}{'' if document == '{}' else ','}{more}}}"
-
-
-def object_ref(key: Key, evse_key: str | None = None) -> str:
-    """``CC/PID/KEY``, for an EVSE ``CC/PID/LOCATION/EVSE``: how setbacks name an object."""
-    ref = f"{key.country_code}/{key.party_id}/{key.object_key}"
-    return ref if evse_key is None else f"{ref}/{evse_key}"
 
 
 def receiver_of(write: Write, document: Document) -> Party | None:

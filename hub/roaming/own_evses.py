@@ -23,7 +23,6 @@ from hub.models.values import OCPPStatus, Party, StationStatus
 from hub.roaming import own_objects, preferences
 from hub.roaming.merging import Document
 from hub.roaming.modules import LOCATIONS
-from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
 from hub.roaming.projection.evses import (
     DIRECT_CURRENT,
@@ -31,6 +30,7 @@ from hub.roaming.projection.evses import (
     EVSEFacts,
     evse_document,
 )
+from hub.roaming.writes import Stored, Write
 
 log = structlog.get_logger()
 

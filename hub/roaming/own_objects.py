@@ -10,7 +10,7 @@ from hub import codec
 from hub.errors import HubError
 from hub.roaming import objects
 from hub.roaming.merging import Document
-from hub.roaming.objects import Stored, Write
+from hub.roaming.writes import Stored, Write
 
 log = structlog.get_logger()
 

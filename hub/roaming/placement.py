@@ -23,8 +23,8 @@ from hub.models.values import Party
 from hub.roaming import own_evses, own_objects
 from hub.roaming.merging import MEMBER_OF_TIME
 from hub.roaming.modules import LOCATIONS
-from hub.roaming.objects import Stored, Write
 from hub.roaming.ports import StationRef
+from hub.roaming.writes import Stored, Write
 
 REMOVED = "REMOVED"
 

@@ -19,10 +19,10 @@ from hub.models.values import Party
 from hub.roaming import authorization, commands, own_objects, token_aliases
 from hub.roaming.merging import instant
 from hub.roaming.modules import SESSIONS
-from hub.roaming.objects import Stored, Write
 from hub.roaming.orders import OFFLINE, START_HOLDS, Errand, Order, Spot, spot
 from hub.roaming.ports import Outcome, StationRef, Stations
 from hub.roaming.projection.sessions import NOT_ASSIGNED, SessionFacts, session_document
+from hub.roaming.writes import Stored, Write
 
 # A station that knows when a reservation ends is given a while to say so itself.
 SLACK = timedelta(minutes=1)

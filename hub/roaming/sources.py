@@ -23,7 +23,7 @@ from hub.roaming.changes import (
     reader,
 )
 from hub.roaming.modules import Module
-from hub.roaming.objects import compose
+from hub.roaming.writes import compose
 
 HUBCLIENTINFO = modules.HUBCLIENTINFO.name
 

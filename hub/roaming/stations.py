@@ -17,8 +17,8 @@ from hub import audit
 from hub.models.stations import ChargingStation
 from hub.models.values import OCPPStatus, StationStatus
 from hub.roaming import own_evses
-from hub.roaming.objects import Stored
 from hub.roaming.ports import StationRef
+from hub.roaming.writes import Stored
 
 log = structlog.get_logger()
 

@@ -8,6 +8,7 @@ import pytest
 
 from hub.ocpi.versions import same_since
 from hub.roaming import objects
+from hub.roaming.writes import Stored
 from tests.e2e.test_cdr_checks import cdr
 from tests.helpers import documents
 from tests.helpers.documents import cdr_token
@@ -35,7 +36,7 @@ def keep(hub, tenant):
         async with hub.database.transaction(tenant.id) as db:
             writes = [change("cdrs", document) for document in cdrs]
             results = await objects.apply(db, writes, same_since=same_since)
-        assert all(isinstance(result, objects.Stored) for result in results), results
+        assert all(isinstance(result, Stored) for result in results), results
         await hub.check_cdrs()
 
     return keep_all

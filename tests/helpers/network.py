@@ -30,8 +30,8 @@ from hub.ocpi.versions import same_since
 from hub.roaming import objects
 from hub.roaming.intake import Intake
 from hub.roaming.modules import MODULES
-from hub.roaming.objects import Stored, Write
 from hub.roaming.partners import token_place
+from hub.roaming.writes import Stored, Write
 from hub.security import Keyring, new_key
 from hub.settings import Settings
 from tests.helpers.partner import FakePartner

@@ -19,8 +19,8 @@ from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations
 from hub.roaming import local, objects, own_evses
 from hub.roaming.modules import LOCATIONS, TARIFFS
-from hub.roaming.objects import Write
 from hub.roaming.orders import Errand
+from hub.roaming.writes import Write
 from tests.helpers.partner import FakePartner
 from tests.ocpp.conftest import LOCATION, OWNER, TARIFF
 from tests.ocpp.test_authorization import Issuer

@@ -4,7 +4,7 @@ import pytest
 
 from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
-from hub.roaming.objects import Write
+from hub.roaming.writes import Write
 from tests.helpers.charge_points import iso
 from tests.ocpp.conftest import OWNER, TARIFF
 

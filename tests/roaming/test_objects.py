@@ -16,8 +16,8 @@ from hub.roaming.filters import Filter
 from hub.roaming.intake import Intake
 from hub.roaming.merging import instant
 from hub.roaming.modules import CDRS, LOCATIONS, MODULES, SESSIONS, TARIFFS, TOKENS
-from hub.roaming.objects import Outcome, Write, object_key
 from hub.roaming.rows import newest_only
+from hub.roaming.writes import Outcome, Write, object_key
 from tests.helpers import documents
 from tests.helpers.documents import cdr, connector, evse, location, session, tariff, token
 

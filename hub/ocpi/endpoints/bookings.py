@@ -25,7 +25,7 @@ from hub.ocpi.versions.base import Document
 from hub.roaming import listing
 from hub.roaming.listing import Kept
 from hub.roaming.modules import BOOKING_LOCATIONS, BOOKINGS, MODULES
-from hub.roaming.objects import object_key
+from hub.roaming.writes import object_key
 
 # Members of which a PATCH may say a part (BOOK-17).
 MERGED = ("booking_option", "booking_terms")

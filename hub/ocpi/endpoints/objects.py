@@ -28,8 +28,8 @@ from hub.roaming.filters import Filter
 from hub.roaming.listing import Kept
 from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
-from hub.roaming.objects import Stored, object_key, object_ref
 from hub.roaming.places import Walk
+from hub.roaming.writes import Stored, object_key, object_ref
 
 
 async def list_objects(request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ from hub.ocpi.parties import speaker
 from hub.ocpi.request import FROM, OPERATION, PARTNER, TO, VERSION
 from hub.ocpi.versions.base import Document
 from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, MODULES, Module
-from hub.roaming.objects import Stored, Write
+from hub.roaming.writes import Stored, Write
 
 
 async def post_cdr(request: web.Request) -> web.Response:

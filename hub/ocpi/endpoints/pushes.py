@@ -26,8 +26,8 @@ from hub.roaming import quarantine, receivers, sync_states
 from hub.roaming.losses import Lost, Place
 from hub.roaming.merging import MEMBER_OF_TIME, instant
 from hub.roaming.modules import MODULES, TOKENS, Module
-from hub.roaming.objects import Stored, Write
 from hub.roaming.sync_terms import IN_ORDER
+from hub.roaming.writes import Stored, Write
 
 # Path segments that every client resolves away: such an object could never be addressed again.
 UNFINDABLE = frozenset({"", ".", ".."})
