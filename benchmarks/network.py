@@ -6,6 +6,7 @@ import base64
 from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Any
+from uuid import uuid4
 
 import requests
 
@@ -64,7 +65,15 @@ def authorization(token: str) -> dict[str, str]:
 
 
 def headers(token: str) -> dict[str, str]:
-    return {**authorization(token), "Content-Type": "application/json"}
+    """What every request of a partner has (TRANSPORT-45, -46); to spare the client, always the same
+    ids.
+    """
+    return {
+        **authorization(token),
+        "Content-Type": "application/json",
+        "X-Request-ID": str(uuid4()),
+        "X-Correlation-ID": str(uuid4()),
+    }
 
 
 FILL_LOCATIONS = """
