@@ -158,7 +158,7 @@ async def mark_used(db: AsyncSession, key: ApiKey, digest: bytes) -> None:
             or_(
                 ApiKey.last_used_at.is_(None),
                 ApiKey.last_used_at < func.now() - text("interval '1 minute'"),
-                ApiKey.digest != digest,
+                ApiKey.digest.is_distinct_from(digest),
             ),
         )
         .values(

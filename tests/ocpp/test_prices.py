@@ -108,15 +108,18 @@ async def test_a_cdr_has_a_period_more_where_the_power_crossed_a_limit(csms):
     made = await station_with(csms, slow, element(part("ENERGY", 0.5), min_power=11))
     power = {"measurand": "Power.Active.Import", "unit": "W"}
 
-    def reading(minutes, wh, watts):
+    def reading(at, wh, watts):
         values = [{"value": str(wh)}, {"value": str(watts), **power}]
-        return {"timestamp": iso(minutes), "sampledValue": values}
+        return {"timestamp": at, "sampledValue": values}
 
     async with csms.connect(made) as station:
         number, _ = await begin(station, minutes=-13)
-        for told in ((-13, 1000, 7000), (-9, 1500, 7000), (-8, 1700, 15000), (-4, 2700, 15000)):
-            await station.ask(call.MeterValues(1, [reading(*told)], number))
-        await station.ask(call.StopTransaction(2700, iso(-4), number))
+        # All of one moment, however long the messages are under way.
+        begun, still, crossed, ended = map(iso, (-13, -9, -8, -4))
+        told = ((begun, 1000, 7000), (still, 1500, 7000), (crossed, 1700, 15000))
+        for one in (*told, (ended, 2700, 15000)):
+            await station.ask(call.MeterValues(1, [reading(*one)], number))
+        await station.ask(call.StopTransaction(2700, ended, number))
 
     [cdr] = await csms.cdrs()
     sides = {
