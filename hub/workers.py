@@ -113,17 +113,17 @@ class Workers:
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=handed,
-            env=os.environ | self.environment(),
+            env=self.environment(),
             # Ctrl-C in a terminal is for the parent alone.
             start_new_session=True,
         )
 
     def environment(self) -> dict[str, str]:
-        settings = self.settings
-        changed = {"HUB_WORKERS": str(settings.workers)}
-        if settings.database_url is None:
-            changed["HUB_DATABASE_URL"] = self.url
-        return changed
+        given = {name: value for name, value in os.environ.items() if name != "HUB_WORKERS_FILE"}
+        given["HUB_WORKERS"] = str(self.settings.workers)
+        if self.settings.database_url is None:
+            given["HUB_DATABASE_URL"] = self.url
+        return given
 
     async def watch(self, process: Process, ready: asyncio.Event) -> int | None:
         """Until the worker has ended: its exit code; None when it is to end."""
