@@ -17,6 +17,8 @@ from hub.settings import Settings
 
 # Seconds that requests may take to end once the hub is told to stop.
 GRACE = 20.0
+# The same for metrics of a worker, which end before its ports are closed.
+SCRAPE_GRACE = 1.0
 
 
 class NotListening(Exception):
@@ -58,7 +60,9 @@ async def serve(
         await runner.setup()
         if shared is not None and own is not None:
             # First: who cannot have it must not take requests before it ends.
-            beside = web.AppRunner(own, access_log=None, handle_signals=False)
+            beside = web.AppRunner(
+                own, access_log=None, handle_signals=False, shutdown_timeout=SCRAPE_GRACE
+            )
             stack.push_async_callback(beside.cleanup)
             await beside.setup()
             port = settings.metrics_ports[shared.number]

@@ -27,8 +27,8 @@ from hub.settings import Settings
 log = structlog.get_logger()
 
 READY = b"ready\n"
-# Seconds beyond GRACE until a worker that was told to end is ended.
-PATIENCE = 15.0
+# Seconds until a worker that was told to end is ended, besides what its requests may take.
+PATIENCE = 25.0
 # Seconds until a worker that ended is replaced: at once, unless it ends again and again.
 LONGEST_DELAY = 30.0
 # Seconds after which a worker is taken to have served well.
@@ -55,7 +55,7 @@ class Workers:
                 for number, one in enumerate(ready):
                     group.create_task(self.keep(number, one, hub, stations))
                 group.create_task(self.tell(ready, on_ready))
-                group.create_task(self.wait(stopped))
+                group.create_task(self.wait(stopped, hub, stations))
         except BaseExceptionGroup as raised:
             failed = raised.subgroup(WorkerFailed)
             if failed is None:
@@ -71,9 +71,13 @@ class Workers:
             self.served = True
             on_ready()
 
-    async def wait(self, stopped: asyncio.Event) -> None:
+    async def wait(
+        self, stopped: asyncio.Event, hub: Sequence[socket], stations: Sequence[socket]
+    ) -> None:
         await stopped.wait()
         self.stopping.set()
+        # The workers close theirs; while one is open anywhere, others would wait for an answer.
+        sockets.close([*hub, *stations])
 
     async def keep(
         self,
@@ -86,11 +90,20 @@ class Workers:
         failures = 0
         while not self.stopping.is_set():
             began = time.monotonic()
-            process = await self.start(number, hub, stations)
+            try:
+                process = await self.start(number, hub, stations)
+            except OSError as error:
+                # As when memory has run out, which may be what ended the one before.
+                if not self.served:
+                    raise WorkerFailed(f"Worker {number} could not start: {error}.") from None
+                log.error("worker could not start", worker=number, reason=str(error))  # noqa: TRY400
+                failures += 1
+                await self.pause(failures)
+                continue
             try:
                 code = await self.watch(process, ready)
             finally:
-                await end(process)
+                await self.end(process)
             if self.stopping.is_set():
                 ready.set()
                 return
@@ -99,9 +112,13 @@ class Workers:
             settled = code == 0 or time.monotonic() - began > SETTLED
             failures = 0 if settled else failures + 1
             log.warning("worker ended and is replaced", worker=number, code=code)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(delay(failures)):
-                    await self.stopping.wait()
+            await self.pause(failures)
+
+    async def pause(self, failures: int) -> None:
+        """Before a worker is replaced: nothing, unless it ends again and again."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay(failures)):
+                await self.stopping.wait()
 
     async def start(
         self, number: int, hub: Sequence[socket], stations: Sequence[socket]
@@ -139,6 +156,18 @@ class Workers:
             for task in (ended, *others):
                 task.cancel()
 
+    async def end(self, process: Process) -> None:
+        """Tell a worker to end, and see to it that it does."""
+        if process.stdin is not None:
+            process.stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest_end(self.settings)):
+                await process.wait()
+        if process.returncode is None:
+            log.error("worker killed: it did not end", pid=process.pid)
+            process.kill()
+            await process.wait()
+
 
 async def hear(process: Process, ready: asyncio.Event) -> None:
     assert process.stdout is not None
@@ -147,17 +176,11 @@ async def hear(process: Process, ready: asyncio.Event) -> None:
             ready.set()
 
 
-async def end(process: Process) -> None:
-    """Tell a worker to end, and see to it that it does."""
-    if process.stdin is not None:
-        process.stdin.close()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(GRACE + PATIENCE):
-            await process.wait()
-    if process.returncode is None:
-        log.error("worker killed: it did not end", pid=process.pid)
-        process.kill()
-        await process.wait()
+def longest_end(settings: Settings) -> float:
+    """Seconds: requests end first, then deliveries that are under way, then what was begun beside
+    them.
+    """
+    return GRACE + settings.forward_timeout + PATIENCE
 
 
 def delay(failures: int) -> float:
@@ -191,7 +214,7 @@ def read_shared(told: str) -> Shared:
 
 
 @asynccontextmanager
-async def while_parent_lives(stopped: asyncio.Event) -> AsyncIterator[None]:
+async def while_parent_lives(stopped: asyncio.Event, settings: Settings) -> AsyncIterator[None]:
     """Stop when standard input ends, which the parent holds open as long as it lives."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -203,7 +226,7 @@ async def while_parent_lives(stopped: asyncio.Event) -> AsyncIterator[None]:
         await reader.read()
         stopped.set()
         # Nobody is there any more who would see to it.
-        loop.call_later(GRACE + PATIENCE, os._exit, 1)
+        loop.call_later(longest_end(settings), os._exit, 1)
 
     waiting = asyncio.create_task(wait())
     try:

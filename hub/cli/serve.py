@@ -12,7 +12,7 @@ from hub.cli import options
 from hub.cli.failures import Failure, Unavailable, Usage
 from hub.cli.options import Arguments, Commands
 from hub.cli.output import lines, write_json
-from hub.settings import HIGHEST_PORT, MOST_WORKERS, Settings
+from hub.settings import HIGHEST_PORT, MOST_WORKERS, Settings, SettingsError
 
 if TYPE_CHECKING:
     from hub.start import First
@@ -74,6 +74,12 @@ def run(arguments: Arguments) -> int:
         raise Unavailable(
             "The database cannot be reached.", next_step="Check HUB_DATABASE_URL."
         ) from None
+    except (Failure, SettingsError):
+        raise
+    except Exception:  # noqa: BLE001 - it is in the log, and told
+        # It may not happen again when somebody looks.
+        log.log.exception("the hub failed")
+        raise Failure("The hub failed; its log says where.", code="failed") from None
     return 0
 
 
@@ -123,7 +129,7 @@ async def work(told: str, settings: Settings) -> None:
 
     stopped = serving.stop_signals()
     assert settings.database_url is not None
-    async with workers.while_parent_lives(stopped):
+    async with workers.while_parent_lives(stopped, settings):
         shared = workers.read_shared(told)
         await serving.serve(settings, settings.database_url, stopped, workers.say_ready, shared)
 
