@@ -181,14 +181,21 @@ async def change_tenant(request: web.Request) -> Any:
 
 
 def merged(kept: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with those that are given; the others stay as they are."""
-    return {
-        **(kept or {}),
-        **{
-            name: merged((kept or {}).get(name), value) if isinstance(value, Mapping) else value
-            for name, value in given.items()
-        },
+    """Settings with those that are given; the others stay as they are, and null takes one back.
+
+    What a custom property holds is replaced as a whole.
+    """
+    kept = kept or {}
+    groups = {
+        name: {
+            key: value
+            for key, value in {**(kept.get(name) or {}), **given[name]}.items()
+            if value is not None
+        }
+        for name in ("features", "custom_properties")
+        if isinstance(given.get(name), Mapping)
     }
+    return {**kept, **given, **groups}
 
 
 def columns(body: dict[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,17 @@ async def test_settings_of_a_tenant_are_checked(operator, tenant, field, value):
     assert said.error["allowed"]
 
 
+async def test_properties_of_a_tenant_are_what_was_said_last_and_can_be_taken_back(
+    operator, tenant
+):
+    path = f"/tenants/{tenant.id}"
+    await operator.patch(path, settings={"custom_properties": {"a": 1, "b": {"c": 2}}})
+    said = await operator.patch(path, settings={"custom_properties": {"a": {"d": 3}, "b": None}})
+
+    assert said.status == 200
+    assert said.body["settings"]["custom_properties"] == {"a": {"d": 3}}
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [
