@@ -205,14 +205,15 @@ class Courier:
         verdict = await deliver(
             self._client, run.connection, run.source, entry.message, entry.party
         )
+        if change.parent is not None and verdict.lacks_location:
+            # The receiver has not got the location, so the EVSE means nothing to it: tell it whole.
+            for location in await self._find(run, [change.parent]):
+                verdict = await deliver(
+                    self._client, run.connection, run.source, location, entry.party
+                )
         if verdict.forbidden and await self._lets_in(run):
             # Not this object, perhaps because of whose it is; somebody may permit it some day.
             return replace(verdict, outcome=Outcome.REFUSED, later=True)
-        if change.parent is None or not verdict.lacks_location:
-            return verdict
-        # The receiver has not got the location, so the EVSE means nothing to it: tell it whole.
-        for location in await self._find(run, [change.parent]):
-            verdict = await deliver(self._client, run.connection, run.source, location, entry.party)
         return verdict
 
     async def _lets_in(self, run: Run) -> bool:

@@ -63,7 +63,7 @@ class Sender:
         self._silence = settings.still_alive_after
         self._timeout = settings.forward_timeout
         # Longer than a batch can take: what is under way then is not begun by somebody else.
-        self._lease = BUDGET + 2 * self._timeout + SLACK
+        self._lease = BUDGET + 3 * self._timeout + SLACK
         self._lookout = Lookout(database, directory)
         self._bell = Bell(database, self._begin)
         self._ledger = Ledger(self._bell.id)

@@ -10,7 +10,7 @@ from hub.ocpi.client import Answer
 from hub.ocpi.delivery import Outcome, judge
 from hub.roaming import feed, setbacks
 from hub.roaming import partners as registered
-from tests.helpers.documents import cdr, location, tariff, token
+from tests.helpers.documents import cdr, evse, location, tariff, token
 from tests.helpers.faults import (
     envelope,
     html,
@@ -299,6 +299,23 @@ async def test_a_party_that_a_platform_does_not_take_holds_up_nobody_else(networ
 
     assert "tariffs/BE/OTH/T00" in emsp.objects
     assert all(one.settled_at for one in await network.setbacks())
+
+
+async def test_a_location_that_is_forbidden_in_place_of_its_evse_holds_up_nobody(
+    network, emsp
+):
+    """TRANSPORT-41, LOC-14: the EVSE alone meant nothing there."""
+    place = location()
+    await network.put("locations", place)
+    await network.deliver()
+    emsp.objects.clear()
+    emsp.fail(UNKNOWN_PARTY, on=r"PUT .*locations/NL/ONE/L1$")
+    await network.put_evse(place, evse(status="CHARGING", last_updated="2025-06-01T09:00:00Z"))
+    await network.deliver()
+
+    [setback] = await network.setbacks()
+    assert setback.next_attempt_at
+    assert (await network.cursor(emsp.id, "locations")).failures == 0
 
 
 async def test_a_platform_that_shuts_us_out_is_away_and_nothing_is_set_aside(network, emsp):
