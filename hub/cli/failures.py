@@ -52,6 +52,10 @@ class NotFound(Failure):
     code = "not_found"
 
 
+# How the hub calls what the state of things does not allow; not what the caller may not do.
+CONFLICT = "conflict"
+
+
 class Refused(Failure):
     exit_code = 4
     code = "refused"

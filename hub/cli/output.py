@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +83,9 @@ def table(rows: Iterable[Row], columns: Sequence[Column], *, empty: str) -> None
 def least_width(column: Sequence[Text]) -> int:
     """What a column needs: short cells stay whole, long ones break between words."""
     return max(
-        cell.cell_len if cell.cell_len <= SHORT else max(map(len, cell.plain.split()))
+        cell.cell_len
+        if cell.cell_len <= SHORT
+        else max(map(cell_len, cell.plain.split()), default=0)
         for cell in column
     )
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub.cli import options, partners
-from hub.cli.failures import Refused, Usage
+from hub.cli.failures import CONFLICT, Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, lines, note, table, when, write_json
 
@@ -104,6 +104,8 @@ def replay_all(arguments: Arguments, entries: list[str]) -> None:
         try:
             taken.append(hub(arguments).post(f"/quarantine/{entry}/replay"))
         except Refused as error:
+            if error.code != CONFLICT:
+                raise
             refused.append({"id": entry, "error": str(error)})
     if arguments.json:
         write_json({"items": taken, "refused": refused})

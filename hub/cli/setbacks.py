@@ -1,10 +1,9 @@
 """``hub setback``: objects that a partner would not take."""
 
-from contextlib import suppress
 from typing import Any
 
 from hub.cli import options, partners
-from hub.cli.failures import Refused, Usage
+from hub.cli.failures import CONFLICT, Refused, Usage
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -79,9 +78,12 @@ def replay(arguments: Arguments) -> None:
 def replay_all(arguments: Arguments) -> None:
     sent = []
     for one in matching(arguments):
-        # What the partner has taken meanwhile need not be sent.
-        with suppress(Refused):
+        try:
             sent.append(hub(arguments).post(f"/setbacks/{one['id']}/replay"))
+        except Refused as error:
+            # What the partner has taken meanwhile need not be sent.
+            if error.code != CONFLICT:
+                raise
     if arguments.json:
         write_json({"items": sent})
         return

@@ -479,6 +479,28 @@ def test_a_table_breaks_long_texts_between_words(run, hub, monkeypatch):
     assert all(any(word in line.split() for line in shown) for word in reason.split())
 
 
+@pytest.mark.parametrize("text", [" " * 40, "\u5145\u96fb " * 20])
+def test_a_table_takes_whatever_text_a_partner_sent(run, hub, monkeypatch, text):
+    setback = {"id": PARTNER["id"], "party": "DE*TWO", "module": "tariffs", "reason": text}
+    setback |= {"object_ref": "NL/ACM/T", "http_status": 200, "status_code": 2001, "attempts": 1}
+    answers(hub, "GET", "/setbacks", {"items": [setback], "next": None})
+
+    assert any("NL/ACM/T" in line for line in on_a_terminal(140, monkeypatch, "setback", "list"))
+
+
+@pytest.mark.parametrize("group", ["setback", "quarantine"])
+def test_who_may_not_replay_is_told_so_for_all_of_a_partner_as_well(run, hub, group):
+    path = "/setbacks" if group == "setback" else "/quarantine"
+    answers(hub, "GET", "/partners", {"items": [PARTNER], "next": None})
+    answers(hub, "GET", path, {"items": [{"id": PARTNER["id"]}], "next": None})
+    forbidden = error("forbidden", "You lack feed.execute.")
+    answers(hub, "POST", f"{path}/{PARTNER['id']}/replay", forbidden, status=403)
+
+    ended = run(group, "replay", "--partner", PARTNER["name"])
+
+    assert (ended.code, "You lack feed.execute." in ended.err) == (4, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
