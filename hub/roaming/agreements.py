@@ -1,6 +1,6 @@
 """The network of one tenant: its parties, and what is agreed between them."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.partners import Agreement
@@ -15,9 +15,9 @@ async def audience(db: AsyncSession) -> Audience:
     return (await rules(db)).among(await partners.connections(db))
 
 
-async def rules(db: AsyncSession) -> Audience:
-    """What is agreed, among nobody yet."""
-    found = [rule(row) for row in await db.scalars(select(Agreement))]
+async def rules(db: AsyncSession, *conditions: ColumnElement[bool]) -> Audience:
+    """What is agreed, or that of it which meets the conditions, among nobody yet."""
+    found = [rule(row) for row in await db.scalars(select(Agreement).where(*conditions))]
     tenant = await partners.own_tenant(db)
     return Audience.of(
         (),

@@ -83,6 +83,11 @@ class Audience:
                 return rule.allow
         return self.allow_by_default
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing is agreed, and everybody may have everything."""
+        return self.allow_by_default and not self.rules
+
     def lets_charge(self, issuer: Party) -> bool:
         """Whether tokens of a party are good at the hub's own stations."""
         return self.own is None or self.allows(issuer, self.own, TOKENS.name)
@@ -188,12 +193,13 @@ class Audience:
 
         What is not private is for a platform as a whole.
         """
-        if not module.private:
+        if not module.private or self.is_open:
             return ()
+        parties = sorted(connection.parties)
         return tuple(
             (owner, party)
             for owner in owners
-            for party in sorted(connection.parties)
+            for party in parties
             if not self.allows(owner, party, module.module_id)
         )
 

@@ -18,6 +18,7 @@ from hub.db import Database
 from hub.models.charging import AuthToken
 from hub.models.objects import Location, Token
 from hub.models.ocpp import StationEVSE
+from hub.models.partners import Agreement
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
 from hub.models.transactions import StationTransaction, TokenAlias
@@ -265,7 +266,10 @@ async def partner_token(db: AsyncSession, uid: str, kind: str | None) -> Decisio
         (Party(row.country_code, row.party_id), codec.read_stored(row.document)) for row in rows
     ]
     if tokens:
-        network = await agreements.rules(db)
+        # A driver waits: only what is agreed with these issuers, or with everybody.
+        parties = {issuer.party_id for issuer, _ in tokens}
+        named = or_(Agreement.from_party_id.is_(None), Agreement.from_party_id.in_(parties))
+        network = await agreements.rules(db, named)
         tokens = [one for one in tokens if network.lets_charge(one[0])]
     if not tokens:
         return UNKNOWN

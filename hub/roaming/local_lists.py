@@ -17,9 +17,10 @@ from hub.models.charging import AuthToken
 from hub.models.objects import Token
 from hub.models.ocpp import StationLocalList
 from hub.models.stations import ChargingStation, StationConfigurationItem
-from hub.models.values import AuthTokenType, Party
-from hub.roaming import agreements, authorization, token_restrictions
+from hub.models.values import AuthTokenType
+from hub.roaming import agreements, authorization, listing, token_restrictions
 from hub.roaming.filters import in_parties
+from hub.roaming.modules import TOKENS
 from hub.roaming.ports import StationRef
 
 # What a station takes that does not say, in all and at a time.
@@ -137,10 +138,9 @@ async def partners_entries(db: AsyncSession, longest_uid: int, most: int) -> lis
 async def welcome(db: AsyncSession) -> ColumnElement[bool]:
     """Which tokens an agreement lets charge here; mostly nothing is agreed, and all of them may."""
     network = await agreements.rules(db)
-    if network.allow_by_default and not network.rules:
+    if network.is_open:
         return true()
-    issuers = await db.execute(select(Token.country_code, Token.party_id).distinct())
-    let_in = [issuer for row in issuers if network.lets_charge(issuer := Party(*row))]
+    let_in = [one for one in await listing.owners(db, TOKENS) if network.lets_charge(one)]
     found: ColumnElement[bool] = in_parties(Token.country_code, Token.party_id, let_in)
     return found
 
