@@ -38,10 +38,12 @@ async def post_invoice_reconciliation(request: web.Request) -> web.Response:
 
 
 async def keep_posted(request: web.Request, module: Module, body: Document) -> web.Response:
+    owner = owner_of(request, module, body)
+    request[FROM] = owner  # where no header said who speaks (HUB-15)
     write = Write(
         module,
         "POST",
-        owner_of(request, module, body),
+        owner,
         str(body.get(module.id_field, "")),
         partner_id=request[PARTNER].id,
         broadcast=request[TO] == request[PARTNER].hub,
@@ -69,7 +71,6 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
     check_role(request, module, owner)
     if request[FROM] not in {None, owner}:
         raise InvalidRequest(f"OCPI-from names {request[FROM]}, the {module.kind} {owner}.")
-    request[FROM] = owner  # where no header said who speaks (HUB-15)
     return owner
 
 
