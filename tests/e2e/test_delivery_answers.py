@@ -301,9 +301,7 @@ async def test_a_party_that_a_platform_does_not_take_holds_up_nobody_else(networ
     assert all(one.settled_at for one in await network.setbacks())
 
 
-async def test_a_location_that_is_forbidden_in_place_of_its_evse_holds_up_nobody(
-    network, emsp
-):
+async def test_a_location_that_is_forbidden_in_place_of_its_evse_holds_up_nobody(network, emsp):
     """TRANSPORT-41, LOC-14: the EVSE alone meant nothing there."""
     place = location()
     await network.put("locations", place)
