@@ -15,7 +15,8 @@ from aiohttp import web
 from benchmarks.bare import envelope
 from hub import garbage, log
 from hub.db import Database
-from hub.ocpp import gate, link
+from hub.ocpp import gate
+from hub.ocpp.conversation import link
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.wire import Wire
 from hub.security import Keyring

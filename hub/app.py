@@ -35,30 +35,31 @@ from hub.keys import (
     TOTALS,
 )
 from hub.metrics import Metrics
-from hub.ocpi import calls, logo
 from hub.ocpi.api import make_api
 from hub.ocpi.client import Client
+from hub.ocpi.delivery.sender import Sender
 from hub.ocpi.directory import Directory
-from hub.ocpi.hints import Hints
+from hub.ocpi.handshake import logo
 from hub.ocpi.issuers import Issuers
 from hub.ocpi.limits import Limits
 from hub.ocpi.outbound import Outbound
-from hub.ocpi.puller import Puller
-from hub.ocpi.sender import Sender
-from hub.ocpi.sync import Parts
+from hub.ocpi.pulls.puller import Puller
+from hub.ocpi.pulls.sync import Parts
+from hub.ocpi.routing import calls
+from hub.ocpi.routing.hints import Hints
 from hub.ocpi.versions import same_since
 from hub.ocpp import files
 from hub.ocpp import service as ocpp
 from hub.probing import Prober
-from hub.roaming.arrivals import Arrivals
-from hub.roaming.caches import Caches
-from hub.roaming.checker import Checker
-from hub.roaming.intake import Intake
-from hub.roaming.losses import Losses
 from hub.roaming.modules import CDRS, TARIFFS, TOKENS
-from hub.roaming.places import Places
-from hub.roaming.totals import Totals
-from hub.roaming.writes import Outcome, Stored
+from hub.roaming.pulls.arrivals import Arrivals
+from hub.roaming.settlement.checker import Checker
+from hub.roaming.stations.caches import Caches
+from hub.roaming.store.intake import Intake
+from hub.roaming.store.losses import Losses
+from hub.roaming.store.places import Places
+from hub.roaming.store.totals import Totals
+from hub.roaming.store.writes import Outcome, Stored
 from hub.security import Keyring
 from hub.settings import Settings
 

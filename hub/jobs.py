@@ -36,19 +36,16 @@ from hub.keys import (
 from hub.models.routing import ResponseRoute, RouteHint
 from hub.models.tenants import Tenant
 from hub.ocpi import renewals
-from hub.ocpi.handshake import Parts
+from hub.ocpi.handshake.handshake import Parts
 from hub.ocpi.versions import is_peer_to_peer
 from hub.partitions import ensure_partitions
-from hub.roaming import (
-    commands,
-    freshness,
-    quarantine,
-    rekeying,
-    reservations,
-    station_reports,
-    tariff_turns,
-)
-from hub.roaming.feed import RESULTS
+from hub.roaming import rekeying
+from hub.roaming.commands import commands, reservations
+from hub.roaming.cursors import RESULTS
+from hub.roaming.feed import tariff_turns
+from hub.roaming.pulls import freshness
+from hub.roaming.stations import station_reports
+from hub.roaming.store import quarantine
 
 log = structlog.get_logger()
 

@@ -7,25 +7,25 @@ from aiohttp import web
 from hub.background import Background
 from hub.db import Database
 from hub.metrics import Metrics
-from hub.roaming.arrivals import Arrivals
-from hub.roaming.caches import Caches
-from hub.roaming.checker import Checker
-from hub.roaming.intake import Intake
-from hub.roaming.losses import Losses
-from hub.roaming.places import Places
 from hub.roaming.ports import Stations
-from hub.roaming.totals import Totals
+from hub.roaming.pulls.arrivals import Arrivals
+from hub.roaming.settlement.checker import Checker
+from hub.roaming.stations.caches import Caches
+from hub.roaming.store.intake import Intake
+from hub.roaming.store.losses import Losses
+from hub.roaming.store.places import Places
+from hub.roaming.store.totals import Totals
 from hub.security import Keyring
 from hub.settings import Settings
 
 if TYPE_CHECKING:
     from hub.ocpi.client import Client
+    from hub.ocpi.delivery.sender import Sender
     from hub.ocpi.directory import Directory
-    from hub.ocpi.hints import Hints
     from hub.ocpi.limits import Limits
     from hub.ocpi.outbound import Outbound
-    from hub.ocpi.puller import Puller
-    from hub.ocpi.sender import Sender
+    from hub.ocpi.pulls.puller import Puller
+    from hub.ocpi.routing.hints import Hints
     from hub.probing import Prober
 
 SETTINGS: web.AppKey[Settings] = web.AppKey("settings", Settings)

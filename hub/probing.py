@@ -26,8 +26,8 @@ from hub.ocpi.client import origins_of
 from hub.ocpi.directory import Directory
 from hub.ocpi.outbound import Outbound, Refused, Unreachable
 from hub.ocpi.versions import VERSIONS
-from hub.roaming.partners import Connection, token_place
-from hub.roaming.sync_terms import reachable
+from hub.roaming.network.partners import Connection, token_place
+from hub.roaming.pulls.sync_terms import reachable
 from hub.security import Keyring, Undecipherable
 
 log = structlog.get_logger()

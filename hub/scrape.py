@@ -35,15 +35,15 @@ from hub.models.objects import CDR
 from hub.models.partners import HandshakeTrace, Partner
 from hub.models.stations import ChargingStation
 from hub.models.values import SHUT_OUT, ConnectionStatus, StationStatus
-from hub.ocpi import sync
-from hub.ocpi.courier import Run
+from hub.ocpi.delivery.courier import Run
 from hub.ocpi.directory import Directory
+from hub.ocpi.pulls import sync
 from hub.ocpp.identity import CERTIFICATE
 from hub.ocpp.service import LISTENER
 from hub.partitions import stray_rows
-from hub.roaming import sync_states
-from hub.roaming.backlog import backlogs
-from hub.roaming.disputes import UNSETTLED
+from hub.roaming.feed.backlog import backlogs
+from hub.roaming.pulls import sync_states
+from hub.roaming.settlement.disputes import UNSETTLED
 
 log = structlog.get_logger()
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ THIRD_PARTY_BANNED = {
     "roaming": {"aiohttp", "marshmallow", "ocpp", "requests"},
 }
 
+# Packages with rooms: packages of their own, which lie above each other.
+ROOMS = ["roaming", "ocpi", "ocpp"]
+
 # Ways to call somebody else's server. Partners decide where the calls go, so there is one door.
 HTTP_CLIENTS = {"ClientSession", "TCPConnector", "UnixConnector"}
 HTTP_CLIENT_MODULES = {"requests", "httpx", "urllib.request", "http.client", "urllib3"}
@@ -81,11 +85,52 @@ def relative(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+def indexes() -> list[Path]:
+    """``__init__.py`` that list what is in their package, and where to begin."""
+    return [
+        path
+        for package in ROOMS
+        for path in modules(package)
+        if path.name == "__init__.py" and "Begin with" in (ast.get_docstring(tree(path)) or "")
+    ]
+
+
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_packages_import_only_what_lies_below_them(package):
     found = {relative(path): parts_of_hub(path) - MAY_IMPORT[package] for path in modules(package)}
 
     assert {path: above for path, above in found.items() if above} == {}
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_rooms_need_each_other_in_one_direction_only(package):
+    """Whoever reads one room has to know those below it, and none above."""
+    needs = {room: rooms_used(package, room) - {room} for room in rooms(package)}
+
+    TopologicalSorter(needs).prepare()
+
+
+def rooms(package: str) -> set[str]:
+    """A package, or a module that lies in none."""
+    return {path.stem for path in (HUB / package).iterdir() if path.name[0] != "_"}
+
+
+def rooms_used(package: str, room: str) -> set[str]:
+    prefix = f"hub.{package}."
+    return {
+        name.removeprefix(prefix).split(".")[0]
+        for path in modules(f"{package}/{room}")
+        for name in imported(path)
+        if name.startswith(prefix)
+    }
+
+
+@pytest.mark.parametrize("index", indexes(), ids=relative)
+def test_an_index_names_every_module_of_its_package(index):
+    described = ast.get_docstring(tree(index)) or ""
+    names = {path.stem for path in index.parent.iterdir() if path.name[0] != "_"}
+
+    assert {name for name in names if not re.search(rf"\b{name}\b", described)} == set()
 
 
 @pytest.mark.parametrize("module", sorted(GROUND - {"models"}))

@@ -32,9 +32,10 @@ from hub.keys import CHECKER, SENDER
 from hub.models.cdr_checks import CDRCheck, CDRNote
 from hub.models.objects import CDR
 from hub.models.values import AuditAction, Dispute, Party
-from hub.roaming import checking, disputes, holding
 from hub.roaming.modules import CDRS
-from hub.roaming.rows import Key
+from hub.roaming.settlement import checking, disputes
+from hub.roaming.store import holding
+from hub.roaming.store.rows import Key
 
 routes = Routes("CDRs")
 

@@ -18,8 +18,9 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.stations import one, ref_of
 from hub.keys import KEYRING
 from hub.models.certificates import StationCertificate
-from hub.ocpp import certificates, identity, relay
-from hub.ocpp.authority import authority_of
+from hub.ocpp import identity, relay
+from hub.ocpp.tls import certificates
+from hub.ocpp.tls.authority import authority_of
 
 routes = Routes("Certificates")
 

@@ -22,9 +22,9 @@ from hub.admin.stations import one, passed_on, ref_of
 from hub.models.ocpp import StationEVSE
 from hub.models.stations import Connector
 from hub.models.values import AuditAction, ConnectorStatus
-from hub.roaming import connectors, own_evses, placement
 from hub.roaming.ports import StationRef
 from hub.roaming.projection.evses import shown_status
+from hub.roaming.stations import connectors, own_evses, placement
 
 routes = Routes("Stations")
 

@@ -19,11 +19,12 @@ from hub.models.feed import Cursor, Setback
 from hub.models.partners import Partner
 from hub.models.values import AuditAction, ConnectionStatus
 from hub.ocpi import presence
-from hub.roaming import feed, partners
-from hub.roaming.backlog import Backlog, backlogs
-from hub.roaming.changes import Source
-from hub.roaming.partners import Connection
-from hub.roaming.sources import SOURCES
+from hub.roaming import cursors
+from hub.roaming.feed.backlog import Backlog, backlogs
+from hub.roaming.feed.changes import Source
+from hub.roaming.feed.sources import SOURCES
+from hub.roaming.network import partners
+from hub.roaming.network.partners import Connection
 
 routes = Routes("Feed")
 
@@ -140,7 +141,7 @@ async def retry(request: web.Request) -> Any:
         if partner.token_to_send is None:
             raise Conflict(f"{partner.name} is not registered: there is nothing to send.")
         restart = request[BODY]["restart"]
-        await feed.mended(db, partner_id, restart=restart, live_only=False)
+        await cursors.mended(db, partner_id, restart=restart, live_only=False)
         await audit.record(
             db,
             AuditAction.COMMAND_SENT,

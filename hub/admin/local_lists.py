@@ -15,7 +15,7 @@ from hub.admin.stations import one, ref_of
 from hub.models.values import AuditAction
 from hub.ocpp import local_lists as wire
 from hub.ocpp.service import STATIONS
-from hub.roaming import local_lists
+from hub.roaming.stations import local_lists
 
 routes = Routes("Stations")
 

@@ -13,7 +13,7 @@ from hub.admin.output import PageQuery, page, page_of
 from hub.admin.routes import QUERY, Routes
 from hub.models.losses import Direction, Loss
 from hub.ocpi.versions import VERSIONS
-from hub.roaming.sources import SOURCES
+from hub.roaming.feed.sources import SOURCES
 
 routes = Routes("Objects")
 

@@ -9,7 +9,7 @@ from hub.admin.auth import ACTOR, transaction
 from hub.admin.output import PartyOf
 from hub.admin.routes import ANY_KEY, Routes
 from hub.models.tenants import Tenant
-from hub.roaming.agreements import default_agreement
+from hub.roaming.network.agreements import default_agreement
 
 routes = Routes("Account")
 

@@ -18,14 +18,14 @@ from hub.admin.routes import QUERY, Routes
 from hub.keys import DIRECTORY
 from hub.models.feed import Cursor, Setback
 from hub.models.values import ConnectionStatus, Party, Place
-from hub.roaming import listing
-from hub.roaming.audience import Audience
-from hub.roaming.changes import Change, Source
+from hub.roaming.feed.changes import Change, Source
+from hub.roaming.feed.sources import SOURCES
 from hub.roaming.modules import CDRS, MODULES, Module
-from hub.roaming.partners import Connection
-from hub.roaming.rows import Key
-from hub.roaming.sources import SOURCES
-from hub.roaming.writes import object_ref
+from hub.roaming.network.audience import Audience
+from hub.roaming.network.partners import Connection
+from hub.roaming.store import listing
+from hub.roaming.store.rows import Key
+from hub.roaming.store.writes import object_ref
 
 routes = Routes("Objects")
 

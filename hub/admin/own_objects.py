@@ -26,11 +26,12 @@ from hub.models.stations import ChargingStation, Connector
 from hub.models.values import Party
 from hub.ocpi.endpoints.pushes import UNFINDABLE
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import objects, placement
 from hub.roaming.merging import MEMBER_OF_TIME, Document
 from hub.roaming.modules import LOCATIONS, TARIFFS, Module
-from hub.roaming.rows import digest
-from hub.roaming.writes import Outcome, Stored, Write, object_ref
+from hub.roaming.stations import placement
+from hub.roaming.store import objects
+from hub.roaming.store.rows import digest
+from hub.roaming.store.writes import Outcome, Stored, Write, object_ref
 
 routes = Routes("Objects")
 

@@ -8,8 +8,8 @@ from hub.admin.input import Input, Matching, PartyField
 from hub.models.values import Role
 from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.versions import VERSIONS
-from hub.roaming.quirks import DATE_FORMS, LISTS, ROUTING, SLASHES
-from hub.roaming.sync_terms import MODES, PULLED
+from hub.roaming.network.quirks import DATE_FORMS, LISTS, ROUTING, SLASHES
+from hub.roaming.pulls.sync_terms import MODES, PULLED
 
 # What X-Limit says (AMB-06).
 X_LIMITS = ("page", "server")

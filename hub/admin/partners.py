@@ -34,9 +34,9 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.keys import CLIENT, DATABASE, DIRECTORY, KEYRING, SENDER, SETTINGS
 from hub.models.partners import HandshakeTrace, Partner
 from hub.models.values import SHUT_OUT, AuditAction, PartnerStatus, Role
-from hub.ocpi import handshake, joining
-from hub.roaming import invitations
-from hub.roaming.registration import Grant, lock
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import invitations
+from hub.roaming.network.registration import Grant, lock
 
 routes = Routes("Partners")
 NAMED = ("partner", "hub partner list")

@@ -20,10 +20,11 @@ from hub.models.feed import QuarantinedObject
 from hub.models.values import AuditAction, Party
 from hub.ocpi import translation
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import partners, quarantine, receivers
 from hub.roaming.modules import MODULES
-from hub.roaming.partners import Connection
-from hub.roaming.writes import Outcome, Write
+from hub.roaming.network import partners
+from hub.roaming.network.partners import Connection
+from hub.roaming.store import quarantine, receivers
+from hub.roaming.store.writes import Outcome, Write
 
 routes = Routes("Quarantine")
 NAMED = ("quarantined object", "hub quarantine list")

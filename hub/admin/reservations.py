@@ -23,9 +23,10 @@ from hub.models.stations import ChargingStation
 from hub.models.transactions import Reservation
 from hub.models.values import AuditAction
 from hub.ocpp.service import STATIONS
-from hub.roaming import own_evses, placement, reservations
-from hub.roaming.orders import Errand
+from hub.roaming.commands import reservations
+from hub.roaming.commands.orders import Errand
 from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.stations import own_evses, placement
 
 routes = Routes("Reservations")
 NAMED = ("reservation", "hub reservation list")

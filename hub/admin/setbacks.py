@@ -14,8 +14,8 @@ from hub.admin.routes import QUERY, Routes
 from hub.keys import SENDER
 from hub.models.feed import Setback
 from hub.models.values import AuditAction
-from hub.roaming import setbacks
-from hub.roaming.sources import SOURCES
+from hub.roaming.feed import setbacks
+from hub.roaming.feed.sources import SOURCES
 
 routes = Routes("Setbacks")
 NAMED = ("setback", "hub setback list")

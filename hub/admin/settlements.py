@@ -15,9 +15,9 @@ from hub.admin.routes import BODY, QUERY, Routes
 from hub.errors import RoutingError
 from hub.keys import DIRECTORY, INTAKE
 from hub.models.values import AuditAction, Party
-from hub.roaming import accounts, invoicing, settlement, statements
-from hub.roaming.partners import own_tenant
-from hub.roaming.settlement import Statement
+from hub.roaming.network.partners import own_tenant
+from hub.roaming.settlement import accounts, invoicing, settlement, statements
+from hub.roaming.settlement.settlement import Statement
 
 routes = Routes("Settlement")
 

@@ -20,8 +20,8 @@ from hub.models.ocpp import StationCall
 from hub.models.stations import ChargingStation
 from hub.models.values import AuditAction
 from hub.ocpp import call_rows, calls, frame_log
-from hub.ocpp.frames import CallRefused, ErrorCode, Payload
-from hub.ocpp.redaction import names_a_secret, redact
+from hub.ocpp.conversation.frames import CallRefused, ErrorCode, Payload
+from hub.ocpp.conversation.redaction import names_a_secret, redact
 from hub.ocpp.service import STATIONS
 from hub.roaming.ports import StationRef
 

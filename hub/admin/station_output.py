@@ -12,7 +12,7 @@ from hub.models.objects import Location
 from hub.models.stations import ChargingStation
 from hub.models.values import OCPPStatus, StationStatus
 from hub.ocpp import identity
-from hub.roaming.stations import registration
+from hub.roaming.stations.stations import registration
 
 TOLERANCES = ("lenient", "strict")
 VERSIONS = [version.value for version in identity.NAMES]

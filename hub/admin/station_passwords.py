@@ -19,8 +19,8 @@ from hub.models.values import AuditAction
 from hub.ocpp import relay
 from hub.ocpp.service import STATIONS
 from hub.ocpp.stations import change_password
-from hub.roaming import stations
 from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.stations import stations
 
 routes = Routes("Stations")
 

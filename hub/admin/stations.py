@@ -37,10 +37,10 @@ from hub.models.tenants import Tenant
 from hub.models.transactions import StationTransaction
 from hub.models.values import AuditAction, StationStatus
 from hub.ocpp import identity, relay
-from hub.ocpp.frames import OCPPVersion
-from hub.roaming import own_evses, placement
+from hub.ocpp.conversation.frames import OCPPVersion
 from hub.roaming.ports import StationRef
-from hub.roaming.writes import Stored
+from hub.roaming.stations import own_evses, placement
+from hub.roaming.store.writes import Stored
 from hub.settings import Settings
 
 routes = Routes("Stations")

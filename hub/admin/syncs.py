@@ -20,10 +20,10 @@ from hub.keys import DIRECTORY, PULLER
 from hub.models.partners import Partner
 from hub.models.routing import Absence, SyncState
 from hub.models.values import AuditAction
-from hub.roaming import freshness, sync_states
 from hub.roaming.modules import MODULES
-from hub.roaming.partners import Connection
-from hub.roaming.sync_terms import MODES, OVERLAP, PULLED, Terms, pullable, pushes, reachable
+from hub.roaming.network.partners import Connection
+from hub.roaming.pulls import freshness, sync_states
+from hub.roaming.pulls.sync_terms import MODES, OVERLAP, PULLED, Terms, pullable, pushes, reachable
 
 routes = Routes("Pulls")
 NAMED = ("partner", "hub partner list")

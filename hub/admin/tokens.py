@@ -24,7 +24,7 @@ from hub.keys import CACHES
 from hub.models.charging import AuthToken, ChargingSession
 from hub.models.tenants import User
 from hub.models.values import AuditAction
-from hub.roaming import caches
+from hub.roaming.stations import caches
 
 routes = Routes("Tokens")
 NAMED = ("token", "hub token list")

@@ -19,13 +19,14 @@ from hub.admin.stations import one, passed_on, ref_of
 from hub.models.stations import ChargingStation
 from hub.models.transactions import TRANSACTION_SEQUENCE, StationTransaction
 from hub.models.values import AuditAction
-from hub.ocpp.frames import OCPPVersion
+from hub.ocpp.conversation.frames import OCPPVersion
 from hub.ocpp.server import WIRE
 from hub.ocpp.service import STATIONS
-from hub.roaming import authorization, missing_stops
+from hub.roaming.authorization import authorization
+from hub.roaming.authorization.token_aliases import LONGEST_ID_TAG
+from hub.roaming.charging import missing_stops
+from hub.roaming.metering.progress import restore_progress
 from hub.roaming.ports import StationRef
-from hub.roaming.progress import restore_progress
-from hub.roaming.token_aliases import LONGEST_ID_TAG
 
 routes = Routes("Transactions")
 NAMED = ("transaction", "hub transaction list")

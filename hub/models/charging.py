@@ -261,7 +261,7 @@ class SessionEvent(TenantOwned, Base):
 
     charging_session_id: Mapped[UUID]
     timestamp: Mapped[datetime] = mapped_column(server_default=func.now())
-    # "AUTHORIZED", "STATUS", "LIMIT_SET" …: a short word, by the rules in ``roaming/charging.py``.
+    # "AUTHORIZED", "STATUS", "LIMIT_SET" …: a short word, by the rules in ``roaming/charging/``.
     event_type: Mapped[str] = mapped_column(String(50))
     # OCPP's number of the message in its transaction: repeated messages are known by it.
     sequence_number: Mapped[int | None] = mapped_column(BigInteger)

@@ -7,7 +7,7 @@ have ten, a trigger reads it once.
 
 Two members are kept out of the document's text, because children change them without the document
 being rewritten: a location's ``evses`` (rows of their own) and ``last_updated``. ``compose`` in
-``roaming/writes.py`` puts them back.
+``roaming/store/writes.py`` puts them back.
 """
 
 from datetime import datetime

@@ -36,7 +36,8 @@ class StationTransaction(TenantOwned, Base):
 
     ``transaction_id`` is the station's own in OCPP 2; in 1.6 the hub hands out ``number``.
     ``natural_key`` tells a repeated StartTransaction from a new one. ``progress`` is what
-    ``roaming/metering.py`` has made of the readings so far. A ``stub`` was seen before its start.
+    ``roaming/metering/metering.py`` has made of the readings so far. A ``stub`` was seen before its
+    start.
     """
 
     __tablename__ = "station_transactions"

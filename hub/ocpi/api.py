@@ -25,8 +25,7 @@ from hub.errors import (
     Unauthorized,
 )
 from hub.keys import DIRECTORY, LIMITS, METRICS
-from hub.ocpi import custom, forward, parties, peers
-from hub.ocpi.callbacks import RESULTS_PATH, OwnAnswer
+from hub.ocpi import custom
 from hub.ocpi.endpoints import (
     bookings,
     clientinfo,
@@ -45,6 +44,8 @@ from hub.ocpi.envelope import STATUS_CODE, failure
 from hub.ocpi.operation import Operation
 from hub.ocpi.operations import OPERATIONS
 from hub.ocpi.request import AUDIENCE, CORRELATION_ID, OPERATION, PARTNER, REQUEST_ID, VERSION
+from hub.ocpi.routing import forward, parties, peers
+from hub.ocpi.routing.callbacks import RESULTS_PATH, OwnAnswer
 from hub.ocpi.versions import VERSIONS, is_peer_to_peer
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from hub import codec
 from hub.models.values import Party
 from hub.ocpi.outbound import Outbound, Refused, Response, Unreachable, origin
 from hub.ocpi.versions import is_peer_to_peer
-from hub.roaming.partners import Connection, Endpoint, token_place
+from hub.roaming.network.partners import Connection, Endpoint, token_place
 from hub.security import Keyring, Undecipherable, authorization
 from hub.settings import Settings
 

@@ -15,8 +15,8 @@ from hub.models.values import InterfaceRole
 from hub.ocpi.operation import Operation, custom
 from hub.ocpi.operations import MODULE_NAMES
 from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER
-from hub.roaming.audience import Audience
-from hub.roaming.partners import Connection
+from hub.roaming.network.audience import Audience
+from hub.roaming.network.partners import Connection
 
 # What OCPI and its extensions define: never forwarded unread, not even to who serves it otherwise.
 STANDARD = frozenset(MODULE_NAMES) | {

@@ -8,10 +8,10 @@ from typing import Any
 from hub import __version__
 from hub.models.values import Role
 from hub.ocpi.api import ENDPOINTS
-from hub.ocpi.callbacks import LONGEST_URL, RESPONSE_URL, RESULTS_PATH
 from hub.ocpi.endpoints import credentials, results, versions
 from hub.ocpi.operation import Operation
 from hub.ocpi.operations import OPERATIONS, endpoint_path
+from hub.ocpi.routing.callbacks import LONGEST_URL, RESPONSE_URL, RESULTS_PATH
 from hub.ocpi.schemas import compiled
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Version

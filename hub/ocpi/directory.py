@@ -27,9 +27,10 @@ from hub.errors import Forbidden, Unauthorized
 from hub.models.partners import Agreement, Partner, PartnerToken
 from hub.models.tenants import Tenant
 from hub.models.values import ConnectionStatus
-from hub.roaming import agreements, feed, partners, registration
-from hub.roaming.audience import Audience
-from hub.roaming.partners import Connection
+from hub.roaming import cursors
+from hub.roaming.network import agreements, partners, registration
+from hub.roaming.network.audience import Audience
+from hub.roaming.network.partners import Connection
 from hub.security import Keyring, token_readings
 
 log = structlog.get_logger()
@@ -238,7 +239,7 @@ class Directory:
 async def read_network(db: AsyncSession, known: Network | None) -> Network:
     """The network, or the known one where nothing changed but perhaps who is waiting."""
     stamp = await read_stamp(db)
-    waiting = await feed.waiting(db)
+    waiting = await cursors.waiting(db)
     if known is not None and known.stamp == stamp:
         return replace(known, waiting=waiting)
     tokens = await db.scalars(select(PartnerToken))

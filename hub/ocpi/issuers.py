@@ -20,9 +20,9 @@ from hub.ocpi.envelope import unwrapped
 from hub.ocpi.translation import Item
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Version
-from hub.roaming import partners
 from hub.roaming.merging import Document
-from hub.roaming.partners import Connection
+from hub.roaming.network import partners
+from hub.roaming.network.partners import Connection
 
 log = structlog.get_logger()
 

@@ -11,10 +11,10 @@ from hub.errors import HubError
 from hub.models.partners import Partner
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus
 from hub.ocpi.client import Answer, Client, Refused, Unreachable
-from hub.ocpi.discovery import endpoint_entries, read_endpoint, read_versions
+from hub.ocpi.handshake.discovery import endpoint_entries, read_endpoint, read_versions
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import partners, registration
-from hub.roaming.partners import Connection, Endpoint
+from hub.roaming.network import partners, registration
+from hub.roaming.network.partners import Connection, Endpoint
 
 log = structlog.get_logger()
 

@@ -20,13 +20,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub.errors import HubError
 from hub.models.partners import HandshakeTrace, Partner, PartnerRole
 from hub.models.values import Party
-from hub.ocpi import joining
-from hub.ocpi.handshake import Parts
-from hub.ocpi.introduction import fingerprint, names_itself, roles_for
-from hub.ocpi.rounds import ready
+from hub.ocpi.delivery.rounds import ready
+from hub.ocpi.handshake import joining
+from hub.ocpi.handshake.handshake import Parts
+from hub.ocpi.handshake.introduction import fingerprint, names_itself, roles_for
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import agreements, partners
-from hub.roaming.partners import Connection
+from hub.roaming.network import agreements, partners
+from hub.roaming.network.partners import Connection
 
 log = structlog.get_logger()
 

@@ -5,8 +5,8 @@ from aiohttp import web
 from hub.models.values import Party
 from hub.ocpi.operation import Operation
 from hub.ocpi.versions.base import Version
-from hub.roaming.audience import Audience
-from hub.roaming.partners import Connection
+from hub.roaming.network.audience import Audience
+from hub.roaming.network.partners import Connection
 
 PARTNER: web.RequestKey[Connection] = web.RequestKey("partner", Connection)
 VERSION: web.RequestKey[Version] = web.RequestKey("version", Version)

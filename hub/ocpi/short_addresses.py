@@ -7,7 +7,7 @@ both are cut.
 
 from hub import codec
 from hub.ocpi.versions.base import Document
-from hub.roaming.partners import Connection
+from hub.roaming.network.partners import Connection
 
 LONGEST = {"address": 45, "state": 20}
 

@@ -20,11 +20,11 @@ from hub.models.values import Party
 from hub.ocpi.versions.base import NOTHING, Document, Known, Loss, NotExpressible, Version
 from hub.ocpi.versions.names_2_1_1 import names_in, renamed
 from hub.ocpi.versions.ownership_2_1_1 import OWNED_BY_CPO
-from hub.roaming import aliases, lookups
-from hub.roaming.aliases import CONTRACTS, EVSES, RESERVATIONS, TOKENS, Name
-from hub.roaming.lookups import Contract
-from hub.roaming.losses import Parts
-from hub.roaming.partners import Connection
+from hub.roaming.network.partners import Connection
+from hub.roaming.store import aliases, lookups
+from hub.roaming.store.aliases import CONTRACTS, EVSES, RESERVATIONS, TOKENS, Name
+from hub.roaming.store.lookups import Contract
+from hub.roaming.store.losses import Parts
 
 OF_LOCATIONS = frozenset({"Location", "EVSE", "Connector"})
 WITH_CONTRACT = frozenset({"Session", "CDR"})

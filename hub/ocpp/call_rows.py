@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import codec
 from hub.models.ocpp import StationCall
 from hub.models.stations import ChargingStation
-from hub.ocpp.frames import Payload
-from hub.ocpp.redaction import redact
+from hub.ocpp.conversation.frames import Payload
+from hub.ocpp.conversation.redaction import redact
 from hub.roaming.ports import StationRef
 from hub.security import Keyring
 

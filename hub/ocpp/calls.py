@@ -11,10 +11,10 @@ and returns at once; it is sent by whichever process holds the station's socket,
 from collections.abc import Mapping
 from uuid import UUID
 
-from hub.ocpp import messages
 from hub.ocpp.call_rows import Answered
-from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion, Payload
-from hub.ocpp.outgoing import CALL_DEADLINE
+from hub.ocpp.conversation import messages
+from hub.ocpp.conversation.frames import CallRefused, ErrorCode, OCPPVersion, Payload
+from hub.ocpp.conversation.outgoing import CALL_DEADLINE
 from hub.ocpp.relay import Note
 from hub.ocpp.stations import Stations
 from hub.roaming.ports import StationRef

@@ -1,4 +1,4 @@
-"""Looking into transactions that may have ended without a word (see ``roaming/missing_stops.py``).
+"""Looking into transactions that may have ended without a word (``charging/missing_stops.py``).
 
 Only the process that holds the station's socket does: a station that is away is left alone.
 """
@@ -9,11 +9,11 @@ from uuid import UUID
 
 import structlog
 
-from hub.ocpp.frames import CallRefused
-from hub.ocpp.outgoing import BrokenAnswer, Disconnected, NoAnswer
-from hub.ocpp.registry import Conversation
+from hub.ocpp.conversation.frames import CallRefused
+from hub.ocpp.conversation.outgoing import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.conversation.registry import Conversation
 from hub.ocpp.wire import Wire
-from hub.roaming import missing_stops
+from hub.roaming.charging import missing_stops
 
 log = structlog.get_logger()
 

@@ -8,9 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from hub.ocpp.call_rows import Taken
-from hub.ocpp.frames import Payload
-from hub.ocpp.redaction import redact_frame
-from hub.ocpp.registry import Registry
+from hub.ocpp.conversation.frames import Payload
+from hub.ocpp.conversation.redaction import redact_frame
+from hub.ocpp.conversation.registry import Registry
 
 READ = "-frames"
 MOST = 500

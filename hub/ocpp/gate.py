@@ -6,7 +6,7 @@ import time
 from aiohttp import web
 
 from hub.db import Database
-from hub.ocpp.rates import Bucket, Tally
+from hub.ocpp.conversation.rates import Bucket, Tally
 
 # At each port: nobody is known yet, and who floods one port shall not keep stations from another.
 HANDSHAKES_PER_SECOND = 200.0

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.stations import ChargingStation
 from hub.models.tenants import Tenant
-from hub.ocpp.frames import OCPPVersion
+from hub.ocpp.conversation.frames import OCPPVersion
 from hub.roaming.ports import StationRef
 from hub.security import Keyring
 

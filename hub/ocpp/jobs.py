@@ -5,7 +5,7 @@ from datetime import datetime
 
 from hub.ocpp import timestamps
 from hub.ocpp.call_rows import Answered
-from hub.ocpp.frames import OCPPVersion, Payload
+from hub.ocpp.conversation.frames import OCPPVersion, Payload
 from hub.ocpp.stations import Stations
 from hub.roaming.ports import StationRef
 

@@ -22,10 +22,10 @@ from hub.background import ended
 from hub.errors import Unavailable
 from hub.models.certificates import StationCertificate
 from hub.models.tenants import Tenant
-from hub.ocpp import server_certificate
-from hub.ocpp.arrivals import Arrivals, Connection
 from hub.ocpp.server import make_ocpp
-from hub.ocpp.tls import Material, make_context, read_material
+from hub.ocpp.tls import server_certificate
+from hub.ocpp.tls.arrivals import Arrivals, Connection
+from hub.ocpp.tls.tls import Material, make_context, read_material
 from hub.ocpp.wire import Wire
 from hub.settings import Settings, SettingsError
 

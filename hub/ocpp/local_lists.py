@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.models.ocpp import StationLocalList
-from hub.ocpp.frames import OCPPVersion, Payload
+from hub.ocpp.conversation.frames import OCPPVersion, Payload
 from hub.ocpp.stations import ID_TOKEN_TYPES, Stations, outcome_of
-from hub.roaming import local_lists
-from hub.roaming.local_lists import Entry, Limits
+from hub.roaming.authorization.token_aliases import LONGEST_ID_TAG
 from hub.roaming.ports import Outcome, StationRef
-from hub.roaming.token_aliases import LONGEST_ID_TAG
+from hub.roaming.stations import local_lists
+from hub.roaming.stations.local_lists import Entry, Limits
 
 # A list that is beyond this is a station's fault, or an attempt to wear it out.
 MOST_MESSAGES = 200

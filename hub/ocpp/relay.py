@@ -22,11 +22,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.background import ended
 from hub.ocpp import call_rows, frame_log
-from hub.ocpp.authority import NEW_AUTHORITY
 from hub.ocpp.call_rows import Answered
-from hub.ocpp.frames import CallRefused, Payload
-from hub.ocpp.outgoing import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
-from hub.ocpp.registry import Conversation
+from hub.ocpp.conversation.frames import CallRefused, Payload
+from hub.ocpp.conversation.outgoing import CALL_DEADLINE, BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.conversation.registry import Conversation
+from hub.ocpp.tls.authority import NEW_AUTHORITY
 from hub.ocpp.wire import Wire
 from hub.roaming.ports import StationRef
 

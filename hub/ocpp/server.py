@@ -15,19 +15,20 @@ import structlog
 from aiohttp import WSCloseCode, web
 
 from hub.errors import Unavailable
-from hub.ocpp import certificates, identity, relay
-from hub.ocpp.arrivals import arrived, kept_waiting
-from hub.ocpp.frames import MAX_FRAME, OCPPVersion
+from hub.ocpp import identity, relay
+from hub.ocpp.conversation.frames import MAX_FRAME, OCPPVersion
+from hub.ocpp.conversation.link import Link
+from hub.ocpp.conversation.patience import patiently
+from hub.ocpp.conversation.rates import Bucket
 from hub.ocpp.gate import pace_of_port
 from hub.ocpp.identity import Caller, Found, Record
-from hub.ocpp.link import Link
-from hub.ocpp.patience import patiently
-from hub.ocpp.rates import Bucket
-from hub.ocpp.v16 import Station16
-from hub.ocpp.v21 import Station21
-from hub.ocpp.v201 import Station201
+from hub.ocpp.tls import certificates
+from hub.ocpp.tls.arrivals import arrived, kept_waiting
+from hub.ocpp.versions.v16 import Station16
+from hub.ocpp.versions.v21 import Station21
+from hub.ocpp.versions.v201 import Station201
 from hub.ocpp.wire import Wire
-from hub.roaming import stations
+from hub.roaming.stations import stations
 from hub.settings import Network
 
 log = structlog.get_logger()

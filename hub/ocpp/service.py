@@ -6,11 +6,11 @@ from socket import socket
 from aiohttp import web
 
 from hub.keys import DATABASE, KEYRING, SETTINGS
-from hub.ocpp import tls
 from hub.ocpp.listener import Listener
 from hub.ocpp.relay import Relay
 from hub.ocpp.server import WIRE, make_ocpp
 from hub.ocpp.stations import Stations
+from hub.ocpp.tls import tls
 from hub.ocpp.upkeep import Upkeep
 from hub.ocpp.wire import OnChange, Wire
 from hub.roaming.ports import Issuers

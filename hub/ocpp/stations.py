@@ -14,16 +14,16 @@ from sqlalchemy import select
 from hub.models.stations import ChargingStation
 from hub.ocpp import timestamps
 from hub.ocpp.call_rows import Answered
-from hub.ocpp.frames import OCPPVersion, Payload
+from hub.ocpp.conversation.frames import OCPPVersion, Payload
 from hub.ocpp.identity import VERSIONS
-from hub.ocpp.profiles import composite, profile_2x, profile_16
 from hub.ocpp.relay import Relay
+from hub.ocpp.versions.profiles import composite, profile_2x, profile_16
 from hub.ocpp.wire import Wire
-from hub.roaming import own_evses
-from hub.roaming import stations as rules
 from hub.roaming.merging import Document
 from hub.roaming.ports import Outcome, StationRef
 from hub.roaming.projection.evses import shown_status
+from hub.roaming.stations import own_evses
+from hub.roaming.stations import stations as rules
 
 log = structlog.get_logger()
 

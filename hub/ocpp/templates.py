@@ -4,7 +4,7 @@ from datetime import datetime
 
 from hub.models.operating import ChargingProfileTemplate
 from hub.ocpp import timestamps
-from hub.ocpp.frames import OCPPVersion, Payload
+from hub.ocpp.conversation.frames import OCPPVersion, Payload
 from hub.ocpp.stations import Stations, outcome_of
 from hub.roaming.ports import Outcome, StationRef
 

@@ -16,12 +16,13 @@ from hub.background import ended
 from hub.errors import Unavailable
 from hub.models.stations import ChargingStation
 from hub.ocpp import call_rows, doubts
-from hub.ocpp.frames import Payload
-from hub.ocpp.outgoing import UNANSWERED
-from hub.ocpp.registry import Conversation
-from hub.ocpp.renewals import Renewals
+from hub.ocpp.conversation.frames import Payload
+from hub.ocpp.conversation.outgoing import UNANSWERED
+from hub.ocpp.conversation.registry import Conversation
+from hub.ocpp.tls.renewals import Renewals
 from hub.ocpp.wire import Wire
-from hub.roaming import allowances, billing, meter_intake, stations
+from hub.roaming.charging import allowances, billing, meter_intake
+from hub.roaming.stations import stations
 
 log = structlog.get_logger()
 

@@ -8,16 +8,17 @@ from uuid import UUID
 
 from hub.background import Background
 from hub.db import Database
+from hub.ocpp.conversation.registry import Registry
 from hub.ocpp.gate import Gate
-from hub.ocpp.registry import Registry
-from hub.roaming import boot_intake, meter_intake, status_intake
-from hub.roaming.billing import Policy
-from hub.roaming.boot_intake import Booted
+from hub.roaming.charging import meter_intake, status_intake
+from hub.roaming.charging.billing import Policy
+from hub.roaming.charging.meter_intake import Metered, Taken
+from hub.roaming.charging.status_intake import Kept, Reported
 from hub.roaming.grouping import Grouping
-from hub.roaming.meter_intake import Metered, Taken
 from hub.roaming.ports import Issuers, StationRef
-from hub.roaming.status_intake import Kept, Reported
-from hub.roaming.writes import Stored
+from hub.roaming.stations import boot_intake
+from hub.roaming.stations.boot_intake import Booted
+from hub.roaming.store.writes import Stored
 from hub.security import Keyring, new_token
 
 # Told after a commit which objects moved, so that the feed is looked at at once.

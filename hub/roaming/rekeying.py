@@ -16,8 +16,8 @@ from hub.models import routing
 from hub.models.certificates import StationCertificate, key_place
 from hub.models.commands import Command
 from hub.models.partners import Partner
-from hub.roaming import commands
-from hub.roaming.partners import token_place
+from hub.roaming.commands import commands
+from hub.roaming.network.partners import token_place
 from hub.security import Keyring, Undecipherable
 
 # Table and column, and what the encryption of a row is bound to.

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from hub.admin.api import operations
 from hub.models.feed import QuarantinedObject
 from hub.ocpi.versions import same_since
-from hub.roaming import objects
+from hub.roaming.store import objects
 from tests.e2e.test_cdr_checks import cdr
 from tests.helpers import documents
 from tests.helpers.certificates import signing_request

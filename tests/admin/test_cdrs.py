@@ -3,7 +3,7 @@
 import pytest
 
 from hub.ocpi.versions import same_since
-from hub.roaming import objects
+from hub.roaming.store import objects
 from tests.e2e.test_cdr_checks import RIGHT, cdr
 from tests.helpers import documents
 from tests.helpers.network import change

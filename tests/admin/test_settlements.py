@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from hub.ocpi.versions import same_since
-from hub.roaming import objects
-from hub.roaming.writes import Stored
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Stored
 from tests.e2e.test_cdr_checks import cdr
 from tests.helpers import documents
 from tests.helpers.documents import cdr_token

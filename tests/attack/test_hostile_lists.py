@@ -10,8 +10,8 @@ import json
 import pytest
 from aiohttp import web
 
-from hub.ocpi.crawl import MOST_EMPTY, MOST_PAGES
 from hub.ocpi.outbound import MEGABYTE
+from hub.ocpi.pulls.crawl import MOST_EMPTY, MOST_PAGES
 from tests.helpers.documents import tariff, token
 from tests.helpers.faults import answer, envelope, html, http, rubbish
 from tests.helpers.network import Network

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from hub.models import charging, stations, tenants
 from hub.models.all import METADATA
-from hub.roaming.configuration import Configuration
+from hub.roaming.network.configuration import Configuration
 from tests.contract import seed
 from tests.contract.specification import need
 

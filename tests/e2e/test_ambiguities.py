@@ -12,7 +12,7 @@ import pytest
 from hub.errors import InvalidRequest
 from hub.models.values import Party, Role
 from hub.ocpi.schemas import compiled
-from hub.roaming import invitations
+from hub.roaming.network import invitations
 from tests.helpers import documents_2_1_1
 from tests.helpers.documents import (
     cdr,

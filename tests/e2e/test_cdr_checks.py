@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.models.values import Place
-from hub.roaming import checking, rivals
+from hub.roaming.settlement import checking, rivals
 from tests.helpers import documents
 from tests.helpers.documents import ABSENT
 from tests.helpers.network import Network

@@ -5,7 +5,8 @@ from sqlalchemy import select
 
 from hub.models.cdr_checks import CDRCheck
 from hub.models.values import Dispute
-from hub.roaming import disputes, holding
+from hub.roaming.settlement import disputes
+from hub.roaming.store import holding
 from tests.e2e.test_cdr_checks import cdr, check
 from tests.helpers import documents
 from tests.helpers.network import CPO, EMSP

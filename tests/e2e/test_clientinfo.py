@@ -6,7 +6,7 @@ from sqlalchemy import select, text
 from hub.keys import DIRECTORY
 from hub.models.partners import PartnerRole
 from hub.models.values import Party, Role
-from hub.roaming import invitations
+from hub.roaming.network import invitations
 from tests.helpers.documents import tariff, token
 from tests.helpers.partner import FakePartner
 

@@ -7,9 +7,10 @@ from multidict import CIMultiDict
 
 from hub.errors import NotFound
 from hub.ocpi.client import Answer
-from hub.ocpi.delivery import Outcome, judge
-from hub.roaming import feed, setbacks
-from hub.roaming import partners as registered
+from hub.ocpi.delivery.delivery import Outcome, judge
+from hub.roaming import cursors
+from hub.roaming.feed import setbacks
+from hub.roaming.network import partners as registered
 from tests.helpers.documents import cdr, evse, location, tariff, token
 from tests.helpers.faults import (
     envelope,
@@ -454,7 +455,7 @@ async def test_new_credentials_open_what_is_held(network, emsp):
     emsp.heal()
 
     async with network.database.transaction(network.tenant_id) as db:
-        await feed.mended(db, emsp.id, restart=False, live_only=False)
+        await cursors.mended(db, emsp.id, restart=False, live_only=False)
     await network.deliver()
 
     assert paths(emsp) == ["tariffs/NL/ONE/T1"]

@@ -9,8 +9,9 @@ from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from hub.models.values import Place
-from hub.roaming import feed, objects
-from hub.roaming.sources import SOURCES
+from hub.roaming import cursors
+from hub.roaming.feed.sources import SOURCES
+from hub.roaming.store import objects
 from tests.helpers.documents import cdr, evse, location, session, tariff, token
 from tests.helpers.faults import hold, unavailable
 from tests.helpers.network import Network, change, paths
@@ -40,7 +41,7 @@ def later(minute):
 
 
 async def everything(db, since=None, *, limit=10_000):
-    return await TARIFFS.read(db, since or Place(), await feed.settled(db), limit)
+    return await TARIFFS.read(db, since or Place(), await cursors.settled(db), limit)
 
 
 # Reading.
@@ -83,7 +84,7 @@ async def test_locations_and_evses_are_read_in_one_order_whatever_the_page(netwo
     async def read(limit):
         found, place = [], Place()
         async with network.database.transaction(network.tenant_id) as db:
-            until = await feed.settled(db)
+            until = await cursors.settled(db)
             while place < until:
                 changes, place = await source.read(db, place, until, limit)
                 found += [change.ref for change in changes]
@@ -482,29 +483,29 @@ UNBEGUN = """
 
 async def test_a_cursor_is_leased_by_one_worker_until_the_lease_runs_out(network, emsp):
     async with network.database.transaction(network.tenant_id) as db:
-        await feed.enrol(db, {(emsp.id, "tariffs"): False})
-        [cursor] = await feed.standings(db, ["tariffs"])
-        assert await feed.lease(db, {cursor.id: cursor.place}, "one", 30) == {cursor.id}
+        await cursors.enrol(db, {(emsp.id, "tariffs"): False})
+        [cursor] = await cursors.standings(db, ["tariffs"])
+        assert await cursors.lease(db, {cursor.id: cursor.place}, "one", 30) == {cursor.id}
     async with network.database.transaction(network.tenant_id) as db:
-        assert await feed.lease(db, {cursor.id: cursor.place}, "two", 30) == set()
+        assert await cursors.lease(db, {cursor.id: cursor.place}, "two", 30) == set()
     await network.run("update feed_cursors set leased_until = now() - interval '1 second'")
     async with network.database.transaction(network.tenant_id) as db:
-        assert await feed.lease(db, {cursor.id: cursor.place}, "two", 30) == {cursor.id}
+        assert await cursors.lease(db, {cursor.id: cursor.place}, "two", 30) == {cursor.id}
         # The first worker was only stopped for a while: what it says now comes too late.
-        assert await feed.advance(db, [feed.Move(cursor.id, Place(99, 99))], "one") == set()
-        await feed.back_off(db, feed.Move(cursor.id, Place(98)), "one", reason="x", seconds=1)
-        [after] = await feed.standings(db, ["tariffs"])
+        assert await cursors.advance(db, [cursors.Move(cursor.id, Place(99, 99))], "one") == set()
+        await cursors.back_off(db, cursors.Move(cursor.id, Place(98)), "one", reason="x", seconds=1)
+        [after] = await cursors.standings(db, ["tariffs"])
     assert (after.place, after.failures) == (cursor.place, 0)
 
 
 async def test_two_workers_never_lease_the_same_cursor(network, emsp):
     async with network.database.transaction(network.tenant_id) as db:
-        await feed.enrol(db, {(emsp.id, name): False for name in SOURCES})
-        places = {c.id: c.place for c in await feed.standings(db, SOURCES)}
+        await cursors.enrol(db, {(emsp.id, name): False for name in SOURCES})
+        places = {c.id: c.place for c in await cursors.standings(db, SOURCES)}
 
     async def take(owner):
         async with network.database.transaction(network.tenant_id) as db:
-            return await feed.lease(db, places, owner, 30)
+            return await cursors.lease(db, places, owner, 30)
 
     taken = await asyncio.gather(*(take(f"worker {n}") for n in range(5)))
 
@@ -513,20 +514,20 @@ async def test_two_workers_never_lease_the_same_cursor(network, emsp):
 
 async def test_a_cursor_that_moved_meanwhile_is_not_leased_at_its_old_place(network, emsp):
     async with network.database.transaction(network.tenant_id) as db:
-        await feed.enrol(db, {(emsp.id, "tariffs"): False})
-        [cursor] = await feed.standings(db, ["tariffs"])
+        await cursors.enrol(db, {(emsp.id, "tariffs"): False})
+        [cursor] = await cursors.standings(db, ["tariffs"])
 
-        assert await feed.lease(db, {cursor.id: Place(1, 1)}, "one", 30) == set()
-        assert await feed.lease(db, {cursor.id: cursor.place}, "two", 30) == {cursor.id}
+        assert await cursors.lease(db, {cursor.id: Place(1, 1)}, "one", 30) == set()
+        assert await cursors.lease(db, {cursor.id: cursor.place}, "two", 30) == {cursor.id}
 
 
 async def test_an_unknown_cursor_is_nobodys(network):
     async with network.database.transaction(network.tenant_id) as db:
-        assert await feed.lease(db, {uuid4(): Place()}, "one", 30) == set()
+        assert await cursors.lease(db, {uuid4(): Place()}, "one", 30) == set()
 
 
 def test_back_off_doubles_and_honours_what_the_partner_asked_for():
     for failures in range(30):
-        assert 1 <= feed.delay(failures) <= min(max(1, 5 * 2**failures), 3600)
-        assert feed.delay(failures, retry_after=7200) == 3600
-    assert feed.delay(0, retry_after=120) == 120
+        assert 1 <= cursors.delay(failures) <= min(max(1, 5 * 2**failures), 3600)
+        assert cursors.delay(failures, retry_after=7200) == 3600
+    assert cursors.delay(0, retry_after=120) == 120

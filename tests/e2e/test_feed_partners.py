@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from hub.roaming import partners as registered
+from hub.roaming.network import partners as registered
 from tests.helpers.documents import cdr, location, tariff
 from tests.helpers.faults import hold, http, slow, unavailable
 from tests.helpers.network import Network, paths

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from hub.ocpi.bell import Bell
-from hub.roaming.sources import RECORDS_AT_ONCE, STATES_AT_ONCE
+from hub.ocpi.delivery.bell import Bell
+from hub.roaming.feed.sources import RECORDS_AT_ONCE, STATES_AT_ONCE
 from tests.helpers.documents import cdr, tariff
 from tests.helpers.faults import hold
 from tests.helpers.network import Network, paths

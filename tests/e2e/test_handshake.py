@@ -11,8 +11,8 @@ from hub.errors import HubError
 from hub.keys import DIRECTORY, KEYRING
 from hub.models.values import Party, Role
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import invitations, partners
 from hub.roaming.modules import MODULES
+from hub.roaming.network import invitations, partners
 from tests.helpers import faults
 from tests.helpers.handshakes import (
     assert_both_can_call,

@@ -15,8 +15,8 @@ from hub.models.values import Party, Role
 from hub.ocpi.directory import Directory
 from hub.ocpi.operations import OPERATIONS
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import invitations
-from hub.roaming.partners import touch
+from hub.roaming.network import invitations
+from hub.roaming.network.partners import touch
 from tests.helpers import faults
 from tests.helpers.handshakes import (
     assert_both_can_call,

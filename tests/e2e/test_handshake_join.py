@@ -8,8 +8,8 @@ import pytest
 from hub.errors import HubError
 from hub.keys import DIRECTORY
 from hub.models.values import Party, Role
-from hub.ocpi import handshake, joining
-from hub.roaming import invitations
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import invitations
 from tests.helpers import faults
 from tests.helpers.handshakes import (
     assert_both_can_call,

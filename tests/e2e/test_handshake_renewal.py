@@ -11,9 +11,9 @@ import pytest
 from hub.errors import HubError
 from hub.keys import CLIENT, DIRECTORY, KEYRING
 from hub.models.values import Party, Role
-from hub.roaming import invitations
-from hub.roaming.feed import RECORDS
+from hub.roaming.cursors import RECORDS
 from hub.roaming.modules import MODULES
+from hub.roaming.network import invitations
 from tests.helpers import faults
 from tests.helpers.handshakes import (
     assert_both_can_call,

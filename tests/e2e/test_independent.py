@@ -16,8 +16,8 @@ import pytest
 
 from hub.keys import DIRECTORY
 from hub.models.values import Party, Role
-from hub.ocpi import handshake, joining
-from hub.roaming import invitations
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import invitations
 from tests.helpers import documents_2_1_1 as old
 from tests.helpers.documents import ABSENT, cdr, location, session, tariff, token
 from tests.helpers.handshakes import connection

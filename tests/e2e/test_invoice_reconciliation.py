@@ -9,7 +9,7 @@ from hub.models.feed import QuarantinedObject
 from hub.models.tenants import Tenant
 from hub.models.values import Party
 from hub.ocpi.schemas.invoicereconciliation import InvoiceReconciliationRecord
-from hub.roaming import invoicing
+from hub.roaming.settlement import invoicing
 from tests.contract.mutations import mutations
 from tests.helpers import faults
 from tests.helpers.documents import cdr, cdr_token, invoice_reconciliation

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from hub.models import routing
 from hub.models.commands import Command
 from hub.models.partners import Partner
-from hub.roaming import commands
-from hub.roaming.partners import token_place
+from hub.roaming.commands import commands
+from hub.roaming.network.partners import token_place
 from hub.security import Keyring, new_key
 from tests.helpers.commands import command
 from tests.helpers.documents import tariff

@@ -10,8 +10,8 @@ from hub.errors import HubError
 from hub.keys import DIRECTORY, KEYRING
 from hub.models.partners import Partner
 from hub.models.values import Party, Role
-from hub.ocpi import handshake, joining
-from hub.roaming import invitations
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import invitations
 from tests.helpers.handshakes import assert_both_can_call, connection, leave, renew, traces
 from tests.helpers.hub import RunningHub, roles_of
 from tests.helpers.partner import FakePartner

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from hub.models.routing import SyncState
 from hub.ocpi.schemas import compiled
 from hub.ocpi.versions import VERSIONS
-from hub.roaming import sync_states
+from hub.roaming.pulls import sync_states
 from tests.helpers.documents import cdr, location, tariff, token
 from tests.helpers.documents_2_1_1 import own_document
 from tests.helpers.faults import answer, hold, http, too_many, where

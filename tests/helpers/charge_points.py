@@ -20,7 +20,7 @@ from ocpp.v201 import call as call201
 from ocpp.v201 import call_result as result201
 
 from hub.ocpp.calls import SENT_BY_THE_HUB
-from hub.ocpp.frames import OCPPVersion
+from hub.ocpp.conversation.frames import OCPPVersion
 
 logging.getLogger("ocpp").setLevel(logging.ERROR)
 ocpp.messages.ASYNC_VALIDATION = False

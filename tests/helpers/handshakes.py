@@ -8,9 +8,9 @@ from sqlalchemy import select, text
 
 from hub.keys import CLIENT, DIRECTORY
 from hub.models.partners import HandshakeTrace
-from hub.ocpi import handshake, joining
-from hub.roaming import partners
-from hub.roaming.partners import Connection
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import partners
+from hub.roaming.network.partners import Connection
 from tests.helpers.hub import RunningHub
 from tests.helpers.partner import FakePartner
 

@@ -18,8 +18,8 @@ from hub.db import Database
 from hub.keys import ARRIVALS, CHECKER, DATABASE, DIRECTORY, KEYRING, PULLER, SENDER
 from hub.models.partners import Agreement, Partner
 from hub.models.values import Party, Role
-from hub.ocpi import handshake, joining
-from hub.roaming import invitations
+from hub.ocpi.handshake import handshake, joining
+from hub.roaming.network import invitations
 from hub.settings import Settings
 from tests.helpers.partner import FakePartner
 

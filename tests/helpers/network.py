@@ -21,17 +21,17 @@ from hub.db import Database
 from hub.models.partners import Agreement, Partner, PartnerEndpoint, PartnerRole
 from hub.models.values import ConnectionStatus, PartnerStatus, Party
 from hub.ocpi.client import Client
+from hub.ocpi.delivery.sender import Sender
 from hub.ocpi.directory import Directory
 from hub.ocpi.outbound import Outbound
-from hub.ocpi.puller import Puller
-from hub.ocpi.sender import Sender
-from hub.ocpi.sync import Parts
+from hub.ocpi.pulls.puller import Puller
+from hub.ocpi.pulls.sync import Parts
 from hub.ocpi.versions import same_since
-from hub.roaming import objects
-from hub.roaming.intake import Intake
 from hub.roaming.modules import MODULES
-from hub.roaming.partners import token_place
-from hub.roaming.writes import Stored, Write
+from hub.roaming.network.partners import token_place
+from hub.roaming.store import objects
+from hub.roaming.store.intake import Intake
+from hub.roaming.store.writes import Stored, Write
 from hub.security import Keyring, new_key
 from hub.settings import Settings
 from tests.helpers.partner import FakePartner

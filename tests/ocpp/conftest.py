@@ -23,10 +23,11 @@ from hub.ocpp.relay import Relay
 from hub.ocpp.server import make_ocpp
 from hub.ocpp.stations import Stations
 from hub.ocpp.wire import Wire
-from hub.roaming import objects, own_evses
 from hub.roaming.modules import LOCATIONS, TARIFFS, TOKENS
 from hub.roaming.ports import StationRef
-from hub.roaming.writes import Write
+from hub.roaming.stations import own_evses
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Write
 from hub.security import Keyring, new_key
 from tests.e2e.conftest import hub, hub_settings
 from tests.helpers.certificates import authority

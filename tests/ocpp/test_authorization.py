@@ -8,8 +8,8 @@ from ocpp.v16 import call
 
 from hub.models.partners import Agreement
 from hub.models.values import Party
-from hub.roaming.local_lists import wanted
-from hub.roaming.token_restrictions import distance_km, time_allowed
+from hub.roaming.authorization.token_restrictions import distance_km, time_allowed
+from hub.roaming.stations.local_lists import wanted
 
 
 class Issuer:

@@ -10,12 +10,13 @@ from sqlalchemy import select, text
 
 from hub.models.ocpp import StationCall
 from hub.models.stations import ChargingStation
-from hub.ocpp import call_rows, calls, messages
-from hub.ocpp.frames import CallRefused, OCPPVersion
-from hub.ocpp.redaction import redact, redact_frame
-from hub.ocpp.v16 import Station16
-from hub.ocpp.v21 import Station21
-from hub.ocpp.v201 import Station201
+from hub.ocpp import call_rows, calls
+from hub.ocpp.conversation import messages
+from hub.ocpp.conversation.frames import CallRefused, OCPPVersion
+from hub.ocpp.conversation.redaction import redact, redact_frame
+from hub.ocpp.versions.v16 import Station16
+from hub.ocpp.versions.v21 import Station21
+from hub.ocpp.versions.v201 import Station201
 
 ANSWERED = {
     OCPPVersion.V16: Station16.answers,

@@ -13,8 +13,8 @@ from ocpp.v16 import call
 from sqlalchemy import select, update
 
 from hub.models.certificates import StationCertificate
-from hub.ocpp import certificates
 from hub.ocpp.server import PROXIES
+from hub.ocpp.tls import certificates
 from tests.helpers.certificates import signing_request
 from tests.helpers.charge_points import basic
 

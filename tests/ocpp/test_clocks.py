@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from hub.models.charging import ChargingSession, MeterValue
 from hub.models.stations import ChargingStation
-from hub.roaming.clocks import Clock
+from hub.roaming.metering.clocks import Clock
 from tests.helpers.charge_points import iso
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)

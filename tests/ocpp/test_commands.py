@@ -17,8 +17,9 @@ from hub.models.transactions import Reservation, TokenAlias
 from hub.models.values import Party
 from hub.ocpp.stations import change_password
 from hub.ocpp.upkeep import Upkeep
-from hub.roaming import local, own_evses
-from hub.roaming.orders import Errand
+from hub.roaming.commands import local
+from hub.roaming.commands.orders import Errand
+from hub.roaming.stations import own_evses
 from tests.helpers.charge_points import PASSWORD, iso
 
 MSP = Party("BE", "MSP")

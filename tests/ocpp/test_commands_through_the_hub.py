@@ -16,9 +16,9 @@ from sqlalchemy import select, update
 from hub.keys import DIRECTORY
 from hub.models.partners import Agreement
 from hub.models.transactions import Reservation
-from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
-from hub.roaming.writes import Write
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Write
 from tests.helpers.charge_points import PASSWORD, basic, iso
 from tests.helpers.commands import command, kept, kept_results, let_pass, parties, told
 from tests.helpers.documents import location, tariff, token

@@ -17,10 +17,12 @@ from hub.ocpi.schemas.compiled import SCHEMAS
 from hub.ocpi.schemas.objects import instance, nested
 from hub.ocpp.relay import Relay
 from hub.ocpp.stations import Stations
-from hub.roaming import local, objects, own_evses
+from hub.roaming.commands import local
+from hub.roaming.commands.orders import Errand
 from hub.roaming.modules import LOCATIONS, TARIFFS
-from hub.roaming.orders import Errand
-from hub.roaming.writes import Write
+from hub.roaming.stations import own_evses
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Write
 from tests.helpers.partner import FakePartner
 from tests.ocpp.conftest import LOCATION, OWNER, TARIFF
 from tests.ocpp.test_authorization import Issuer

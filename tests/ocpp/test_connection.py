@@ -13,9 +13,9 @@ from sqlalchemy import func, select, update
 
 from hub.models.stations import ChargingStation
 from hub.ocpp import gate, server
-from hub.ocpp.frames import OCPPVersion
+from hub.ocpp.conversation.frames import OCPPVersion
 from hub.ocpp.identity import chosen_version
-from hub.roaming import stations
+from hub.roaming.stations import stations
 from tests.helpers.charge_points import PASSWORD, basic
 
 V16, V201, V21 = OCPPVersion

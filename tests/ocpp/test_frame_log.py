@@ -5,9 +5,10 @@ import json
 
 import pytest
 
-from hub.ocpp import frame_log, registry
-from hub.ocpp.redaction import redact_frame
-from hub.ocpp.registry import LONGEST_FRAME_KEPT, Registry
+from hub.ocpp import frame_log
+from hub.ocpp.conversation import registry
+from hub.ocpp.conversation.redaction import redact_frame
+from hub.ocpp.conversation.registry import LONGEST_FRAME_KEPT, Registry
 from hub.ocpp.relay import Relay, hang_up
 from hub.ocpp.wire import Wire
 

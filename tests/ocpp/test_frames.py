@@ -8,8 +8,9 @@ import tracemalloc
 
 import pytest
 
-from hub.ocpp import frames, messages, timestamps
-from hub.ocpp.frames import BadFrame, CallRefused, ErrorCode, OCPPVersion
+from hub.ocpp import timestamps
+from hub.ocpp.conversation import frames, messages
+from hub.ocpp.conversation.frames import BadFrame, CallRefused, ErrorCode, OCPPVersion
 from tests.helpers.fuzz import mutated
 
 V16, V201, V21 = OCPPVersion
@@ -266,7 +267,7 @@ def test_the_first_message_of_a_version_keeps_nobody_waiting_while_the_library_i
     program = """
 import sys
 from hub.ocpp import messages
-from hub.ocpp.frames import OCPPVersion
+from hub.ocpp.conversation.frames import OCPPVersion
 for version in OCPPVersion:
     messages.check(version, "Heartbeat", {})
 print([name for name in sys.modules if name.startswith(("ocpp.v1", "ocpp.v2"))])

@@ -15,14 +15,15 @@ from hub.models.ocpp import StationEVSE
 from hub.models.stations import ChargingStation, Connector
 from hub.models.transactions import StationEvent, StationTransaction
 from hub.ocpp.upkeep import Upkeep
-from hub.roaming import session_records, stations
-from hub.roaming.boot_intake import Booted, keep_boots
-from hub.roaming.connectors import StatusReport
+from hub.roaming.charging import session_records
+from hub.roaming.charging.meter_intake import Metered, take
+from hub.roaming.charging.status_intake import Reported, keep_statuses
 from hub.roaming.grouping import Grouping
-from hub.roaming.meter_intake import Metered, take
-from hub.roaming.readings import Reading, Sample
-from hub.roaming.stations import Boot
-from hub.roaming.status_intake import Reported, keep_statuses
+from hub.roaming.metering.readings import Reading, Sample
+from hub.roaming.stations import stations
+from hub.roaming.stations.boot_intake import Booted, keep_boots
+from hub.roaming.stations.connectors import StatusReport
+from hub.roaming.stations.stations import Boot
 from tests.helpers.charge_points import iso
 
 

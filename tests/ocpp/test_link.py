@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 
 from hub.errors import Unavailable
-from hub.ocpp.frames import CallRefused, ErrorCode, OCPPVersion
-from hub.ocpp.link import Link
-from hub.ocpp.outgoing import BrokenAnswer, Disconnected, NoAnswer
-from hub.ocpp.rates import Bucket
+from hub.ocpp.conversation.frames import CallRefused, ErrorCode, OCPPVersion
+from hub.ocpp.conversation.link import Link
+from hub.ocpp.conversation.outgoing import BrokenAnswer, Disconnected, NoAnswer
+from hub.ocpp.conversation.rates import Bucket
 from tests.helpers.fuzz import mutated
 
 V16, V201, V21 = OCPPVersion

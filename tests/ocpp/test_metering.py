@@ -6,11 +6,17 @@ from decimal import Decimal
 
 import pytest
 
-from hub.roaming import metering
-from hub.roaming.crossings import Limits, limits_of
-from hub.roaming.progress import CHARGING, PARKING, RESERVED, restore_progress, write_progress
+from hub.roaming.metering import metering
+from hub.roaming.metering.crossings import Limits, limits_of
+from hub.roaming.metering.progress import (
+    CHARGING,
+    PARKING,
+    RESERVED,
+    restore_progress,
+    write_progress,
+)
+from hub.roaming.metering.readings import REGISTER, Figures, Reading, Sample, figures, number
 from hub.roaming.projection.periods import periods
-from hub.roaming.readings import REGISTER, Figures, Reading, Sample, figures, number
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

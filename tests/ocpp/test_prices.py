@@ -5,9 +5,10 @@ from ocpp.v16 import call
 from sqlalchemy import select
 
 from hub.models.cdr_checks import CDRCheck
-from hub.roaming import checking, objects
 from hub.roaming.modules import TARIFFS
-from hub.roaming.writes import Write
+from hub.roaming.settlement import checking
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Write
 from tests.ocpp.conftest import OWNER, TARIFF
 from tests.ocpp.test_transactions_16 import begin, iso, meter
 from tests.pricing.documents import element, part

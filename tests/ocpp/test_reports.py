@@ -12,7 +12,7 @@ from sqlalchemy import select, text
 from hub.models.ocpp import StationReport
 from hub.models.stations import ChargingStation, Connector, StationConfigurationItem
 from hub.ocpp import calls
-from hub.roaming import station_reports
+from hub.roaming.stations import station_reports
 from tests.helpers.charge_points import iso
 
 

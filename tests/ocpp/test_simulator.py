@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from hub.models.values import Party
-from hub.roaming import local
-from hub.roaming.orders import Errand
+from hub.roaming.commands import local
+from hub.roaming.commands.orders import Errand
 from hub.simulator.fleet import simulate
 from hub.simulator.scenarios import SCENARIOS
 from hub.simulator.station import SimulatedStation

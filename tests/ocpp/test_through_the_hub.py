@@ -8,7 +8,7 @@ from ocpp.v16 import call
 
 from hub import log
 from hub.ocpp.server import WIRE
-from hub.roaming.authorization import Shown, authorize
+from hub.roaming.authorization.authorization import Shown, authorize
 from hub.settings import Settings
 from tests.helpers import faults
 from tests.helpers.charge_points import PASSWORD, basic, iso

@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from hub.ocpp.authority import uses
+from hub.ocpp.tls.authority import uses
 from tests.helpers.certificates import DAY, SERVERS, authority, client_context, issue
 from tests.helpers.charge_points import PASSWORD, basic
 

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.serialization import (
 from structlog.testing import capture_logs
 
 from hub.models.certificates import key_place
-from hub.ocpp import tls
-from hub.ocpp.authority import Authority, new_authority, to_pem
 from hub.ocpp.gate import TURN_DEADLINE
 from hub.ocpp.listener import Listener
 from hub.ocpp.server import PACE
-from hub.ocpp.server_certificate import RENEWED_BEFORE, names_of, still_good, write
+from hub.ocpp.tls import tls
+from hub.ocpp.tls.authority import Authority, new_authority, to_pem
+from hub.ocpp.tls.server_certificate import RENEWED_BEFORE, names_of, still_good, write
 from hub.security import Keyring
 from hub.security import new_key as new_hub_key
 from hub.settings import Settings, SettingsError

@@ -14,12 +14,12 @@ from sqlalchemy import update
 from hub.keys import KEYRING
 from hub.models.certificates import StationCertificate
 from hub.models.stations import ChargingStation
-from hub.ocpp import certificates
-from hub.ocpp.authority import authority_of
 from hub.ocpp.identity import Record
 from hub.ocpp.listener import LOOK_EVERY
 from hub.ocpp.relay import Relay, hang_up
 from hub.ocpp.service import STATIONS
+from hub.ocpp.tls import certificates
+from hub.ocpp.tls.authority import authority_of
 from hub.ocpp.upkeep import Upkeep
 from hub.roaming import rekeying
 from hub.roaming.ports import StationRef

@@ -11,7 +11,7 @@ from ocpp.v16 import call
 from sqlalchemy import select
 
 from hub.models.charging import AuthToken, ChargingSession, MeterValue, SessionEvent
-from hub.roaming import billing
+from hub.roaming.charging import billing
 from tests.helpers.charge_points import iso
 
 

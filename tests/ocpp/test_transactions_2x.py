@@ -2,9 +2,9 @@
 
 import pytest
 
-from hub.roaming import objects
 from hub.roaming.modules import TARIFFS
-from hub.roaming.writes import Write
+from hub.roaming.store import objects
+from hub.roaming.store.writes import Write
 from tests.helpers.charge_points import iso
 from tests.ocpp.conftest import OWNER, TARIFF
 

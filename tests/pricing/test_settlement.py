@@ -11,8 +11,8 @@ import pytest
 
 from hub.models.values import Party
 from hub.roaming.pricing.quantities import Unreadable
-from hub.roaming.settlement import Checked, key, reconciliation, statements
-from hub.roaming.statements import as_csv, as_html, as_json
+from hub.roaming.settlement.settlement import Checked, key, reconciliation, statements
+from hub.roaming.settlement.statements import as_csv, as_html, as_json
 
 JUNE = "2025-06"
 

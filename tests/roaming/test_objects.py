@@ -11,13 +11,13 @@ from hub.errors import InvalidRequest, NotFound, UnknownLocation
 from hub.models.audit import AuditLog
 from hub.models.objects import EVSE, Location, Token
 from hub.models.values import Party
-from hub.roaming import listing
-from hub.roaming.filters import Filter
-from hub.roaming.intake import Intake
 from hub.roaming.merging import instant
 from hub.roaming.modules import CDRS, LOCATIONS, MODULES, SESSIONS, TARIFFS, TOKENS
-from hub.roaming.rows import newest_only
-from hub.roaming.writes import Outcome, Write, object_key
+from hub.roaming.store import listing
+from hub.roaming.store.filters import Filter
+from hub.roaming.store.intake import Intake
+from hub.roaming.store.rows import newest_only
+from hub.roaming.store.writes import Outcome, Write, object_key
 from tests.helpers import documents
 from tests.helpers.documents import cdr, connector, evse, location, session, tariff, token
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.models.values import ConnectionStatus, PartnerStatus, Party, Role
-from hub.roaming.audience import Audience, Rule
 from hub.roaming.modules import CDRS, LOCATIONS, MODULE_IDS, MODULES, SESSIONS, TOKENS
-from hub.roaming.partners import Connection
+from hub.roaming.network.audience import Audience, Rule
+from hub.roaming.network.partners import Connection
 
 ONE, TWO, THREE = Party("NL", "ONE"), Party("DE", "TWO"), Party("FR", "THR")
 HUB = Party("NL", "HUB")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from hub.ocpi.crawl import MOST_EMPTY, MOST_PAGES, Crawl, Endless, Page
+from hub.ocpi.pulls.crawl import MOST_EMPTY, MOST_PAGES, Crawl, Endless, Page
 
 BASE = "https://cpo.example/ocpi/2.2.1/sender/locations"
 ORIGINS = frozenset({"https://cpo.example"})

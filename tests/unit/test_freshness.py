@@ -7,10 +7,10 @@ import pytest
 
 from hub.models.routing import SyncState
 from hub.models.values import ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
-from hub.roaming import freshness
 from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS, TARIFFS, TOKENS
-from hub.roaming.partners import Connection, Endpoint
-from hub.roaming.sync_terms import Terms, Wish, date_from, due, pullable
+from hub.roaming.network.partners import Connection, Endpoint
+from hub.roaming.pulls import freshness
+from hub.roaming.pulls.sync_terms import Terms, Wish, date_from, due, pullable
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # Its id stands for a splay of nothing.

@@ -3,10 +3,10 @@
 from uuid import UUID, uuid4
 
 from hub.models.values import Party
-from hub.roaming import places
-from hub.roaming.filters import Filter
 from hub.roaming.modules import LOCATIONS, TARIFFS
-from hub.roaming.places import Places, Walk
+from hub.roaming.store import places
+from hub.roaming.store.filters import Filter
+from hub.roaming.store.places import Places, Walk
 
 TENANT = uuid4()
 

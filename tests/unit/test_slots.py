@@ -2,7 +2,7 @@
 
 import asyncio
 
-from hub.ocpi.slots import Slots
+from hub.ocpi.delivery.slots import Slots
 
 
 async def served(slots: Slots, lanes: list[int], *, cancel: int | None = None) -> list[int]:

@@ -9,8 +9,8 @@ from hub.conformance.caller import Exchange
 from hub.conformance.checks import Checks, Fault, Faults, NotChecked, Weight
 from hub.conformance.documents import is_moment
 from hub.conformance.subject import SENDER, UNAUTHORIZED, Subject
-from hub.ocpi.links import next_link
 from hub.ocpi.outbound import Refused, Unreachable
+from hub.ocpi.routing.links import next_link
 
 CHECKS = check = Checks()
 

@@ -15,17 +15,17 @@ from hub.errors import NotFound
 from hub.keys import DATABASE
 from hub.models.extensions import Booking
 from hub.models.values import Party
-from hub.ocpi import forward
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object, success
-from hub.ocpi.owners import owner
-from hub.ocpi.parties import addressee
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
+from hub.ocpi.routing import forward, kept_objects, ownership
+from hub.ocpi.routing.owners import owner
+from hub.ocpi.routing.parties import addressee
 from hub.ocpi.versions.base import Document
-from hub.roaming import listing
-from hub.roaming.listing import Kept
 from hub.roaming.modules import BOOKING_LOCATIONS, BOOKINGS, MODULES
-from hub.roaming.writes import object_key
+from hub.roaming.store import listing
+from hub.roaming.store.listing import Kept
+from hub.roaming.store.writes import object_key
 
 # Members of which a PATCH may say a part (BOOK-17).
 MERGED = ("booking_option", "booking_terms")
@@ -33,13 +33,13 @@ MERGED = ("booking_option", "booking_terms")
 
 async def find_calendar(request: web.Request) -> web.Response:
     """One calendar of a booking location whose URL names no owner."""
-    kept = await objects.find_visible(request, BOOKING_LOCATIONS, request.match_info["id"])
+    kept = await kept_objects.find_visible(request, BOOKING_LOCATIONS, request.match_info["id"])
     return success(calendar_of(request, kept))
 
 
 async def get_calendar(request: web.Request) -> web.Response:
     """One calendar, as the hub keeps it."""
-    kept = await objects.visible(request, BOOKING_LOCATIONS, pushes.url_owner(request))
+    kept = await kept_objects.visible(request, BOOKING_LOCATIONS, ownership.url_owner(request))
     return success(calendar_of(request, kept))
 
 
@@ -78,7 +78,7 @@ async def patch_booking(request: web.Request) -> web.Response:
     """Change a booking or a booking location, options and terms also in part."""
     body = await read_object(request)
     assert body is not None
-    owner = pushes.url_owner(request)
+    owner = ownership.url_owner(request)
     module = MODULES[request[OPERATION].kept_as]
     if module is BOOKINGS:
         request.match_info["id"] = await booking_id(request, owner)

@@ -14,13 +14,15 @@ from hub.errors import Forbidden, InvalidRequest, NotFound
 from hub.keys import DATABASE, DIRECTORY, SENDER, TOTALS
 from hub.models.values import ConnectionStatus, Party, Role
 from hub.ocpi import paging
-from hub.ocpi.endpoints import objects, pushes
+from hub.ocpi.endpoints import objects
 from hub.ocpi.envelope import read_object, success
 from hub.ocpi.request import AUDIENCE, PARTNER, VERSION
-from hub.roaming import clientinfo, listing, registration
-from hub.roaming.filters import Filter
-from hub.roaming.listing import Kept
+from hub.ocpi.routing import ownership
 from hub.roaming.modules import HUBCLIENTINFO
+from hub.roaming.network import clientinfo, registration
+from hub.roaming.store import listing
+from hub.roaming.store.filters import Filter
+from hub.roaming.store.listing import Kept
 
 
 async def list_clients(request: web.Request) -> web.Response:
@@ -44,7 +46,7 @@ async def get_client(request: web.Request) -> web.Response:
     """What the hub holds of a party behind the calling peer hub; of several roles the best one
     (HCI-07).
     """
-    owner, partner = pushes.url_owner(request), request[PARTNER]
+    owner, partner = ownership.url_owner(request), request[PARTNER]
     if owner not in partner.parties:
         raise NotFound(f"{owner} is not on your platform.")
     async with request.config_dict[DATABASE].transaction(partner.tenant_id) as db:
@@ -71,7 +73,7 @@ async def put_client(request: web.Request) -> web.Response:
 
     Nothing comes of a party that the operator did not approve for the peer (T-03).
     """
-    partner, owner = request[PARTNER], pushes.url_owner(request)
+    partner, owner = request[PARTNER], ownership.url_owner(request)
     if not partner.is_hub:
         raise Forbidden("Only a hub tells of other parties.")
     body = await read_object(request)
@@ -79,7 +81,7 @@ async def put_client(request: web.Request) -> web.Response:
     told = False
     for said in each_role(body):
         document = request[VERSION].read("ClientInfo", said)
-        pushes.check_body(owner, document, {})
+        ownership.check_body(owner, document, {})
         told |= await announced(request, owner, document)
     if not told:
         return success(message=f"Success: {owner} is not approved for your platform, so not used")

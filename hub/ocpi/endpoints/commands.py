@@ -4,11 +4,11 @@ from aiohttp import web
 
 from hub.errors import UnknownReceiver
 from hub.keys import DATABASE
-from hub.ocpi import callbacks, forward
-from hub.ocpi.owners import owner_of
-from hub.ocpi.parties import addressee
 from hub.ocpi.request import PARTNER
-from hub.roaming import earlier_commands
+from hub.ocpi.routing import callbacks, forward
+from hub.ocpi.routing.owners import owner_of
+from hub.ocpi.routing.parties import addressee
+from hub.roaming.commands import earlier_commands
 
 
 async def post_command(request: web.Request) -> web.Response:

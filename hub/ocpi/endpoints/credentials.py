@@ -6,9 +6,9 @@ from aiohttp import web
 
 from hub.errors import MethodNotAllowed
 from hub.keys import DATABASE, DIRECTORY, SETTINGS
-from hub.ocpi import handshake, introduction
 from hub.ocpi.envelope import read_object, success
-from hub.ocpi.handshake import Parts
+from hub.ocpi.handshake import handshake, introduction
+from hub.ocpi.handshake.handshake import Parts
 from hub.ocpi.request import PARTNER, VERSION
 from hub.security import token_readings
 

@@ -9,20 +9,21 @@ from hub.errors import UnknownLocation
 from hub.models.values import Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import success
+from hub.ocpi.routing import kept_objects, ownership
 from hub.ocpi.translation import Item
-from hub.roaming.listing import Kept
 from hub.roaming.modules import LOCATIONS
+from hub.roaming.store.listing import Kept
 
 
 async def get_evse(request: web.Request) -> web.Response:
     return await part_of(
-        request, await objects.visible(request, LOCATIONS, pushes.url_owner(request))
+        request, await kept_objects.visible(request, LOCATIONS, ownership.url_owner(request))
     )
 
 
 async def find_evse(request: web.Request) -> web.Response:
     location_id = request.match_info["id"]
-    return await part_of(request, await objects.find_visible(request, LOCATIONS, location_id))
+    return await part_of(request, await kept_objects.find_visible(request, LOCATIONS, location_id))
 
 
 async def part_of(request: web.Request, kept: Kept) -> web.Response:

@@ -10,26 +10,27 @@ from typing import NamedTuple
 from aiohttp import web
 
 from hub import codec
-from hub.errors import InvalidRequest, NotFound, RoutingError
+from hub.errors import InvalidRequest, NotFound
 from hub.keys import DATABASE, LOSSES, PLACES, TOTALS
 from hub.models.values import Party
-from hub.ocpi import bodies, paging, translation
+from hub.ocpi import paging, translation
 from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import success
 from hub.ocpi.paging import Page
-from hub.ocpi.parties import addressee
-from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OPERATION, OWNER, PARTNER, VERSION
+from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OPERATION, PARTNER, VERSION
+from hub.ocpi.routing import bodies, kept_objects, ownership
+from hub.ocpi.routing.parties import addressee
 from hub.ocpi.short_addresses import for_partner
 from hub.ocpi.translation import Item
 from hub.ocpi.versions.base import Document, NotExpressible
 from hub.prepared import Transaction
-from hub.roaming import listing
-from hub.roaming.filters import Filter
-from hub.roaming.listing import Kept
-from hub.roaming.losses import Lost, Place
 from hub.roaming.modules import BOOKING_LOCATIONS, MODULES, SESSIONS, Module
-from hub.roaming.places import Walk
-from hub.roaming.writes import Stored, object_key, object_ref
+from hub.roaming.store import listing
+from hub.roaming.store.filters import Filter
+from hub.roaming.store.listing import Kept
+from hub.roaming.store.losses import Lost, Place
+from hub.roaming.store.places import Walk
+from hub.roaming.store.writes import Stored, object_ref
 
 
 async def list_objects(request: web.Request) -> web.Response:
@@ -131,56 +132,15 @@ def item_of(module: Module, kept: Kept) -> Item:
 async def get_object(request: web.Request) -> web.Response:
     """Receiver GET: the object as the hub keeps it, to its owner and to those who may have it."""
     module = MODULES[request[OPERATION].kept_as]
-    return await answer(request, module, await visible(request, module, pushes.url_owner(request)))
+    kept = await kept_objects.visible(request, module, ownership.url_owner(request))
+    return await answer(request, module, kept)
 
 
 async def find_object(request: web.Request) -> web.Response:
     """Sender GET of one object whose URL names no owner: there must be exactly one (AMB-18)."""
     module = MODULES[request[OPERATION].kept_as]
-    kept = await find_visible(request, module, request.match_info["id"])
+    kept = await kept_objects.find_visible(request, module, request.match_info["id"])
     return await answer(request, module, kept)
-
-
-async def visible(request: web.Request, module: Module, owner: Party) -> Kept:
-    partner = request[PARTNER]
-    object_id = request.match_info["id"]
-    key = object_key(module, owner, object_id, pushes.token_type(request))
-    async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
-        kept = await listing.get(db, module, key, viewers=partner.parties)
-    if kept is None or not may_see(request, module, kept):
-        raise module.unknown(f"{module.kind} {object_id} of {owner} is unknown.")
-    return kept
-
-
-async def find_visible(request: web.Request, module: Module, object_id: str) -> Kept:
-    partner, named = request[PARTNER], addressee(request) or request.get(OWNER)
-    async with request.config_dict[DATABASE].reading(partner.tenant_id) as db:
-        found = await listing.find(db, module, object_id.upper(), viewers=partner.parties)
-    candidates = [
-        kept
-        for kept in found
-        if may_see(request, module, kept)
-        and named in {None, Party(kept.key.country_code, kept.key.party_id)}
-    ]
-    if not candidates:
-        raise module.unknown(f"{module.kind} {object_id} is unknown.")
-    if len(candidates) > 1:
-        raise ambiguous(len(candidates), module, object_id)
-    kept = candidates[0]
-    request[ANSWERED_BY] = Party(kept.key.country_code, kept.key.party_id)
-    return kept
-
-
-def ambiguous(owners: int, module: Module, object_id: str) -> RoutingError:
-    return RoutingError(
-        f"{owners} parties have a {module.kind} {object_id}. "
-        "Name the one you mean in OCPI-to-country-code and OCPI-to-party-id."
-    )
-
-
-def may_see(request: web.Request, module: Module, kept: Kept) -> bool:
-    owner = Party(kept.key.country_code, kept.key.party_id)
-    return request[AUDIENCE].may_see(request[PARTNER], module, owner, kept.receiver)
 
 
 async def answer(request: web.Request, module: Module, kept: Kept) -> web.Response:

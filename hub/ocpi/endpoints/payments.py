@@ -8,12 +8,12 @@ from aiohttp import web
 
 from hub.errors import InvalidRequest, RoutingError, UnknownReceiver
 from hub.models.values import InterfaceRole, Party, Role
-from hub.ocpi import forward
 from hub.ocpi.endpoints import posted
 from hub.ocpi.envelope import now, read_object
-from hub.ocpi.owners import owner
-from hub.ocpi.parties import addressee, speaker
 from hub.ocpi.request import AUDIENCE
+from hub.ocpi.routing import forward
+from hub.ocpi.routing.owners import owner
+from hub.ocpi.routing.parties import addressee, speaker
 from hub.ocpi.versions.base import Document, Errand, Trail
 from hub.ocpi.versions.prices_2_2_1 import upgrade_price
 from hub.ocpi.versions.v2_2_1 import V2_2_1

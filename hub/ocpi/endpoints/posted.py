@@ -13,11 +13,12 @@ from hub.models.values import InterfaceRole, Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object
 from hub.ocpi.operations import endpoint_path
-from hub.ocpi.parties import speaker
 from hub.ocpi.request import FROM, OPERATION, PARTNER, TO, VERSION
+from hub.ocpi.routing import kept_objects
+from hub.ocpi.routing.parties import speaker
 from hub.ocpi.versions.base import Document
 from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, MODULES, Module
-from hub.roaming.writes import Stored, Write
+from hub.roaming.store.writes import Stored, Write
 
 
 async def post_cdr(request: web.Request) -> web.Response:
@@ -87,7 +88,7 @@ async def get_posted(request: web.Request) -> web.Response:
     """What the hub holds of an object that the caller has posted."""
     module = MODULES[request[OPERATION].kept_as]
     owner = check_role(request, module, speaker(request))
-    return await objects.answer(request, module, await objects.visible(request, module, owner))
+    return await objects.answer(request, module, await kept_objects.visible(request, module, owner))
 
 
 def url_of(request: web.Request, stored: Stored) -> str:

@@ -1,7 +1,6 @@
 """Reading a push: what it says, whose it is, and what to keep of it when part of it is bad.
 
-The URL, the object and the connection must name one and the same party; the routing headers too
-(HUB-44, MOD-02, MOD-03). Whatever is refused is quarantined with field and rule before the partner
+Whatever is refused is quarantined with field and rule before the partner
 is told, so that nothing a partner sent is lost without trace.
 """
 
@@ -17,65 +16,22 @@ from hub.errors import InvalidRequest, NotFound
 from hub.keys import ARRIVALS, DATABASE, INTAKE, LOSSES
 from hub.models.losses import Direction
 from hub.models.values import Party
-from hub.ocpi import bodies, translation
+from hub.ocpi import translation
 from hub.ocpi.envelope import read_object
-from hub.ocpi.request import AUDIENCE, FROM, OPERATION, PARTNER, TO, TOKEN_TYPE, VERSION
+from hub.ocpi.request import AUDIENCE, OPERATION, PARTNER, TO, VERSION
+from hub.ocpi.routing import bodies, ownership
 from hub.ocpi.schemas.compiled import Removed, split
 from hub.ocpi.versions.base import Document, Loss
-from hub.roaming import quarantine, receivers, sync_states
-from hub.roaming.losses import Lost, Place
 from hub.roaming.merging import MEMBER_OF_TIME, instant
 from hub.roaming.modules import MODULES, TOKENS, Module
-from hub.roaming.sync_terms import IN_ORDER
-from hub.roaming.writes import Stored, Write
+from hub.roaming.pulls import sync_states
+from hub.roaming.pulls.sync_terms import IN_ORDER
+from hub.roaming.store import quarantine, receivers
+from hub.roaming.store.losses import Lost, Place
+from hub.roaming.store.writes import Stored, Write
 
 # Path segments that every client resolves away: such an object could never be addressed again.
 UNFINDABLE = frozenset({"", ".", ".."})
-MEMBERS = ("country_code", "party_id")
-
-
-def url_owner(request: web.Request) -> Party:
-    return Party.of(request.match_info["country_code"], request.match_info["party_id"])
-
-
-def token_type(request: web.Request, body: Document | None = None) -> str:
-    """The token's type: the query says it, else the body, else it is RFID (TOK-03)."""
-    known = request.get(TOKEN_TYPE)
-    told = known or request.query.get("type") or request.query.get("token_type")
-    written = (body or {}).get("type")
-    if told and written and told != written:
-        raise InvalidRequest(f"type: the URL says {told}, the token {written}.")
-    return str(told or written or "RFID")
-
-
-def check_owner(request: web.Request, module: Module) -> Party:
-    """The URL's party must be on this partner's platform, in a role that owns such objects."""
-    owner = url_owner(request)
-    partner = request[PARTNER]
-    if not partner.roles_of(owner) & module.owner_roles:
-        known = owner in partner.parties
-        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
-        raise NotFound(f"{owner} {reason}.")
-    # A peer hub passes on broadcasts in its own name (HUB-44).
-    if request[FROM] not in {None, owner, partner.hub_party}:
-        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the URL {owner}.")
-    return owner
-
-
-def check_body(owner: Party | None, body: Document, ids: dict[str, str]) -> None:
-    """Owner and ids in the body, where present, equal those in the URL, without regard to case.
-
-    Without an owner, such members are about somebody else.
-    """
-    names = (owner.country_code, owner.party_id) if owner else ()
-    for member, expected in zip(MEMBERS, names, strict=False):
-        if member in body and str(body[member]).upper() != expected:
-            raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected}.")
-    for member, expected in ids.items():
-        if member in body and str(body[member]).upper() != expected.upper():
-            raise InvalidRequest(
-                f"{member}: the object says {body[member]!r}, the URL {expected!r}."
-            )
 
 
 async def keep_push(request: web.Request, body: Document | None = None) -> Stored:
@@ -85,7 +41,7 @@ async def keep_push(request: web.Request, body: Document | None = None) -> Store
     """
     operation, partner = request[OPERATION], request[PARTNER]
     module = MODULES[operation.kept_as]
-    owner = check_owner(request, module)
+    owner = ownership.check_owner(request, module)
     write = Write(
         module,
         request.method,
@@ -121,7 +77,7 @@ async def keep_body(request: web.Request, write: Write, kind: str, body: Documen
     silent = request[VERSION].peer_to_peer
     write = replace(write, document=document, all_periods=silent, by_contract=silent)
     if write.module is TOKENS:
-        write = replace(write, token_type=token_type(request, document))
+        write = replace(write, token_type=ownership.token_type(request, document))
     if write.module.private:
         write = await addressed(request, write)
     stored = await keep(request, write)
@@ -175,7 +131,7 @@ async def read_document(
         "Connector": {"id": str(write.connector_id)},
         "Calendar": {"id": str(write.calendar_id)},
     }.get(kind, {write.module.id_field: write.object_id})
-    check_body(write.owner if write.module.names_owner else None, document, ids)
+    ownership.check_body(write.owner if write.module.names_owner else None, document, ids)
     whole = kind == write.module.kind and not request[OPERATION].partial
     if whole and write.module.names_owner:
         # Kept as the party and the id are known in the feed; the spelling stays the owner's.

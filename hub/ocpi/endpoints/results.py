@@ -14,14 +14,15 @@ from hub.errors import Forbidden, NotFound, Unauthorized
 from hub.keys import DATABASE, DIRECTORY, KEYRING, LIMITS, SENDER
 from hub.models.commands import Command
 from hub.models.values import InterfaceRole, Party
-from hub.ocpi import parties
-from hub.ocpi.callbacks import RESULTS_PATH
 from hub.ocpi.envelope import read_object, success
 from hub.ocpi.operation import Operation
 from hub.ocpi.request import ANSWERED_BY, FROM, OPERATION, PARTNER, VERSION
-from hub.roaming import commands, partners
-from hub.roaming.feed import RESULTS
-from hub.roaming.partners import Connection
+from hub.ocpi.routing import parties
+from hub.ocpi.routing.callbacks import RESULTS_PATH
+from hub.roaming.commands import commands
+from hub.roaming.cursors import RESULTS
+from hub.roaming.network import partners
+from hub.roaming.network.partners import Connection
 
 routes = web.RouteTableDef()
 

@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from hub.ocpi import forward
-from hub.ocpi.owners import owner
-from hub.ocpi.parties import addressee
+from hub.ocpi.routing import forward
+from hub.ocpi.routing.owners import owner
+from hub.ocpi.routing.parties import addressee
 from hub.roaming.modules import SESSIONS
 
 

@@ -10,13 +10,12 @@ from hub import codec
 from hub.errors import ReceiverTimeout, ReceiverUnreachable, UnknownReceiver, UnknownToken
 from hub.keys import DATABASE, LIMITS
 from hub.models.values import Party, Role
-from hub.ocpi import forward
-from hub.ocpi.endpoints import pushes
 from hub.ocpi.envelope import read_object, success
 from hub.ocpi.request import ANSWERED_BY, AUDIENCE, FROM, OWNER, PARTNER, VERSION
-from hub.roaming import listing
-from hub.roaming.listing import Kept
+from hub.ocpi.routing import forward, ownership
 from hub.roaming.modules import TOKENS
+from hub.roaming.store import listing
+from hub.roaming.store.listing import Kept
 
 log = structlog.get_logger()
 
@@ -35,7 +34,7 @@ async def authorize(request: web.Request) -> web.Response:
         request[VERSION].check("LocationReferences", body)
     limits, asker = request.config_dict[LIMITS], request[PARTNER].id
     limits.check_authorize(asker)
-    uid, type_ = request.match_info["id"], pushes.token_type(request)
+    uid, type_ = request.match_info["id"], ownership.token_type(request)
     kept = await find_token(request, f"{uid.upper()}/{type_}")
     issuer = (
         Party(kept.key.country_code, kept.key.party_id)

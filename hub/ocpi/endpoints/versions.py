@@ -4,7 +4,7 @@ from aiohttp import web
 
 from hub.keys import DIRECTORY, SETTINGS
 from hub.ocpi.envelope import success
-from hub.ocpi.introduction import endpoints_for
+from hub.ocpi.handshake.introduction import endpoints_for
 from hub.ocpi.request import PARTNER, VERSION
 from hub.ocpi.versions import VERSIONS
 

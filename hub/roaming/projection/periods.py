@@ -6,7 +6,15 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from hub.codec import instant
 from hub.roaming.merging import Document
-from hub.roaming.progress import CHARGING, PARKING, RESERVED, WAITING, Period, Progress, durations
+from hub.roaming.metering.progress import (
+    CHARGING,
+    PARKING,
+    RESERVED,
+    WAITING,
+    Period,
+    Progress,
+    durations,
+)
 
 DIMENSION = {
     CHARGING: "TIME",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from hub.codec import instant
 from hub.models.values import Party
 from hub.roaming.merging import Document
-from hub.roaming.progress import Progress
+from hub.roaming.metering.progress import Progress
 from hub.roaming.projection.periods import kilo, periods
 
 # What the specification says for a place that is not known.

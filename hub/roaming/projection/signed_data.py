@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.roaming.merging import Document
-from hub.roaming.readings import BEGIN, END, Signed
+from hub.roaming.metering.readings import BEGIN, END, Signed
 
 LONGEST_SIGNED = 5000
 LONGEST_KEY = 512

@@ -1,0 +1,84 @@
+"""Charging profiles of sessions at our own stations (CHP-02, CHP-06)."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from hub.models.ocpp import StationProfile
+from hub.roaming.commands.orders import OFFLINE, UNKNOWN_SESSION, Errand, Order, running
+from hub.roaming.ports import StationRef
+
+
+async def set_profile(errand: Errand) -> Order:
+    """A profile for a running session; the one it had before is replaced at the station."""
+    profile = errand.request["charging_profile"]
+    async with errand.transaction() as db:
+        transaction = await running(db, errand.request["session_id"], errand.caller)
+        if transaction is None or transaction.evse_number is None:
+            return UNKNOWN_SESSION
+        ref = StationRef(errand.tenant_id, transaction.charging_station_id)
+        if not await errand.stations.connected(ref):
+            return OFFLINE
+        kept = await profile_of(db, transaction.session_id)
+        if kept is None:
+            kept = StationProfile(
+                charging_station_id=ref.id, session_id=transaction.session_id, profile=profile
+            )
+            db.add(kept)
+        kept.profile = profile
+        await db.flush()
+    number, evse = kept.number, transaction.evse_number
+    return Order(
+        "ACCEPTED",
+        work=lambda: errand.stations.set_charging_profile(
+            ref,
+            number=number,
+            transaction_id=transaction.transaction_id,
+            evse_number=evse,
+            profile=profile,
+        ),
+    )
+
+
+async def profile_of(db: AsyncSession, session_id: str) -> StationProfile | None:
+    return await db.scalar(
+        select(StationProfile)
+        .where(StationProfile.session_id == session_id, StationProfile.cleared_at.is_(None))
+        .limit(1)
+    )
+
+
+async def clear_profile(errand: Errand) -> Order:
+    async with errand.transaction() as db:
+        transaction = await running(db, errand.request["session_id"], errand.caller)
+        if transaction is None:
+            return UNKNOWN_SESSION
+        ref = StationRef(errand.tenant_id, transaction.charging_station_id)
+        if not await errand.stations.connected(ref):
+            return OFFLINE
+        kept = await profile_of(db, transaction.session_id)
+        if kept is None:
+            return Order("REJECTED", "The session has no charging profile.")
+        kept.cleared_at = datetime.now(UTC)
+        number = kept.number
+    return Order(
+        "ACCEPTED", work=lambda: errand.stations.clear_charging_profile(ref, number=number)
+    )
+
+
+async def active_profile(errand: Errand) -> Order:
+    async with errand.transaction() as db:
+        transaction = await running(db, errand.request["session_id"], errand.caller)
+    if transaction is None or transaction.evse_number is None:
+        return UNKNOWN_SESSION
+    ref = StationRef(errand.tenant_id, transaction.charging_station_id)
+    if not await errand.stations.connected(ref):
+        return OFFLINE
+    evse, duration = transaction.evse_number, errand.request["duration"]
+    return Order(
+        "ACCEPTED",
+        work=lambda: errand.stations.active_charging_profile(
+            ref, evse_number=evse, duration=duration
+        ),
+    )
