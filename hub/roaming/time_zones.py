@@ -51,6 +51,57 @@ ZONES: Mapping[str, str] = {
     "TUR": "Europe/Istanbul",
     "UKR": "Europe/Kyiv",
 }
+# By the alpha-2 codes that real platforms write in their place, though OCPI has alpha-3.
+ALPHA_3: Mapping[str, str] = {
+    "AD": "AND",
+    "AL": "ALB",
+    "AT": "AUT",
+    "BA": "BIH",
+    "BE": "BEL",
+    "BG": "BGR",
+    "CH": "CHE",
+    "CY": "CYP",
+    "CZ": "CZE",
+    "DE": "DEU",
+    "DK": "DNK",
+    "EE": "EST",
+    "ES": "ESP",
+    "FI": "FIN",
+    "FR": "FRA",
+    "GB": "GBR",
+    "GR": "GRC",
+    "HR": "HRV",
+    "HU": "HUN",
+    "IE": "IRL",
+    "IL": "ISR",
+    "IN": "IND",
+    "IS": "ISL",
+    "IT": "ITA",
+    "JP": "JPN",
+    "KR": "KOR",
+    "LI": "LIE",
+    "LT": "LTU",
+    "LU": "LUX",
+    "LV": "LVA",
+    "MC": "MCO",
+    "MD": "MDA",
+    "ME": "MNE",
+    "MK": "MKD",
+    "MT": "MLT",
+    "NL": "NLD",
+    "NO": "NOR",
+    "PL": "POL",
+    "PT": "PRT",
+    "RO": "ROU",
+    "RS": "SRB",
+    "SE": "SWE",
+    "SG": "SGP",
+    "SI": "SVN",
+    "SK": "SVK",
+    "SM": "SMR",
+    "TR": "TUR",
+    "UA": "UKR",
+}
 EUROPE = ("FRA", "NLD", "DNK", "GBR", "NOR")
 # Where a country has islands with another time: south or west of here there is no telling.
 SOUTHERNMOST = 34.0
@@ -58,7 +109,9 @@ WESTERNMOST = -25.0
 
 
 def zone_of(country: str, latitude: float, longitude: float) -> str | None:
-    """The IANA name, or None where the country alone does not tell."""
+    """The IANA name, or None where the country alone does not tell. ``country`` by either code."""
+    country = country.upper()
+    country = ALPHA_3.get(country, country)
     if country in EUROPE and (latitude < SOUTHERNMOST or longitude < WESTERNMOST):
         return None
     if country == "ESP":

@@ -14,7 +14,7 @@ from hub.ocpi.schemas.compiled import validator
 from hub.ocpi.versions import VERSIONS
 from hub.ocpi.versions.base import Known, NotExpressible
 from hub.ocpi.versions.v2_1_1 import V2_1_1
-from hub.roaming.time_zones import ZONES, zone_of
+from hub.roaming.time_zones import ALPHA_3, ZONES, zone_of
 from tests.contract import specification
 from tests.contract.generated import documents
 from tests.helpers import documents as own
@@ -591,6 +591,11 @@ def test_letters_beyond_ascii_get_their_likeness():
         ("PRT", 38.7, -9.1, "Europe/Lisbon"),
         ("PRT", 37.7, -25.7, None),
         ("USA", 40.7, -74.0, None),
+        ("NL", 52.1, 5.1, "Europe/Amsterdam"),
+        ("NL", 12.1, -68.9, None),
+        ("ES", 28.1, -15.4, "Atlantic/Canary"),
+        ("pt", 38.7, -9.1, "Europe/Lisbon"),
+        ("US", 40.7, -74.0, None),
         ("", 0, 0, None),
     ],
 )
@@ -600,6 +605,20 @@ def test_the_country_tells_the_time_zone_where_it_can(country, latitude, longitu
 
 def test_every_zone_is_known_to_the_world():
     assert all(ZoneInfo(zone) for zone in ZONES.values())
+
+
+def test_every_country_of_which_something_is_known_is_known_by_both_its_codes():
+    assert sorted(ALPHA_3.values()) == sorted([*ZONES, "ESP", "PRT"])
+    assert all(len(code) == 2 for code in ALPHA_3)
+
+
+@pytest.mark.parametrize("written", ["NL", "nl", "NLD"])
+def test_a_country_of_two_letters_tells_the_time_zone_and_stays_as_it_was_written(written):
+    body = old.location(country=written, time_zone=own.ABSENT)
+
+    kept = V2_1_1.read("Location", body, known=Known(owner=CPO))
+
+    assert (kept["country"], kept["time_zone"]) == (written, "Europe/Amsterdam")
 
 
 def test_a_location_whose_time_zone_nobody_can_tell_is_refused_naming_the_field():

@@ -98,6 +98,29 @@ async def run(hub, statement, **values):
 # In the other's words.
 
 
+@pytest.mark.parametrize("written", ["NL", "NLD"])
+async def test_BRIDGE_02_a_country_tells_the_time_zone_that_2_1_1_left_out(
+    hub, old_cpo, emsp, written
+):
+    """OCPI has alpha-3 there, real platforms alpha-2: what was written is passed on."""
+    sent = old.location(country=written, time_zone=ABSENT)
+
+    assert (await old_cpo.put("locations/NL/ONE/L1", sent)).status_code == 1000
+    await hub.deliver()
+
+    [push] = emsp.received
+    assert (push.body["country"], push.body["time_zone"]) == (written, "Europe/Amsterdam")
+
+
+async def test_a_country_of_two_letters_spares_a_newer_version_no_time_zone(hub, cpo):
+    sent = location(version=V, country="NL", time_zone=ABSENT)
+
+    answer = await cpo.put("locations/NL/ONE/L1", sent)
+
+    assert answer.status_code == 2001
+    assert answer.data["errors"][0]["field"] == "time_zone"
+
+
 @pytest.mark.parametrize(
     ("fault", "result"), [(http(503), "REJECTED"), (slow(5), "TIMEOUT")], ids=["away", "late"]
 )
