@@ -121,6 +121,15 @@ async def test_a_country_of_two_letters_spares_a_newer_version_no_time_zone(hub,
     assert answer.data["errors"][0]["field"] == "time_zone"
 
 
+async def test_BRIDGE_05_a_token_whose_uid_has_a_slash_is_told_by_all_of_it(hub, old_cpo, emsp):
+    await emsp.put("tokens/DE/TWO/A%2FB", token(uid="A/B"))
+    await hub.deliver()
+
+    [push] = [push for push in old_cpo.received if push.module == "tokens"]
+    assert push.body["uid"] == "A/B"
+    assert await rows(hub, "select written from id_aliases where kind = 'tokens'") == [("A/B",)]
+
+
 @pytest.mark.parametrize(
     ("fault", "result"), [(http(503), "REJECTED"), (slow(5), "TIMEOUT")], ids=["away", "late"]
 )

@@ -62,6 +62,24 @@ async def test_the_whitelist_decides_who_is_asked_TOK_05_TOK_06(  # noqa: PLR091
     assert issuer.asked == ([(Party("BE", "MSP"), "TAG1", "RFID")] if asked else [])
 
 
+async def test_a_token_whose_uid_has_a_slash_is_known_by_all_of_it_TOK_02(csms):
+    """Its key has the type behind another one."""
+    made = await csms.add_station()
+    await csms.add_token("A/B")
+
+    assert await answer_to(csms, made, "a/b") == "Accepted"
+    assert await answer_to(csms, made, "A") == "Invalid"
+
+
+async def test_a_uid_that_begins_another_with_a_slash_is_its_own_token_TOK_02(csms):
+    made = await csms.add_station()
+    await csms.add_token("A/B")
+    await csms.add_token("A", valid=False)
+
+    assert await answer_to(csms, made, "A") == "Blocked"
+    assert await answer_to(csms, made, "A/B") == "Accepted"
+
+
 @pytest.mark.parametrize("whitelist", ["ALWAYS", "NEVER"])
 async def test_tokens_of_a_party_without_an_agreement_are_nobodys_HUB_52(csms, whitelist):
     csms.wire.issuers = issuer = Issuer()

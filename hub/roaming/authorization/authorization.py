@@ -27,6 +27,7 @@ from hub.roaming.authorization import token_restrictions
 from hub.roaming.merging import Document
 from hub.roaming.network import agreements
 from hub.roaming.ports import Issuers, StationRef
+from hub.roaming.store import lookups
 
 log = structlog.get_logger()
 
@@ -259,7 +260,7 @@ async def partner_token(db: AsyncSession, uid: str, kind: str | None) -> Decisio
     """A token that an eMSP pushed. The same uid may come under several types (TOK-02)."""
     rows = await db.execute(
         select(Token.country_code, Token.party_id, Token.document)
-        .where(func.split_part(Token.object_key, "/", 1) == uid.upper(), Token.deleted_at.is_(None))
+        .where(lookups.of_uid(uid), Token.deleted_at.is_(None))
         .order_by(Token.page_seq)
         .limit(10)
     )

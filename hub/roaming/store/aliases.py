@@ -68,7 +68,7 @@ async def told(db: AsyncSession, names: Collection[Name]) -> dict[Name, str]:
 def candidates(name: Name, own: str | None) -> Iterator[str]:
     """What an object might be called, best first."""
     if name.kind == TOKENS:
-        yield name.object_id.partition("/")[0]
+        yield name.object_id.rpartition("/")[0]
         return
     if name.kind == RESERVATIONS:
         yield from numbers(name)

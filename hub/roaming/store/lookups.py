@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import codec
@@ -73,12 +73,22 @@ async def types_of_token(db: AsyncSession, uid: str, issuer: Party | None) -> se
     of_issuer = [owned_by(Token, issuer)] if issuer else []
     found = await db.scalars(
         select(Token.type).where(
-            Token.object_key.startswith(f"{uid.upper()}/", autoescape=True),
+            of_uid(uid),
             Token.deleted_at.is_(None),
             *of_issuer,
         )
     )
     return {type_ for type_ in found if type_ is not None}
+
+
+def of_uid(uid: str) -> ColumnElement[bool]:
+    """Tokens of a uid, whatever their type. The beginning of the key is what an index finds; as a
+    uid may hold slashes, it is not enough.
+    """
+    key = uid.upper()
+    return and_(
+        Token.object_key.startswith(f"{key}/", autoescape=True), func.upper(Token.object_id) == key
+    )
 
 
 def party_in(contract_id: str) -> Party | None:

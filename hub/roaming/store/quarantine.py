@@ -78,7 +78,7 @@ async def note_all(db: AsyncSession, entries: Sequence[QuarantinedObject]) -> No
 async def settle(db: AsyncSession) -> None:
     """Close the entries of objects that have arrived in good shape since."""
     for name, module in MODULES.items():
-        key = "split_part(kept.object_key, '/', 1)" if module is TOKENS else "kept.object_key"
+        key = "upper(kept.object_id)" if module is TOKENS else "kept.object_key"
         await db.execute(
             text(f"""
                 update quarantined_objects as bad set settled_at = now()
