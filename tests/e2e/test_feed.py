@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -95,6 +96,24 @@ async def test_locations_and_evses_are_read_in_one_order_whatever_the_page(netwo
     # One by one; read together, a location already says what its EVSEs say.
     assert await read(1) == [*whole, *parts]
     assert sorted(await read(100)) == whole
+
+
+@pytest.mark.parametrize("page", [1, 2, 3, 7])
+async def test_of_what_was_kept_together_no_page_leaves_out_the_next_one(network, page):
+    """Their places follow each other without a gap."""
+    await network.write(*(change("locations", location(id=f"L{number}")) for number in range(8)))
+    put = [change("locations", location(id="L0"), evse_uid=f"N{number}") for number in range(8)]
+    await network.write(*(replace(one, document=evse(uid=one.evse_uid)) for one in put))
+
+    found, place = [], Place()
+    async with network.database.transaction(network.tenant_id) as db:
+        until = await cursors.settled(db)
+        while place < until:
+            changes, place = await SOURCES["locations"].read(db, place, until, page)
+            found += [change.ref for change in changes]
+
+    wanted = [f"NL/ONE/L{number}" for number in range(8)]
+    assert found == wanted + [f"NL/ONE/L0/N{number}" for number in range(8)]
 
 
 async def test_another_tenant_has_a_feed_of_its_own(network, make_tenant):

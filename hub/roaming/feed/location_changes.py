@@ -77,18 +77,11 @@ EVSES_OF = keyed(
 async def read(db: AsyncSession, since: Place, until: Place, limit: int) -> Stretch:
     """Changes of locations and EVSEs between two places, in one order."""
     locations = (await db.execute(READ_LOCATIONS, between(since, until, limit))).all()
-    if len(locations) == limit:
-        until = just_after(place_of(locations[-1]))
-    evses = (await db.execute(READ_EVSES, between(since, until, limit))).all()
-    rows = sorted([*locations, *evses], key=place_of)
-    if len(rows) >= limit:
-        rows = rows[:limit]
-        until = just_after(place_of(rows[-1]))
-    return Stretch(await tell(db, rows), until)
-
-
-def just_after(place: Place) -> Place:
-    return Place(place.xid, place.seq + 1)
+    enough = until if len(locations) < limit else place_of(locations[-1])
+    evses = (await db.execute(READ_EVSES, between(since, enough, limit))).all()
+    rows = sorted([*locations, *evses], key=place_of)[:limit]
+    end = until if len(rows) < limit else place_of(rows[-1])
+    return Stretch(await tell(db, rows), end)
 
 
 async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
