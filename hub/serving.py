@@ -21,14 +21,6 @@ GRACE = 20.0
 SCRAPE_GRACE = 1.0
 
 
-class NotListening(Exception):
-    """A port cannot be had; ``variable`` is the setting that names it."""
-
-    def __init__(self, variable: str, host: str, port: int, error: OSError) -> None:
-        super().__init__(f"{host}:{port} cannot be listened on: {error.strerror}.")
-        self.variable = variable
-
-
 @dataclass(frozen=True)
 class Shared:
     """What a worker has from the process that started it: its number, and the ports of them all."""
@@ -83,12 +75,10 @@ async def listen(
     inherited: Sequence[socket] | None = None,
 ) -> None:
     backlog = sockets.at_a_time(shared=inherited is not None)
-    try:
+    with sockets.named(variable, host, port):
         for one in sockets.bound(host, port) if inherited is None else inherited:
             await web.SockSite(runner, one, backlog=backlog).start()
             one.listen(sockets.BACKLOG)
-    except OSError as error:
-        raise NotListening(variable, host, port, error) from None
 
 
 def stop_signals() -> asyncio.Event:

@@ -2,12 +2,30 @@
 
 import errno
 import socket
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 # Connections that may wait to be accepted.
 BACKLOG = 1024
 # A machine may know of a family of addresses and have none of them.
 NOT_HERE = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+
+
+class NotListening(Exception):
+    """A port cannot be had; ``variable`` is the setting that names it."""
+
+    def __init__(self, variable: str, host: str | None, port: int, error: OSError) -> None:
+        super().__init__(f"{host or '*'}:{port} cannot be listened on: {error.strerror}.")
+        self.variable = variable
+
+
+@contextmanager
+def named(variable: str, host: str | None, port: int) -> Iterator[None]:
+    """Whatever keeps a port from being opened within is NotListening, and names the setting."""
+    try:
+        yield
+    except OSError as error:
+        raise NotListening(variable, host, port, error) from None
 
 
 def bound(host: str | None, port: int) -> list[socket.socket]:

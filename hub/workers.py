@@ -21,8 +21,9 @@ from socket import socket
 import structlog
 
 from hub import sockets
-from hub.serving import GRACE, NotListening, Shared
+from hub.serving import GRACE, Shared
 from hub.settings import Settings
+from hub.sockets import NotListening
 
 log = structlog.get_logger()
 
@@ -191,19 +192,17 @@ def open_ports(settings: Settings) -> tuple[list[socket], list[socket]]:
     """That of OCPI and the operators, and that of stations with TLS, if there is one. Raises
     NotListening.
     """
-    host, port = settings.host, settings.port
-    variable = "HUB_PORT"
-    hub: list[socket] = []
+    with sockets.named("HUB_PORT", settings.host, settings.port):
+        hub = sockets.bound(settings.host, settings.port)
+    host, port = settings.ocpp_tls_host, settings.ocpp_tls_port
+    if port is None:
+        return hub, []
     try:
-        hub = sockets.bound(host, port)
-        if settings.ocpp_tls_port is None:
-            return hub, []
-        variable, port = "HUB_OCPP_TLS_PORT", settings.ocpp_tls_port
-        host = settings.ocpp_tls_host or "*"
-        return hub, sockets.bound(settings.ocpp_tls_host, port)
-    except OSError as error:
+        with sockets.named("HUB_OCPP_TLS_PORT", host, port):
+            return hub, sockets.bound(host, port)
+    except NotListening:
         sockets.close(hub)
-        raise NotListening(variable, host, port, error) from None
+        raise
 
 
 def read_shared(told: str) -> Shared:

@@ -51,7 +51,7 @@ def run(arguments: Arguments) -> int:
     from hub.embedded import EmbeddedError  # noqa: PLC0415
     from hub.errors import Unavailable as DatabaseAway  # noqa: PLC0415
     from hub.migrate import MigrationRefused  # noqa: PLC0415
-    from hub.serving import NotListening  # noqa: PLC0415
+    from hub.sockets import NotListening  # noqa: PLC0415
     from hub.soundness import DatabaseRefused  # noqa: PLC0415
     from hub.start import StartRefused  # noqa: PLC0415
     from hub.workers import WorkerFailed  # noqa: PLC0415

@@ -37,7 +37,8 @@ GRACE = 5.0
 
 
 class Listener:
-    """``start`` raises SettingsError when there is nothing it could listen with.
+    """``start`` raises SettingsError when there is nothing it could listen with, NotListening when
+    there is nothing to listen at.
 
     ``shared`` are the sockets to listen at, where other processes do so, too.
     """
@@ -68,13 +69,12 @@ class Listener:
         await self.runner.setup()
         host, port = self.settings.ocpp_tls_host, self.settings.ocpp_tls_port or 0
         try:
-            for one in sockets.bound(host, port) if self.shared is None else self.shared:
-                await Site(self.runner, self, one).start()
-        except OSError as error:
+            with sockets.named("HUB_OCPP_TLS_PORT", host, port):
+                for one in sockets.bound(host, port) if self.shared is None else self.shared:
+                    await Site(self.runner, self, one).start()
+        except BaseException:
             await self.runner.cleanup()
-            raise SettingsError(
-                f"HUB_OCPP_TLS_PORT: {host or '*'}:{port} cannot be listened on: {error.strerror}."
-            ) from None
+            raise
         self.watching = asyncio.create_task(self.watch())
 
     async def stop(self) -> None:

@@ -57,13 +57,13 @@ def test_the_hub_signs_a_certificate_for_itself_and_keeps_it_over_a_crash_T_48(s
     assert after == before
 
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        blocked = serve(
-            HUB_OCPP_TLS_PORT=str(taken.getsockname()[1]), HUB_OCPP_TLS_HOST="127.0.0.1"
-        )
+        used = taken.getsockname()[1]
+        blocked = serve(HUB_OCPP_TLS_PORT=str(used), HUB_OCPP_TLS_HOST="127.0.0.1")
         blocked.process.wait(60)
     ended = blocked.end(signal.SIGKILL)
-    assert ended.code == 2
-    assert "HUB_OCPP_TLS_PORT: 127.0.0.1:" in ended.err
+    assert ended.code not in {0, None}
+    assert f"127.0.0.1:{used} cannot be listened on" in ended.err
+    assert "HUB_OCPP_TLS_PORT" in ended.err
     assert "Traceback" not in ended.err
 
     lost = serve(HUB_OCPP_TLS_PORT=port, HUB_SECRET_KEYS=new_key())

@@ -10,6 +10,7 @@ from ocpp.v16 import call
 
 from hub.ocpp.upkeep import Upkeep
 from tests.helpers.charge_points import PASSWORD, basic
+from tests.helpers.waiting import until
 from tests.ocpp.test_transactions_16 import begin, iso
 
 BOOT = {"chargePointVendor": "V1", "chargePointModel": "M1"}
@@ -35,12 +36,6 @@ async def ask(socket, *call):
 def sockets(csms, made):
     attached = csms.wire.registry.stations.get(made.ref.id)
     return len(attached.conversations) if attached else 0
-
-
-async def until(condition, seconds=15):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 # More than one socket.

@@ -19,6 +19,7 @@ from hub.ocpp.conversation.link import Link
 from hub.ocpp.conversation.outgoing import BrokenAnswer, Disconnected, NoAnswer
 from hub.ocpp.conversation.rates import Bucket
 from tests.helpers.fuzz import mutated
+from tests.helpers.waiting import until
 
 V16, V201, V21 = OCPPVersion
 
@@ -306,12 +307,6 @@ async def test_a_living_connection_answers_a_ping_and_a_dead_one_does_not(side):
         assert await side.links[0].alive(2)
         listening.cancel()
         assert not await side.links[0].alive(0.2)  # nobody reads, so nobody sends a pong
-
-
-async def until(condition, seconds=5):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def test_ten_thousand_broken_frames_close_nothing_and_cost_no_memory(side):

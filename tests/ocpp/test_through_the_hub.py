@@ -13,6 +13,7 @@ from hub.settings import Settings
 from tests.helpers import faults
 from tests.helpers.charge_points import PASSWORD, basic, iso
 from tests.helpers.partner import FakePartner
+from tests.helpers.waiting import until
 
 RFID = {
     "country_code": "DE",
@@ -25,13 +26,6 @@ RFID = {
     "whitelist": "NEVER",
     "last_updated": "2026-01-01T00:00:00Z",
 }
-
-
-async def until(found, seconds=20):
-    async with asyncio.timeout(seconds):
-        while not (value := found()):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    return value
 
 
 def pushed(emsp, prefix):
