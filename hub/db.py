@@ -13,9 +13,9 @@ called: nothing was kept, and the caller is told to send it again. The pool heal
 import asyncio
 import zlib
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager, nullcontext
+from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from copy import copy
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
@@ -26,7 +26,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from hub import codec, soundness
 from hub.errors import Unavailable
@@ -37,6 +37,9 @@ log = structlog.get_logger()
 # Seconds: how long a request waits for a free connection, and for the server to accept a new one.
 POOL_TIMEOUT = 5
 CONNECT_TIMEOUT = 5
+# How long it waits at its end for connections that are in use, and how often it looks.
+CLOSE_WITHIN = 5.0
+CLOSE_LOOK = 0.01
 
 # What the hub asks of every connection. ``jit`` costs more than it saves on short statements; the
 # timeouts (milliseconds) end what is stuck or forgotten, before the feed waits for it for long.
@@ -193,6 +196,13 @@ class Database:
                     await connection.execute(text("SELECT pg_advisory_unlock(:key)"), key)
 
     async def close(self) -> None:
+        """Those who were stopped give their connections back first, or these would stay open until
+        somebody clears them away as garbage.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WITHIN):
+                while cast("QueuePool", self.engine.pool).checkedout():  # noqa: ASYNC110
+                    await asyncio.sleep(CLOSE_LOOK)
         await self.locking.dispose()
         await self.engine.dispose()
 
@@ -204,8 +214,8 @@ class Database:
                 async with db:
                     try:
                         yield db
-                    except DriverError:
-                        if DRIVER in db.info and db.info[DRIVER].is_closed():
+                    except DriverError as error:
+                        if DRIVER in db.info and is_broken(db.info[DRIVER], error):
                             await db.invalidate()
                         raise
                     await db.commit()
@@ -224,7 +234,7 @@ class Database:
             db = AsyncSession(self.engine, expire_on_commit=False)
             try:
                 await db.execute(SET_CONTEXT, {"tenant_id": tenant_id, "actor_id": actor_id})
-            except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+            except (DBAPIError, PoolTimeout, OSError, *DriverError) as error:
                 await db.close()
                 broke_in_pool = isinstance(error, DBAPIError) and error.connection_invalidated
                 if last_try or not broke_in_pool:
@@ -244,13 +254,13 @@ class Database:
         begin = BEGIN_READING.format(tenant_id=UUID(str(tenant_id)))
         try:
             connection = await self.engine.connect()
-        except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+        except (DBAPIError, PoolTimeout, OSError, *DriverError) as error:
             raise unavailable(error) from error
         async with aclosing(connection):
             for tries_left in range(self._pool_size, -1, -1):
                 try:
                     raw: Any = (await connection.get_raw_connection()).driver_connection
-                except (DBAPIError, PoolTimeout, OSError, asyncpg.PostgresError) as error:
+                except (DBAPIError, PoolTimeout, OSError, *DriverError) as error:
                     raise unavailable(error) from error
                 try:
                     await raw.execute(begin)
@@ -293,9 +303,14 @@ def leave_documents_alone(connection: DBAPIConnection, _: object) -> None:
     connection.run_async(replace_codec)
 
 
+def is_broken(raw: asyncpg.Connection, error: BaseException) -> bool:
+    """Whether a connection is good for nothing any more."""
+    return raw.is_closed() or isinstance(error, asyncpg.InternalClientError)
+
+
 def is_passing(error: BaseException) -> bool:
     """Whether the same request may well succeed in a moment."""
-    if isinstance(error, PoolTimeout):
+    if isinstance(error, PoolTimeout | asyncpg.InternalClientError):
         return True
     if isinstance(error, asyncpg.InterfaceError):
         return "connection is closed" in str(error)

@@ -15,8 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 ASYNCPG: Any = dialect()  # type: ignore[no-untyped-call]
 DRIVER = "driver"
-# What the driver raises where it is spoken to directly.
-DriverError = (asyncpg.PostgresError, asyncpg.InterfaceError)
+# What the driver raises where it is spoken to directly. The last one is its own stumbling over a
+# connection whose server has just gone away.
+DriverError = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 # As ``Database.transaction`` gives it, or ``Database.reading``: that is the driver's own.
 Transaction = AsyncSession | Any
 

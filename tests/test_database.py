@@ -22,6 +22,7 @@ from hub.embedded import EmbeddedPostgres
 from hub.errors import Unavailable
 from hub.migrate import migrate
 from hub.models.tenants import Tenant
+from hub.prepared import driver
 from hub.soundness import DatabaseRefused
 from tests.helpers.processes import PATIENCE, wait_until_gone
 
@@ -205,6 +206,52 @@ async def test_who_is_stopped_while_it_begins_to_read_leaves_no_transaction_behi
         async with database.platform() as db:
             assert await db.scalar(text("SELECT current_setting('hub.tenant_id')")) == ""
     await database.close()
+
+
+@pytest.mark.parametrize("way", ["transaction", "reading"])
+async def test_what_is_being_stopped_gives_its_connection_back_before_all_are_closed(postgres, way):
+    """Requests that take too long are stopped when the hub ends, and nobody waits for them."""
+    database = Database(postgres.url)
+    begun: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    work = asyncio.create_task(dawdle(database, way, begun))
+    pid = await begun
+
+    work.cancel()
+    await database.close()
+
+    assert work.done()
+    assert work.cancelled()
+    wait_until_gone(pid)
+
+
+async def dawdle(database: Database, way: str, begun: "asyncio.Future[int]") -> None:
+    pid, long = "select pg_backend_pid()", "select pg_sleep(20)"
+    if way == "reading":
+        async with database.reading(uuid4()) as raw:
+            begun.set_result(await raw.fetchval(pid))
+            await raw.execute(long)
+    else:
+        async with database.transaction(uuid4()) as db:
+            begun.set_result(await db.scalar(text(pid)))
+            await db.execute(text(long))
+
+
+@pytest.mark.parametrize("way", ["transaction", "reading"])
+async def test_a_driver_that_stumbles_means_the_database_is_away(postgres, way):
+    """It does so over a connection whose server went away in the middle of a message."""
+    database = Database(postgres.url, pool_size=1)
+
+    with pytest.raises(Unavailable):
+        await stumble(getattr(database, way)(uuid4()))
+    async with database.platform() as db:
+        assert await db.scalar(text("select 1")) == 1
+    await database.close()
+
+
+async def stumble(opened) -> None:
+    async with opened as db:
+        await driver(db)
+        raise asyncpg.InternalClientError("unexpected state")
 
 
 async def test_who_reads_cannot_write(served):
