@@ -19,7 +19,7 @@ from hub.models.feed import Cursor, Setback
 from hub.models.partners import Partner
 from hub.models.values import AuditAction, ConnectionStatus
 from hub.ocpi import presence
-from hub.roaming import cursors
+from hub.roaming import jumps
 from hub.roaming.feed.backlog import Backlog, backlogs
 from hub.roaming.feed.changes import Source
 from hub.roaming.feed.sources import SOURCES
@@ -141,7 +141,9 @@ async def retry(request: web.Request) -> Any:
         if partner.token_to_send is None:
             raise Conflict(f"{partner.name} is not registered: there is nothing to send.")
         restart = request[BODY]["restart"]
-        await cursors.mended(db, partner_id, restart=restart, live_only=False)
+        await jumps.mended(db, partner_id)
+        if restart:
+            await jumps.restart(db, partner_id, live_only=False)
         await audit.record(
             db,
             AuditAction.COMMAND_SENT,

@@ -1,6 +1,8 @@
 """Objects the hub keeps: what they say, and who has received them."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from aiohttp import web
 from marshmallow import Schema, fields, validate
@@ -18,9 +20,10 @@ from hub.admin.routes import QUERY, Routes
 from hub.keys import DIRECTORY
 from hub.models.feed import Cursor, Setback
 from hub.models.values import ConnectionStatus, Party, Place
+from hub.roaming.feed import withdrawals
 from hub.roaming.feed.changes import Change, Source
 from hub.roaming.feed.sources import SOURCES
-from hub.roaming.modules import CDRS, MODULES, Module
+from hub.roaming.modules import CDRS, LOCATIONS, MODULES, Module
 from hub.roaming.network.audience import Audience
 from hub.roaming.network.partners import Connection
 from hub.roaming.store import listing
@@ -30,7 +33,7 @@ from hub.roaming.store.writes import object_ref
 routes = Routes("Objects")
 
 
-STATES = ("DELIVERED", "WAITING", "REFUSED", "HELD", "NOT_TAKEN")
+STATES = ("DELIVERED", "WITHDRAWN", "WAITING", "REFUSED", "HELD", "NOT_TAKEN")
 
 
 class ObjectQuery(PageQuery):
@@ -61,7 +64,12 @@ class Delivery(Schema):
     partner = fields.String()
     party = fields.String()
     ocpi_version = fields.String(allow_none=True)
-    state = fields.String(validate=validate.OneOf(STATES))
+    state = fields.String(
+        validate=validate.OneOf(STATES),
+        metadata={
+            "description": "WITHDRAWN: it knows that the location is not published any more."
+        },
+    )
     reason = fields.String(allow_none=True)
     delivered_at = fields.AwareDateTime(
         allow_none=True, metadata={"description": "When the platform last took anything."}
@@ -75,7 +83,8 @@ class ObjectInFull(ObjectRow):
         metadata={"description": "The canonical object (OCPI 2.3.0); null when it is deleted."},
     )
     deliveries = fields.List(
-        fields.Nested(Delivery), metadata={"description": "Everybody who is to have it."}
+        fields.Nested(Delivery),
+        metadata={"description": "Everybody who is to have it, or to have it no longer."},
     )
     losses = fields.List(
         fields.Nested(LossShown),
@@ -131,8 +140,11 @@ async def show_object(request: web.Request) -> Any:
         kept = await listing.get(db, module, key)
         source = SOURCES[module.name]
         # None for an object that is gone where OCPI has no way to say so.
-        change = next(iter(await source.find(db, [object_ref(key)])), None)
-        deliveries = await states(db, source, change, audience) if change else []
+        changes = await source.find(db, [object_ref(key)])
+        if module is LOCATIONS:
+            taken_back = await withdrawals.of(db, [key])
+            changes = [change for change in changes if not change.withdraws] + taken_back
+        deliveries = await states(db, source, changes, audience)
         lost = await losses.of_object(db, module.name, object_ref(key))
     if module is CDRS and row.held_at is not None:
         deliveries = held(row, audience)
@@ -161,39 +173,54 @@ async def read_row(db: AsyncSession, module: Module, key: Key) -> Any:
 
 
 async def states(
-    db: AsyncSession, source: Source, change: Change, audience: Audience
+    db: AsyncSession, source: Source, changes: Sequence[Change], audience: Audience
 ) -> list[dict[str, Any]]:
-    """A cursor past the object's place has delivered it, unless the partner refused it."""
+    """A cursor past the object's place has delivered it, unless the partner refused it.
+
+    What takes an object back concerns those who may have had it; of its parts the one that stands
+    out is shown.
+    """
     cursors = {
         cursor.partner_id: cursor
         for cursor in await db.scalars(select(Cursor).where(Cursor.module == source.name))
     }
     refused = {
-        (setback.partner_id, setback.party): setback
+        (setback.partner_id, setback.party, setback.object_ref): setback
         for setback in await db.scalars(
             select(Setback).where(
                 Setback.module == source.name,
-                Setback.object_ref == change.ref,
+                Setback.object_ref.in_({change.ref for change in changes}),
                 Setback.settled_at.is_(None),
             )
         )
     }
-    return [
-        {
-            "partner_id": connection.id,
-            "partner": connection.name,
-            "party": str(party),
-            "ocpi_version": connection.version,
-            **state(
-                cursors.get(connection.id),
-                refused.get((connection.id, str(party))),
-                change.place,
+    found: dict[tuple[UUID, Party], dict[str, Any]] = {}
+    for change in changes:
+        for connection, party in source.addressees(audience, change):
+            cursor = cursors.get(connection.id)
+            if change.withdraws and not may_have_had(cursor, change):
+                continue
+            shown = state(
+                cursor,
+                refused.get((connection.id, str(party), change.ref)),
+                change,
                 reached=source.reaches(connection),
                 absence=absence(connection),
-            ),
-        }
-        for connection, party in source.addressees(audience, change)
-    ]
+            )
+            named = {
+                "partner_id": connection.id,
+                "partner": connection.name,
+                "party": str(party),
+                "ocpi_version": connection.version,
+            }
+            before = found.setdefault((connection.id, party), named | shown)
+            if before["state"] == "WITHDRAWN":
+                before |= shown
+    return list(found.values())
+
+
+def may_have_had(cursor: Cursor | None, withdrawal: Change) -> bool:
+    return cursor is not None and withdrawal.place > Place(cursor.reached_xid, cursor.reached_seq)
 
 
 def absence(connection: Connection) -> str | None:
@@ -222,7 +249,7 @@ def held(row: Any, audience: Audience) -> list[dict[str, Any]]:
 def state(
     cursor: Cursor | None,
     setback: Setback | None,
-    place: Place,
+    change: Change,
     *,
     reached: bool,
     absence: str | None,
@@ -236,8 +263,9 @@ def state(
         }
     if cursor is None:
         return {"state": "WAITING", "reason": "It is not registered, or does not take the module."}
-    if Place(cursor.xid, cursor.seq) >= place:
-        return {"state": "DELIVERED", "delivered_at": cursor.delivered_at}
+    if Place(cursor.xid, cursor.seq) >= change.place:
+        told = "WITHDRAWN" if change.withdraws else "DELIVERED"
+        return {"state": told, "delivered_at": cursor.delivered_at}
     if not reached:
         return {"state": "NOT_TAKEN", "reason": "It has no receiver for this module."}
     return {

@@ -12,7 +12,11 @@ from hub.models.partners import belongs_to_partner
 
 
 class Cursor(TenantOwned, Base):
-    """One partner's place in one module's feed, and how the deliveries are going."""
+    """One partner's place in one module's feed, and how the deliveries are going.
+
+    ``reached`` is how far it was when it was put back last, or began: what was taken back before
+    that it has heard, or never had.
+    """
 
     __tablename__ = "feed_cursors"
     __table_args__ = (
@@ -25,6 +29,9 @@ class Cursor(TenantOwned, Base):
     module: Mapped[str] = mapped_column(String(50))
     xid: Mapped[int] = mapped_column(TransactionId, server_default=text("'0'"))
     seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    reached_xid: Mapped[int] = mapped_column(TransactionId, server_default=text("'0'"))
+    reached_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    put_back_at: Mapped[datetime | None]
     failures: Mapped[int] = mapped_column(server_default="0")
     next_attempt_at: Mapped[datetime | None]
     leased_until: Mapped[datetime | None]

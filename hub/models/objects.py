@@ -122,14 +122,34 @@ class Listed:
     listed_at: Mapped[datetime | None]
 
 
-class Location(Listed, OwnedObject, Base):
+class Withdrawn:
+    """A part of what was published and no longer is, with the place in the feed of that.
+
+    Null for what is published, and for what never was.
+    """
+
+    withdrawn_xid: Mapped[int | None] = mapped_column(TransactionId)
+    withdrawn_seq: Mapped[int | None] = mapped_column(BigInteger)
+
+
+def withdrawn_index(table: str) -> Index:
+    return Index(
+        f"ix_{table}_withdrawn",
+        "tenant_id",
+        "withdrawn_xid",
+        "withdrawn_seq",
+        postgresql_where=text("withdrawn_xid IS NOT NULL"),
+    )
+
+
+class Location(Withdrawn, Listed, OwnedObject, Base):
     """A location without its EVSEs. ``last_updated`` is never older than any EVSE's (LOC-12)."""
 
     __tablename__ = "ocpi_locations"
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
-        return object_indexes("ocpi_locations", OFTEN_UPDATED)
+        return object_indexes("ocpi_locations", withdrawn_index("ocpi_locations"), OFTEN_UPDATED)
 
     # The trigger ``ocpi_locations_columns`` sets these from the document.
     publish: Mapped[bool] = mapped_column(server_default=text("true"))
@@ -144,7 +164,7 @@ class Location(Listed, OwnedObject, Base):
     longitude: Mapped[str | None] = mapped_column(Text)
 
 
-class EVSE(OwnedObject, Base):
+class EVSE(Withdrawn, OwnedObject, Base):
     """An EVSE with its connectors. ``object_key`` is the EVSE's uid."""
 
     __tablename__ = "ocpi_evses"
@@ -155,7 +175,12 @@ class EVSE(OwnedObject, Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[Any, ...]:
-        return object_indexes("ocpi_evses", OFTEN_UPDATED, key=("location_key", "object_key"))
+        return object_indexes(
+            "ocpi_evses",
+            withdrawn_index("ocpi_evses"),
+            OFTEN_UPDATED,
+            key=("location_key", "object_key"),
+        )
 
 
 class Tariff(Listed, OwnedObject, Base):

@@ -8,7 +8,8 @@
     rekeying        encrypting anew, when a key of the hub changes
     network/        who takes part, and who may see and reach whom
     store/          the one door in, what is kept, and reading it
-    cursors, feed/  the one way out: what changed, in one order, and how far each partner is
+    cursors, feed/  the one way out: what changed, in one order, and how far each partner is;
+                    ``jumps`` puts a partner elsewhere
     pulls/          what is fetched from partners, when, and how fresh that is
     authorization/  who may charge
     commands/       requests whose result comes later, and those for our own stations

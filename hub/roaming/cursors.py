@@ -6,7 +6,8 @@
     advance      the partner has seen everything up to here
     back_off     the partner is away: everything waits
     hold         something must be mended first: everything waits longer
-    catch_up     the partner is back
+
+Other reasons to put one somewhere else are in ``jumps``.
 
 A cursor is a place, never a message: who comes back gets what is true now (OCPI: "messages SHOULD
 NOT be queued"). All times are the database's clock. What a leaseholder writes is written only while
@@ -16,6 +17,7 @@ the cursor is still its own, so a worker that was stopped and goes on cannot und
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +39,8 @@ SHORTEST_BACK_OFF = 1.0
 FIRST_BACK_OFF = 5.0
 LONGEST_BACK_OFF = 3600.0
 HELD_FOR = 3600.0
+# Longer than anybody remembers who may see what (``ocpi.directory``).
+LATELY = 5.0
 # A partner that calls us but does not answer us is tried again at once only so many times; after
 # that its calls bring it forward no more often than this.
 PATIENCE = 5
@@ -57,7 +61,9 @@ async def next_place(db: AsyncSession) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One partner's cursor in one source. ``free``: nobody serves it and it is due."""
+    """One partner's cursor in one source. ``free``: nobody serves it and it is due. ``reached`` is
+    how far it was when it was put back last, or began.
+    """
 
     id: UUID
     partner_id: UUID
@@ -66,6 +72,9 @@ class Standing:
     failures: int
     held: bool
     free: bool
+    reached: Place
+    put_back_at: datetime | None
+    put_back_lately: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,10 @@ def uuids(name: str) -> Any:
 
 
 STANDINGS = text(
-    "select id, partner_id, module, xid, seq, failures, held_reason is not null as held,"
+    "select id, partner_id, module, xid, seq, reached_xid, reached_seq, failures, put_back_at,"
+    " coalesce(put_back_at > clock_timestamp() - make_interval(secs => :lately), false)"
+    " as put_back_lately,"
+    " held_reason is not null as held,"
     " (leased_until is null or leased_until < clock_timestamp())"
     " and (next_attempt_at is null or next_attempt_at <= clock_timestamp()) as free"
     " from feed_cursors where module = any(:sources)"
@@ -90,7 +102,7 @@ STANDINGS = text(
 
 
 async def standings(db: AsyncSession, sources: Iterable[str]) -> list[Standing]:
-    rows = await db.execute(STANDINGS, {"sources": list(sources)})
+    rows = await db.execute(STANDINGS, {"sources": list(sources), "lately": LATELY})
     return [
         Standing(
             row.id,
@@ -100,14 +112,17 @@ async def standings(db: AsyncSession, sources: Iterable[str]) -> list[Standing]:
             row.failures,
             row.held,
             row.free,
+            Place(row.reached_xid, row.reached_seq),
+            row.put_back_at,
+            row.put_back_lately,
         )
         for row in rows
     ]
 
 
 OPEN = text(
-    "insert into feed_cursors (partner_id, module, xid, seq)"
-    " select partner_id, module, cast(xid as xid8), seq"
+    "insert into feed_cursors (partner_id, module, xid, seq, reached_xid, reached_seq)"
+    " select partner_id, module, cast(xid as xid8), seq, cast(:xid as xid8), :seq"
     " from unnest(:partners, :sources, :xids, :seqs) as given(partner_id, module, xid, seq)"
     " on conflict (tenant_id, partner_id, module) do nothing"
 ).bindparams(
@@ -136,6 +151,8 @@ async def enrol(db: AsyncSession, wanted: Mapping[tuple[UUID, str], bool]) -> No
             "sources": [source for _, source in places],
             "xids": [str(place.xid) for place in places.values()],
             "seqs": [place.seq for place in places.values()],
+            "xid": head.xid,
+            "seq": head.seq,
         },
     )
 
@@ -314,46 +331,3 @@ async def clear_back_off(db: AsyncSession, partner_id: UUID) -> bool:
     """
     cleared = await db.scalars(CLEAR, LIMITS | {"partner_id": partner_id})
     return cleared.first() is not None
-
-
-# Who serves the cursor now loses its lease, and with it the right to move the cursor elsewhere.
-JUMP = text(
-    "update feed_cursors set xid = cast(:xid as xid8), seq = :seq, leased_by = null,"
-    " leased_until = null where partner_id = :partner_id and module <> all(:records)"
-).bindparams(bindparam("records", type_=ARRAY(String())))
-
-
-async def jump(db: AsyncSession, partner_id: UUID, place: Place) -> None:
-    """Put the cursors of all states at a place. Records are owed, so theirs stay where they are."""
-    records = sorted(RECORDS)
-    await db.execute(
-        JUMP,
-        {"partner_id": partner_id, "records": records, "xid": place.xid, "seq": place.seq},
-    )
-
-
-async def catch_up(db: AsyncSession, partner_id: UUID, *, live_only: bool) -> None:
-    """The partner was OFFLINE and is back: what it missed is told, as it is now.
-
-    ``live_only`` partners GET what they missed, so states go on from now.
-    """
-    await clear_back_off(db, partner_id)
-    if live_only:
-        await jump(db, partner_id, await settled(db))
-
-
-MEND = text(
-    "update feed_cursors set failures = 0, next_attempt_at = null, held_reason = null,"
-    " last_error = null, last_error_at = null where partner_id = :partner_id"
-)
-
-
-async def mended(db: AsyncSession, partner_id: UUID, *, restart: bool, live_only: bool) -> None:
-    """The partner's credentials and endpoints are new: nothing is held back any more.
-
-    ``restart`` is for a partner that may have lost everything, or reads another version now: it
-    gets all states again, or with ``live_only`` none of the old ones.
-    """
-    await db.execute(MEND, {"partner_id": partner_id})
-    if restart:
-        await jump(db, partner_id, await settled(db) if live_only else Place())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.helpers.documents import location, tariff, token
+from tests.helpers.documents import cdr, location, tariff, token
 from tests.helpers.faults import http, refuse
 from tests.helpers.partner import FakePartner
 
@@ -248,3 +248,86 @@ async def test_what_does_not_exist_is_said_to_be_so(operator, path, status):
 
     assert said.status == status
     assert said.error["message"]
+
+
+async def test_a_hidden_location_tells_from_whom_it_was_taken_back(hub, operator, cpo, stack):
+    """LOC-05, in all versions."""
+    eMSPs = [  # noqa: N806 - they are called so
+        await stack.enter_async_context(FakePartner(f"FR*ZZ{n} EMSP", versions=(v,), name=v))
+        for n, v in enumerate(("2.1.1", V, "2.3.0"))
+    ]
+    for one in eMSPs:
+        one.id = str(await hub.connect(one))
+    await cpo.put("locations/NL/ONE/L1", location(version=V))
+    await hub.deliver()
+    eMSPs[0].fail(http(503), on="locations/NL/ONE/L1/E2")
+    eMSPs[1].fail(refuse(2001, "No patches"), on="locations", times=1)
+    late = await stack.enter_async_context(FakePartner("FR*NEW EMSP", name="Late"))
+
+    await cpo.patch(
+        "locations/NL/ONE/L1", {"publish": False, "last_updated": "2025-09-01T00:00:00Z"}
+    )
+    behind = row_of(await operator.get("/feed"), "locations", eMSPs[2])["behind"]
+    await hub.deliver()
+    await hub.connect(late)
+    await hub.deliver()
+
+    shown = (await operator.get("/objects/locations/NL/ONE/L1")).body
+    assert shown["document"]["publish"] is False
+    states = {delivery["partner"]: delivery["state"] for delivery in shown["deliveries"]}
+    assert states == {"2.1.1": "REFUSED", V: "REFUSED", "2.3.0": "WITHDRAWN"}
+    assert behind == 1
+    assert row_of(await operator.get("/feed"), "locations", eMSPs[2])["behind"] == 0
+
+    eMSPs[0].heal()
+    for setback in (await operator.get("/setbacks")).body["items"]:
+        assert (await operator.post(f"/setbacks/{setback['id']}/replay")).status == 200
+    await hub.deliver()
+
+    shown = (await operator.get("/objects/locations/NL/ONE/L1")).body
+    assert {delivery["state"] for delivery in shown["deliveries"]} == {"WITHDRAWN"}
+    assert eMSPs[1].objects["locations/NL/ONE/L1"]["publish"] is False
+    evses = eMSPs[0].objects["locations/NL/ONE/L1"]["evses"]
+    assert [one["status"] for one in evses] == ["REMOVED", "REMOVED"]
+
+
+async def test_a_location_of_our_own_that_is_hidden_is_taken_back_too(hub, operator, emsp, tenant):
+    """LOC-05: an operator hides it with ``hub object put``."""
+    await operator.patch(f"/tenants/{tenant.id}", cpo_party="NL*OWN")
+    own = location(id="DEPOT", country_code="NL", party_id="OWN")
+    path = "/objects/locations/NL/OWN/DEPOT"
+    assert (await operator.ask("PUT", path, json=own)).status == 200
+    await hub.deliver()
+    [whole] = emsp.received
+    emsp.received.clear()
+
+    hidden = own | {"publish": False, "name": "Fenced in", "last_updated": "2025-09-01T00:00:00Z"}
+    assert (await operator.ask("PUT", path, json=hidden)).status == 200
+    await hub.deliver()
+
+    [push] = emsp.received
+    assert whole.body["name"] == own["name"]
+    assert (push.method, push.path) == ("PATCH", "locations/NL/OWN/DEPOT")
+    assert push.body == {"publish": False, "last_updated": "2025-09-01T00:00:00Z"}
+
+
+async def test_a_cdr_that_was_refused_waits_while_its_receiver_may_not_have_it(
+    hub, operator, cpo, emsp
+):
+    """It is owed: a setback of a state would be settled."""
+    emsp.fail(refuse(2001, "Not now"), on="cdrs", times=1)
+    await cpo.post("cdrs", cdr(version=V))
+    await hub.deliver()
+    blocked = (await operator.post("/agreements", effect="BLOCK", module="cdrs")).body
+    await hub.retry_now()
+    await hub.deliver()
+    assert emsp.received == []
+    [setback] = (await operator.get("/setbacks")).body["items"]
+    assert setback["next_attempt_at"]
+
+    await operator.delete(f"/agreements/{blocked['id']}")
+    await hub.retry_now()
+    await hub.deliver()
+
+    assert [push.body["id"] for push in emsp.received] == ["C1"]
+    assert (await operator.get("/setbacks")).body["items"] == []

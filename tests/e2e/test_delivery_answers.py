@@ -8,7 +8,7 @@ from multidict import CIMultiDict
 from hub.errors import NotFound
 from hub.ocpi.client import Answer
 from hub.ocpi.delivery.delivery import Outcome, judge
-from hub.roaming import cursors
+from hub.roaming import jumps
 from hub.roaming.feed import setbacks
 from hub.roaming.network import partners as registered
 from tests.helpers.documents import cdr, evse, location, tariff, token
@@ -87,7 +87,7 @@ def answer(status, code=None, message="", *, content=None, **headers):
 )
 def test_answers_to_a_put_are_told_apart(given, expected):
     """TRANSPORT-74, TRANSPORT-80 ... 86: HTTP status and OCPI code both count."""
-    assert judge(given, "PUT", record=False).outcome is expected
+    assert judge(given).outcome is expected
 
 
 @pytest.mark.parametrize(
@@ -96,12 +96,16 @@ def test_answers_to_a_put_are_told_apart(given, expected):
         (answer(200, 1000), Outcome.TAKEN),
         (answer(404, 2001), Outcome.TAKEN),
         (answer(404), Outcome.TAKEN),
+        (answer(200, 2003), Outcome.TAKEN),
+        (answer(400, 2003), Outcome.TAKEN),
         (answer(405, 2000), Outcome.REFUSED),
+        (answer(500, 2003), Outcome.FAILING),
         (answer(503), Outcome.FAILING),
     ],
 )
 def test_what_is_not_there_is_deleted_TAR_02(given, expected):
-    assert judge(given, "DELETE", record=False).outcome is expected
+    """Nor can a location be hidden that is not there (LOC-05)."""
+    assert judge(given, takes_back=True).outcome is expected
 
 
 @pytest.mark.parametrize(
@@ -118,13 +122,13 @@ def test_what_is_not_there_is_deleted_TAR_02(given, expected):
 )
 def test_a_cdr_that_the_receiver_knows_is_settled(given, expected):
     """A repetition is answered as known, and that answers it (CDR-04); a conflict does not."""
-    assert judge(given, "POST", record=True).outcome is expected
+    assert judge(given, record=True).outcome is expected
 
 
 def test_only_records_are_settled_by_being_known():
     known = answer(200, 2001, "already exists")
 
-    assert judge(known, "PUT", record=False).outcome is Outcome.REFUSED
+    assert judge(known).outcome is Outcome.REFUSED
 
 
 # The object is refused: it is set aside, and everything else goes on.
@@ -455,7 +459,7 @@ async def test_new_credentials_open_what_is_held(network, emsp):
     emsp.heal()
 
     async with network.database.transaction(network.tenant_id) as db:
-        await cursors.mended(db, emsp.id, restart=False, live_only=False)
+        await jumps.mended(db, emsp.id)
     await network.deliver()
 
     assert paths(emsp) == ["tariffs/NL/ONE/T1"]

@@ -1,7 +1,8 @@
 """The way out: every partner is told what it has not seen.
 
     sender    follows the feed, and begins rounds; ``lookout`` looks where there is work
-    rounds    read what is new, see whom it concerns, lease their cursors
+    rounds    read what is new, see whom it concerns, lease their cursors; ``batches`` are
+              what each gets
     courier   one partner, one batch; ``slots`` lets the urgent ones through first
     delivery  one change told to one party, and what the answer means
     window    the end of the feed, rendered once for all

@@ -25,7 +25,7 @@ from hub.ocpi.delivery.delivery import Outcome, Verdict, deliver
 from hub.ocpi.delivery.slots import Slots
 from hub.ocpi.delivery.window import Message
 from hub.roaming.cursors import Move, Standing
-from hub.roaming.feed.changes import Source
+from hub.roaming.feed.changes import Change, Source
 from hub.roaming.feed.setbacks import STATE_ATTEMPTS, Open, Refusal
 from hub.roaming.network.partners import Connection
 
@@ -205,12 +205,13 @@ class Courier:
         verdict = await deliver(
             self._client, run.connection, run.source, entry.message, entry.party
         )
-        if change.parent is not None and verdict.lacks_location:
+        if change.parent is not None and not change.withdraws and verdict.lacks_location:
             # The receiver has not got the location, so the EVSE means nothing to it: tell it whole.
             for location in await self._find(run, [change.parent]):
-                verdict = await deliver(
-                    self._client, run.connection, run.source, location, entry.party
-                )
+                if may_have(entry.party, location.change):
+                    verdict = await deliver(
+                        self._client, run.connection, run.source, location, entry.party
+                    )
         if verdict.forbidden and await self._lets_in(run):
             # Not this object, perhaps because of whose it is; somebody may permit it some day.
             return replace(verdict, outcome=Outcome.REFUSED, later=True)
@@ -241,6 +242,11 @@ class Courier:
             slots.size = max(1, slots.size // 2)
         else:
             slots.size = min(self._per_partner, slots.size + 1)
+
+
+def may_have(party: Party, location: Change) -> bool:
+    """Whether a party that might see an EVSE may still see its location, hidden perhaps since."""
+    return not location.withdraws and (location.only is None or party in location.only)
 
 
 def chained(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

@@ -27,6 +27,7 @@ BUSY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 PASSING = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 LOCKED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.GONE})
+UNKNOWN_LOCATION = 2003
 
 # How platforms say that they have a CDR of this id: the same one, for a CDR never changes. Those
 # who say that theirs is another one have a conflict that somebody must look at.
@@ -83,7 +84,7 @@ class Verdict:
     def lacks_location(self) -> bool:
         """The answer to an EVSE whose location the receiver has not got (LOC-14)."""
         return self.outcome is Outcome.REFUSED and (
-            self.status_code == 2003 or self.http_status == HTTPStatus.NOT_FOUND  # noqa: PLR2004
+            self.status_code == UNKNOWN_LOCATION or self.http_status == HTTPStatus.NOT_FOUND
         )
 
 
@@ -120,6 +121,9 @@ async def tell(
             params=message.params(connection.version),
         )
     except NotExpressible as error:
+        if change.withdraws:
+            # What cannot be said is not there.
+            return Verdict(Outcome.TAKEN)
         reason = f"OCPI {connection.version} cannot say it: {error.reason}"
         return Verdict(Outcome.REFUSED, reason, later=error.later)
     except Refused as error:
@@ -127,7 +131,8 @@ async def tell(
         return Verdict(outcome, f"The hub does not call it: {error.reason}.")
     except Unreachable as error:
         return Verdict(Outcome.FAILING, error.reason)
-    verdict = judge(answer, change.method, record=source.record and change.instead is None)
+    record = source.record and change.instead is None
+    verdict = judge(answer, takes_back=change.takes_back, record=record)
     return of_one_url(verdict) if change.reply_to else verdict
 
 
@@ -165,9 +170,9 @@ def sender(connection: Connection, message: Message) -> Party:
     return connection.hub if message.change.broadcast else message.change.owner
 
 
-def judge(answer: Answer, method: str, *, record: bool) -> Verdict:
+def judge(answer: Answer, *, takes_back: bool = False, record: bool = False) -> Verdict:
     """What an answer means; HTTP status and OCPI code both count (TRANSPORT-74)."""
-    outcome = meaning(answer, method, record=record)
+    outcome = meaning(answer, takes_back=takes_back, record=record)
     return Verdict(
         outcome,
         "" if outcome is Outcome.TAKEN else answer.reason,
@@ -178,12 +183,14 @@ def judge(answer: Answer, method: str, *, record: bool) -> Verdict:
     )
 
 
-def meaning(answer: Answer, method: str, *, record: bool) -> Outcome:
+def meaning(answer: Answer, *, takes_back: bool, record: bool) -> Outcome:
     if answer.ok or (record and knows(answer)):
         return Outcome.TAKEN
     status, code = answer.http_status, answer.status_code
+    if takes_back and code == UNKNOWN_LOCATION and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Outcome.TAKEN
     if status in GONE:
-        return absent(status, code, method)
+        return absent(status, code, takes_back=takes_back)
     if status >= HTTPStatus.MULTIPLE_CHOICES:
         return http_error(status, code, asks_to_wait=answer.retry_after is not None)
     # HTTP says that it went well: what matters is the OCPI code, and a page without one is none.
@@ -205,13 +212,13 @@ def http_error(status: int, code: int | None, *, asks_to_wait: bool) -> Outcome:
     return Outcome.REFUSED
 
 
-def absent(status: int, code: int | None, method: str) -> Outcome:
+def absent(status: int, code: int | None, *, takes_back: bool) -> Outcome:
     """404, 405 and 410: the object is not there, or the endpoint is not.
 
     What shall be deleted and is not there is deleted (TAR-02). 2000 is what a platform says of a
     path it does not serve; a more special code is about the object.
     """
-    if method == "DELETE":
+    if takes_back:
         missing = status != HTTPStatus.METHOD_NOT_ALLOWED
         return Outcome.TAKEN if missing else Outcome.REFUSED
     special = code is not None and 2000 < code < 3000  # noqa: PLR2004

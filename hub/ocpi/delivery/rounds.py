@@ -6,13 +6,16 @@ nothing to do up to a place, and now and then their cursors are moved there toge
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import ConnectionStatus, PartnerStatus, Party, Place
+from hub.ocpi.delivery.batches import Batch, concerns, cut, recall, spread
 from hub.ocpi.delivery.courier import Entry, Run, just_before
 from hub.ocpi.delivery.window import Message, Window, messages, prepare
 from hub.ocpi.versions import VERSIONS
@@ -21,6 +24,7 @@ from hub.roaming.cursors import Standing
 from hub.roaming.feed import setbacks
 from hub.roaming.feed.changes import Change, Source
 from hub.roaming.feed.setbacks import Open
+from hub.roaming.network import agreements
 from hub.roaming.network.audience import Audience
 from hub.roaming.network.partners import Connection
 
@@ -31,24 +35,33 @@ READINGS = 8
 PASS_BY_EVERY = 10.0
 
 
+# Where a cursor is: a place is not enough, for it may have been put back to where it had been.
+Spot = tuple[Place, datetime | None]
+
+
+def spot(standing: Standing) -> Spot:
+    return standing.place, standing.put_back_at
+
+
 @dataclass
 class Stream:
     """What one process knows of one source in one tenant.
 
-    ``seen``: by cursor, the place in the database and the place up to which nothing was found for
-    it. ``urgent``: from which place, and how far ahead of it, a partner was told what is urgent.
+    ``seen``: by cursor, where it was in the database, and the place up to which nothing was found
+    for it. ``urgent``: from which place, and how far ahead of it, a partner was told of what is
+    urgent.
     """
 
     tenant_id: UUID
     source: Source
     window: Window | None = None
-    seen: dict[UUID, tuple[Place, Place]] = field(default_factory=dict)
+    seen: dict[UUID, tuple[Spot, Place]] = field(default_factory=dict)
     urgent: dict[UUID, tuple[Place, Place]] = field(default_factory=dict)
     passed_at: float = field(default_factory=time.monotonic)
 
     def place(self, standing: Standing) -> Place:
-        before, after = self.seen.get(standing.id, (standing.place, standing.place))
-        return after if before == standing.place else standing.place
+        before, after = self.seen.get(standing.id, (None, standing.place))
+        return after if before == spot(standing) else standing.place
 
     def told_urgent(self, standing: Standing) -> Place:
         """The place up to which what is urgent need not be told again."""
@@ -76,16 +89,6 @@ def followers(audience: Audience, source: Source) -> dict[UUID, Connection]:
     }
 
 
-@dataclass
-class Batch:
-    """What one partner gets next."""
-
-    entries: list[Entry]
-    end: Place
-    behind: bool
-    urgent_up_to: Place | None = None
-
-
 class Round:
     """One round, in one transaction. ``more``: another should follow at once."""
 
@@ -107,6 +110,11 @@ class Round:
         connections = followers(self.audience, self.source)
         self.until = await cursors.settled(self.db)
         standings = await self._standings(connections)
+        if any(standing.put_back_lately for standing in standings):
+            # Perhaps for an agreement that is younger than what we know of the network.
+            self.audience = await agreements.audience(self.db)
+            connections = followers(self.audience, self.source)
+            standings = [one for one in standings if one.partner_id in connections]
         window = await self._extend(standings)
         due = (await setbacks.due(self.db)).get(self.source.name, set()) if standings else set()
         batches: dict[UUID, Batch] = {}
@@ -117,7 +125,7 @@ class Round:
             if batch.entries or standing.partner_id in due:
                 batches[standing.id] = batch
             else:
-                self.stream.seen[standing.id] = (standing.place, batch.end)
+                self.stream.seen[standing.id] = (spot(standing), batch.end)
                 self.more = self.more or batch.end < self.until
         await self._pass_by(standings, batches)
         deadline = time.monotonic() + seconds
@@ -200,7 +208,8 @@ class Round:
         concerned = [
             (message, parties)
             for message in candidates
-            if (parties := self._parties(message.change, standing.partner_id))
+            if message.change.is_news(place, standing.reached)
+            and (parties := self._parties(message.change, standing.partner_id))
             and not (message.change.urgent and message.change.place <= told)
             and not message.change.expired
         ]
@@ -227,7 +236,14 @@ class Round:
 
     def _parties(self, change: Change, partner_id: UUID) -> list[Party]:
         """The parties of a partner that a change is for; asked once for all objects alike."""
-        alike = (change.owner, change.receiver, change.origin, change.only, change.reply_to)
+        alike = (
+            change.owner,
+            change.receiver,
+            change.origin,
+            change.only,
+            change.reply_to,
+            change.withdraws and change.kind,
+        )
         if alike not in self._concerned:
             concerned: dict[UUID, list[Party]] = {}
             for connection, party in self.source.addressees(self.audience, change):
@@ -246,13 +262,23 @@ class Round:
             if not recall(run, setback) and setback.due:
                 again.append((run, setback))
         found = await self.source.find(self.db, sorted({setback.ref for _, setback in again}))
-        present = {message.change.ref: message for message in messages(found, self.until)}
-        gone = [setback.id for _, setback in again if setback.ref not in present]
-        await setbacks.settle(self.db, gone)
+        present: defaultdict[str, list[Message]] = defaultdict(list)
+        for message in messages(found, self.until):
+            present[message.change.ref].append(message)
+        gone: list[UUID] = []
         for run, setback in again:
-            if setback.ref in present:
-                message = present[setback.ref]
-                run.entries.append(Entry(message, setback.party, ahead=True, setback=setback))
+            due = [
+                message
+                for message in present[setback.ref]
+                if setback.party in self._parties(message.change, run.connection.id)
+            ]
+            gone += [] if due else [setback.id]
+            run.entries += [
+                Entry(message, setback.party, ahead=True, setback=setback) for message in due
+            ]
+        # What a party may not have any more is as good as gone, but for what is owed to it.
+        keep = setbacks.postpone if self.source.record else setbacks.settle
+        await keep(self.db, gone)
 
     async def _pass_by(self, standings: Sequence[Standing], batches: Collection[UUID]) -> None:
         """Now and then, move the cursors of those whom nothing concerned."""
@@ -266,55 +292,5 @@ class Round:
             if standing.id not in batches and stream.place(standing) > standing.place
         }
         await cursors.pass_by(self.db, moves)
-        for cursor_id, (_, after) in moves.items():
-            stream.seen[cursor_id] = (after, after)
-
-
-Concerned = list[tuple[Message, list[Party]]]
-
-
-def cut(concerned: Concerned, limit: int) -> tuple[Concerned, Message | None]:
-    """As many as may go at the same time, and the first one that may not.
-
-    An EVSE that changed after its location was read must come after it; one that the location holds
-    already is left out.
-    """
-    chosen: Concerned = []
-    locations: dict[str, Place] = {}
-    for message, parties in concerned:
-        change = message.change
-        if change.parent in locations:
-            if change.place < locations[change.parent]:
-                continue
-            return chosen, message
-        if len(chosen) >= limit:
-            return chosen, message
-        if change.kind == "Location":
-            locations[change.ref] = message.held
-        chosen.append((message, parties))
-    return chosen, None
-
-
-def spread(chosen: Concerned, *, ahead: bool = False) -> list[Entry]:
-    """One delivery per receiving party (HUB-26)."""
-    return [Entry(message, party, ahead) for message, parties in chosen for party in parties]
-
-
-def concerns(entry: Entry) -> list[str]:
-    change = entry.message.change
-    return [change.ref] if change.after is None else [change.ref, change.after]
-
-
-def recall(run: Run, setback: Open) -> bool:
-    """Tell the entries what is known of them; whether the object of the setback is among them."""
-    found = False
-    for entry in run.entries:
-        if entry.party != setback.party:
-            continue
-        change = entry.message.change
-        if change.ref == setback.ref:
-            entry.setback = setback
-            found = True
-        elif change.after == setback.ref:
-            entry.blocked = setback.ref
-    return found
+        for cursor_id in moves:
+            del stream.seen[cursor_id]

@@ -120,7 +120,7 @@ def item_of(change: Change) -> Item:
     document = None if change.document is None else codec.read_stored(change.document)
     kind = NAMED_IN_PATH.get(change.kind)
     names = ((kind, change.path[PLACE_OF_ID]),) if kind else ()
-    return Item(change.kind, document, change.owner, names)
+    return Item(change.kind, document, change.owner, names, partial=change.method == "PATCH")
 
 
 class Window:
@@ -128,18 +128,20 @@ class Window:
 
     def __init__(self, start: Place) -> None:
         self.start = self.end = start
-        self._messages: dict[str, Message] = {}
+        # By reference; what takes an object back is beside the object.
+        self._messages: dict[tuple[str, bool], Message] = {}
 
     def __len__(self) -> int:
         return len(self._messages)
 
     def add(self, found: Iterable[Message], end: Place) -> None:
         for message in found:
-            ref = message.change.ref
-            if message.change.kind == "Location":
-                self._forget_evses(ref)
-            self._messages.pop(ref, None)
-            self._messages[ref] = message
+            change = message.change
+            key = (change.ref, change.withdraws)
+            if change.kind == "Location" and not change.withdraws:
+                self._forget_parts(change)
+            self._messages.pop(key, None)
+            self._messages[key] = message
         self.end = max(end, self.end)
         while len(self._messages) > LONGEST:
             oldest = next(iter(self._messages))
@@ -160,8 +162,16 @@ class Window:
                 return
             yield message
 
-    def _forget_evses(self, location: str) -> None:
-        """The location was read whole just now: it says all that was to be told of its EVSEs."""
-        told = [ref for ref, message in self._messages.items() if message.change.parent == location]
-        for ref in told:
-            del self._messages[ref]
+    def _forget_parts(self, location: Change) -> None:
+        """The location was read whole just now: it says all that was to be told of its EVSEs, and
+        if everybody may see it, nothing of it is taken back any more.
+        """
+        published = location.only is None
+        told = [
+            key
+            for key, message in self._messages.items()
+            if location.ref in {message.change.parent, message.change.ref}
+            and (published if message.change.withdraws else message.change.parent is not None)
+        ]
+        for key in told:
+            del self._messages[key]

@@ -3,6 +3,7 @@
     sources           the streams that partners follow, one per module and two more
     changes           what changed since a place, and how it is told
     location_changes  locations and their EVSEs as one stream
+    withdrawals       locations that are not published any more, as taken back
     active_profiles   active charging profiles as a stream
     results           results of commands as a stream
     tariff_turns      tariffs that came into force without anybody's saying so

@@ -45,15 +45,18 @@ class Backlog:
 async def backlogs(db: AsyncSession, audience: Audience) -> list[Backlog]:
     """One for every active partner and every source that it follows."""
     ends = await sources.newest(db)
-    places = {(s.partner_id, s.source): s.place for s in await cursors.standings(db, SOURCES)}
+    standings = {(s.partner_id, s.source): s for s in await cursors.standings(db, SOURCES)}
     found: list[Backlog] = []
     for source in SOURCES.values():
+        end = ends.get(source.name, Place())
+        # Who has no cursor yet begins at the beginning, and never had what was taken back.
         behind = {
-            one.id: places.get((one.id, source.name), Place())
+            one.id: (known.place, known.reached)
+            if (known := standings.get((one.id, source.name)))
+            else (Place(), end)
             for one in audience.connections
             if one.status == PartnerStatus.ACTIVE and one.registered and source.reaches(one)
         }
-        end = ends.get(source.name, Place())
         lacking = await compare(db, source, audience, behind, end)
         await date(db, source, [one for one in lacking.values() if one.oldest])
         found += lacking.values()
@@ -61,17 +64,24 @@ async def backlogs(db: AsyncSession, audience: Audience) -> list[Backlog]:
 
 
 async def compare(
-    db: AsyncSession, source: Source, audience: Audience, behind: Mapping[UUID, Place], end: Place
+    db: AsyncSession,
+    source: Source,
+    audience: Audience,
+    behind: Mapping[UUID, tuple[Place, Place]],
+    end: Place,
 ) -> dict[UUID, Backlog]:
-    """Read on from the cursor that is furthest behind, and count for all that are on the way."""
+    """Read on from the cursor that is furthest behind, and count for all that are on the way.
+
+    Cursors are told by their place and how far they had reached before they were put back.
+    """
     lacking = {partner_id: Backlog(partner_id, source.name) for partner_id in behind}
-    waiting = sorted((place, partner_id) for partner_id, place in behind.items() if place < end)
+    waiting = sorted((place, one) for one, (place, _) in behind.items() if place < end)
     while waiting:
         changes, reached = await read(db, source, waiting[0][0], Place(end.xid, end.seq + 1))
-        reading = {partner_id: place for place, partner_id in waiting if place < reached}
+        reading = {partner_id for place, partner_id in waiting if place < reached}
         for change in changes:
-            concerned = {one.id for one, _ in source.addressees(audience, change)} & reading.keys()
-            for partner_id in (one for one in concerned if change.place > reading[one]):
+            concerned = {one.id for one, _ in source.addressees(audience, change)} & reading
+            for partner_id in (one for one in concerned if change.is_news(*behind[one])):
                 lacking[partner_id].count(change)
         waiting = [one for one in waiting if one[1] not in reading]
     return lacking

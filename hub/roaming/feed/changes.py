@@ -54,6 +54,8 @@ class Change:
     instead, within the conversation ``correlation``; ``path`` is then only what others have that
     go there as well. After ``expires_at`` nobody wants it any more. ``instead`` is the method and
     path for a receiver who has it already when it should be new, or has not when it should.
+    ``withdraws``: a PATCH that takes back what the receiver may have had; who has not got it need
+    not be told, and must not be told more.
     """
 
     place: Place
@@ -77,6 +79,18 @@ class Change:
     correlation: str | None = None
     expires_at: datetime | None = None
     instead: tuple[str, tuple[str, ...]] | None = None
+    withdraws: bool = False
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether a receiver that has no such object has what it should."""
+        return self.withdraws or self.method == "DELETE"
+
+    def is_news(self, place: Place, reached: Place) -> bool:
+        """Whether a partner still has to be told: it is at ``place``, and was as far as ``reached``
+        before it was put back.
+        """
+        return self.place > (max(place, reached) if self.withdraws else place)
 
     @property
     def expired(self) -> bool:

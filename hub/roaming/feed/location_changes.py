@@ -3,7 +3,8 @@
 An EVSE that changed is told as that EVSE, not as a location with a hundred of them. A location that
 changed is told whole, and then says everything about its EVSEs: those that changed no later than it
 are not told again. An EVSE that is gone cannot be told as an EVSE: the whole location says it by
-leaving it out.
+leaving it out. A location that is not published any more is taken back from those who may not see
+it (``withdrawals``).
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import Party, Place
+from hub.roaming.feed import withdrawals
 from hub.roaming.feed.changes import (
     BETWEEN,
     COLUMNS,
@@ -30,10 +32,8 @@ from hub.roaming.feed.changes import (
 )
 from hub.roaming.modules import LOCATIONS
 from hub.roaming.network.audience import Audience
-from hub.roaming.store.publication import admitted
+from hub.roaming.store.publication import LocationKey, admitted
 from hub.roaming.store.writes import compose
-
-LocationKey = tuple[str, str, str]
 
 EVSE_PARTS = (*KEY_PARTS, "evses")
 
@@ -79,13 +79,20 @@ async def read(db: AsyncSession, since: Place, until: Place, limit: int) -> Stre
     locations = (await db.execute(READ_LOCATIONS, between(since, until, limit))).all()
     enough = until if len(locations) < limit else place_of(locations[-1])
     evses = (await db.execute(READ_EVSES, between(since, enough, limit))).all()
-    rows = sorted([*locations, *evses], key=place_of)[:limit]
-    end = until if len(rows) < limit else place_of(rows[-1])
-    return Stretch(await tell(db, rows), end)
+    withdrawn = (await db.execute(withdrawals.READ, between(since, enough, limit))).all()
+    places = sorted(map(place_of, [*locations, *evses, *withdrawn]))[:limit]
+    end = until if len(places) < limit else places[-1]
+    rows = sorted((row for row in [*locations, *evses] if place_of(row) <= end), key=place_of)
+    changes = await tell(db, rows)
+    changes += await withdrawals.tell(db, [row for row in withdrawn if place_of(row) <= end])
+    return Stretch(sorted(changes, key=lambda change: change.place), end)
 
 
 async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
-    """Locations and EVSEs as they are now. Ids may hold slashes, so every way to split is tried."""
+    """Locations and EVSEs as they are now, and what is taken back of them.
+
+    Ids may hold slashes, so every way to split is tried.
+    """
     keys = [key_of(ref) for ref in refs]
     parts = [
         (country_code, party_id, key[:at], key[at + 1 :])
@@ -96,7 +103,8 @@ async def find(db: AsyncSession, refs: Sequence[str]) -> list[Change]:
     rows = [*(await db.execute(FIND_LOCATIONS, columns_of(keys, *KEY_PARTS))).all()]
     if parts:
         rows += (await db.execute(FIND_EVSES, columns_of(parts, *EVSE_PARTS))).all()
-    return await tell(db, rows)
+    withdrawn = await withdrawals.of(db, {*keys, *(part[:3] for part in parts)})
+    return await tell(db, rows) + [change for change in withdrawn if change.ref in refs]
 
 
 async def tell(db: AsyncSession, rows: Sequence[Row[Any]]) -> list[Change]:
@@ -181,7 +189,11 @@ def evse_change(row: Row[Any], only: frozenset[Party] | None) -> Change:
 
 
 def addressees(audience: Audience, change: Change) -> Addressees:
-    """Unpublished locations go to those whose tokens they let in (LOC-05)."""
+    """Unpublished locations go to those whose tokens they let in (LOC-05), and are taken back from
+    the others.
+    """
+    if change.withdraws:
+        return withdrawals.addressees(audience, change)
     receivers = audience.receivers(LOCATIONS, change.owner, change.receiver, change.origin)
     if change.only is None:
         return receivers

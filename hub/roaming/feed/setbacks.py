@@ -9,6 +9,7 @@ not in this form.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -148,6 +149,16 @@ async def settle(db: AsyncSession, setback_ids: Sequence[UUID]) -> None:
             update(Setback)
             .where(Setback.id.in_(setback_ids), Setback.settled_at.is_(None))
             .values(settled_at=func.now(), next_attempt_at=None)
+        )
+
+
+async def postpone(db: AsyncSession, setback_ids: Sequence[UUID]) -> None:
+    """It is owed, but the partner may not have it now: look again in a while."""
+    if setback_ids:
+        await db.execute(
+            update(Setback)
+            .where(Setback.id.in_(setback_ids))
+            .values(next_attempt_at=func.clock_timestamp() + timedelta(seconds=cursors.HELD_FOR))
         )
 
 

@@ -19,7 +19,7 @@ from hub.models.base import CURRENT_TENANT
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.tenants import Tenant
 from hub.models.values import SHUT_OUT, ConnectionStatus, InterfaceRole, PartnerStatus, Party, Role
-from hub.roaming import cursors
+from hub.roaming import cursors, jumps
 from hub.roaming.network.configuration import Configuration
 from hub.roaming.network.quirks import Quirks
 
@@ -282,7 +282,7 @@ async def seen(db: AsyncSession, partner_id: UUID, *, form: str | None = None) -
     if configuration is None:
         return waited
     live_only = Configuration.of(configuration).delivery == "live_only"
-    await cursors.catch_up(db, partner_id, live_only=live_only)
+    await jumps.catch_up(db, partner_id, live_only=live_only)
     return True
 
 

@@ -19,7 +19,7 @@ from hub import audit
 from hub.errors import Forbidden, InvalidRequest, NotFound
 from hub.models.partners import Partner, PartnerEndpoint, PartnerRole, PartnerToken
 from hub.models.values import SHUT_OUT, AuditAction, ConnectionStatus, PartnerStatus, Party, Role
-from hub.roaming import cursors
+from hub.roaming import cursors, jumps
 from hub.roaming.modules import MODULES
 from hub.roaming.network.configuration import Configuration
 from hub.roaming.network.partners import Endpoint, touch
@@ -286,7 +286,9 @@ async def enrol(db: AsyncSession, partner_id: UUID, *, restart: bool, live_only:
     Records stay where they were, for what was answered is settled.
     """
     await cursors.enrol(db, {(partner_id, name): live_only for name in MODULES})
-    await cursors.mended(db, partner_id, restart=restart, live_only=live_only)
+    await jumps.mended(db, partner_id)
+    if restart:
+        await jumps.restart(db, partner_id, live_only=live_only)
 
 
 async def unregistered(

@@ -5,6 +5,7 @@
     writes          what a write says and what became of it
     rows            fetching and flushing what a group touches; ``row_statements`` is its SQL
     holding         CDRs that wait until they were checked
+    hiding          what was on show of a location that is published no longer
     receivers       whom a private object is for
     publication     who may see an unpublished location
     lookups         what older versions leave out; ``aliases`` what 2.1.1 calls things

@@ -21,7 +21,7 @@ from hub.models.values import Party
 from hub.roaming import merging
 from hub.roaming.merging import MEMBER_OF_TIME, PERIODS, Document, Merged, instant
 from hub.roaming.modules import CDRS, LOCATIONS, SESSIONS
-from hub.roaming.store import holding, rows
+from hub.roaming.store import hiding, holding, rows
 from hub.roaming.store.rows import Row, SameSince, newest_only
 from hub.roaming.store.writes import Outcome, Stored, Write
 
@@ -54,6 +54,7 @@ async def apply(
         except HubError as error:
             results.append(error)
     await holding.mark(db, shelf)
+    await hiding.mark(db, shelf)
     await rows.flush(db, shelf, same_since)
     return results
 
