@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from aiohttp import web
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,6 +20,7 @@ from hub.models.partners import Partner
 from hub.models.values import AuditAction, ConnectionStatus
 from hub.ocpi import presence
 from hub.roaming import jumps
+from hub.roaming.cursors import RECORDS
 from hub.roaming.feed.backlog import Backlog, backlogs
 from hub.roaming.feed.changes import Source
 from hub.roaming.feed.sources import SOURCES
@@ -63,6 +64,15 @@ class Retry(Input):
     restart = fields.Boolean(
         load_default=False, metadata={"description": "It may have lost what it had."}
     )
+    module = fields.String(
+        validate=validate.OneOf([name for name in SOURCES if name not in RECORDS]),
+        metadata={"description": "With `restart`, only this one is told again."},
+    )
+
+    @validates_schema
+    def refuse_module_alone(self, data: dict[str, Any], **_: Any) -> None:
+        if data.get("module") and not data.get("restart"):
+            raise ValidationError("Only with restart: everything else is tried anyway.", "module")
 
 
 @routes.get("/feed", permission="feed.read", query=FeedQuery, answer=FeedStatus)
@@ -130,26 +140,27 @@ async def open_setbacks(db: AsyncSession) -> dict[tuple[Any, str], int]:
 
 @routes.post("/feed/{id}/retry", permission="feed.execute", body=Retry, answer=FeedStatus)
 async def retry(request: web.Request) -> Any:
-    """Try a partner again now, whatever it waits for; with `restart` it gets all states again.
+    """Try a partner again now, whatever it waits for; with `restart` it gets all states again, or
+    those of one module.
 
-    Sessions and CDRs that it has answered are not repeated. Who is OFFLINE is asked first whether
-    it is there.
+    CDRs and whatever else it has answered for good are not repeated. Who is OFFLINE is asked first
+    whether it is there.
     """
     partner_id, tenant_id = path_id(request), request[ACTOR].tenant_id
     async with transaction(request) as db:
         partner = await find(db, Partner, partner_id, "partner", "hub partner list")
         if partner.token_to_send is None:
             raise Conflict(f"{partner.name} is not registered: there is nothing to send.")
-        restart = request[BODY]["restart"]
+        restart, module = request[BODY]["restart"], request[BODY].get("module")
         await jumps.mended(db, partner_id)
         if restart:
-            await jumps.restart(db, partner_id, live_only=False)
+            await jumps.restart(db, partner_id, live_only=False, source=module)
         await audit.record(
             db,
             AuditAction.COMMAND_SENT,
             "ocpi_partner",
             partner_id,
-            description="Told everything again" if restart else "Tried again",
+            description=f"Told {module or 'everything'} again" if restart else "Tried again",
         )
         connection = await partners.connection(db, partner_id)
     if connection and connection.connection_status == ConnectionStatus.OFFLINE:

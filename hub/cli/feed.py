@@ -1,7 +1,7 @@
 """``hub feed``: are the deliveries going out?"""
 
 from hub.cli import options, partners
-from hub.cli.options import Arguments, Commands, hub
+from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import note, table, when, write_json
 
 
@@ -25,6 +25,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "--restart", action="store_true", help="it lost what it had: tell it everything again"
     )
+    parser.add_argument("--module", help="with --restart: tell it only this module again")
 
 
 def status(arguments: Arguments) -> None:
@@ -44,7 +45,7 @@ def taken(found: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def retry(arguments: Arguments) -> None:
-    body = {"restart": arguments.restart}
+    body = given(restart=arguments.restart, module=arguments.module)
     found = hub(arguments).post(f"/feed/{partners.find(arguments)}/retry", body)["items"]
     show(arguments, found if arguments.json else taken(found))
 

@@ -108,6 +108,53 @@ async def test_a_partner_that_lost_everything_is_told_again(hub, operator, cpo, 
     assert [push.path for push in emsp.received] == ["tariffs/NL/ONE/T1"]
 
 
+async def test_a_partner_that_lost_a_module_is_told_that_one_again(hub, operator, cpo, emsp):
+    await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
+    await cpo.put("locations/NL/ONE/L1", location(version=V))
+    await hub.deliver()
+    emsp.received.clear()
+
+    said = await operator.post(f"/feed/{emsp.id}/retry", restart=True, module="locations")
+    await hub.deliver()
+
+    assert row_of(said, "locations", emsp)["behind"] == 1
+    assert row_of(said, "tariffs", emsp)["behind"] == 0
+    assert [push.path for push in emsp.received] == ["locations/NL/ONE/L1"]
+    [entry] = (await operator.get("/audit", entity_type="ocpi_partner", limit=1)).body["items"]
+    assert entry["description"] == "Told locations again"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{"restart": True, "module": "cdrs"}, {"restart": True, "module": "x"}, {"module": "tariffs"}],
+    ids=["a record", "nothing", "no restart"],
+)
+async def test_what_cannot_be_told_again_by_itself_is_refused(operator, emsp, body):
+    said = await operator.post(f"/feed/{emsp.id}/retry", **body)
+
+    assert (said.status, said.body["error"]["field"]) == (400, "module")
+
+
+async def test_what_was_taken_back_is_not_taken_back_again_when_all_is_told_again(
+    hub, operator, cpo, emsp
+):
+    """LOC-05: a new owner of the data behind this partner learns nothing of it."""
+    await cpo.put("locations/NL/ONE/L1", location(version=V))
+    await hub.deliver()
+    await cpo.patch(
+        "locations/NL/ONE/L1", {"publish": False, "last_updated": "2025-09-01T00:00:00Z"}
+    )
+    await cpo.put("locations/NL/ONE/L2", location(version=V, id="L2"))
+    await hub.deliver()
+    emsp.received.clear()
+
+    said = await operator.post(f"/feed/{emsp.id}/retry", restart=True)
+    await hub.deliver()
+
+    assert row_of(said, "locations", emsp)["behind"] == 1
+    assert [push.path for push in emsp.received] == ["locations/NL/ONE/L2"]
+
+
 async def test_a_refused_object_is_a_setback_that_can_be_replayed(hub, operator, cpo, emsp):
     emsp.fail(refuse(2001, "No such currency"), on="tariffs", times=1)
     await cpo.put("tariffs/NL/ONE/T1", tariff(version=V))
