@@ -1,11 +1,10 @@
 """``hub quarantine``: objects that came with a fault."""
 
-from typing import Any
-
-from hub.cli import options, partners
-from hub.cli.failures import CONFLICT, Refused, Usage
+from hub.cli import options, partners, refusals
 from hub.cli.options import Arguments, Commands, hub
 from hub.cli.output import facts, lines, note, table, when, write_json
+
+PATH = "/quarantine"
 
 
 def add(commands: Commands) -> None:
@@ -14,27 +13,21 @@ def add(commands: Commands) -> None:
     parser = options.command(
         quarantine, "list", list_, "Objects that were refused, with field and rule, newest first."
     )
-    parser.add_argument("--partner", dest="id", help="only from this one, by id or name")
-    parser.add_argument("--module")
-    parser.add_argument("--settled", action="store_true", help="those that are settled instead")
-    options.limited(parser)
+    refusals.listed(parser)
 
     parser = options.command(quarantine, "show", show, "One of them, with what the partner sent.")
-    parser.add_argument("entry", help="its id")
+    parser.add_argument("id", help="its id")
 
     for name, run, about in (
         ("replay", replay, "Take it in after all, if it passes the checks now."),
         ("dismiss", dismiss, "Settle it without the object."),
     ):
-        more = "Either one, by its id, or all of a partner: --partner, and perhaps --module."
-        parser = options.command(quarantine, name, run, about, more=more)
-        parser.add_argument("entry", nargs="?", help="its id")
-        parser.add_argument("--partner", dest="id", help="all of this one, by id or name")
-        parser.add_argument("--module", help="with --partner: only of this module")
+        parser = options.command(quarantine, name, run, about, more=refusals.ONE_OR_ALL)
+        refusals.one_or_all(parser)
 
 
 def list_(arguments: Arguments) -> None:
-    found = matching(arguments, limit=arguments.limit, settled=arguments.settled)
+    found = refusals.matching(arguments, PATH, limit=arguments.limit, settled=arguments.settled)
     if arguments.json:
         write_json({"items": found})
         return
@@ -52,24 +45,8 @@ def list_(arguments: Arguments) -> None:
     )
 
 
-def matching(arguments: Arguments, **more: Any) -> list[dict[str, Any]]:
-    return hub(arguments).all(
-        "/quarantine",
-        partner_id=partners.find(arguments) if arguments.id else None,
-        module=arguments.module,
-        **more,
-    )
-
-
-def meant(arguments: Arguments) -> list[str]:
-    """The ids of the entries that a command is about: one, or all of a partner."""
-    if (arguments.entry is None) == (arguments.id is None):
-        raise Usage("Name one entry by its id, or a partner with --partner.", field="entry")
-    return [arguments.entry] if arguments.entry else [one["id"] for one in matching(arguments)]
-
-
 def show(arguments: Arguments) -> None:
-    found = hub(arguments).get(f"/quarantine/{arguments.entry}")
+    found = hub(arguments).get(f"{PATH}/{arguments.id}")
     if arguments.json:
         write_json(found)
         return
@@ -87,26 +64,18 @@ def show(arguments: Arguments) -> None:
 
 
 def replay(arguments: Arguments) -> None:
-    entries = meant(arguments)
-    if arguments.entry is None:
-        replay_all(arguments, entries)
+    if not refusals.is_one(arguments):
+        replay_all(arguments)
         return
-    found = hub(arguments).post(f"/quarantine/{arguments.entry}/replay")
+    found = hub(arguments).post(f"{PATH}/{arguments.id}/replay")
     if arguments.json:
         write_json(found)
         return
     facts([("Object", found["object_ref"]), ("Outcome", found["outcome"])])
 
 
-def replay_all(arguments: Arguments, entries: list[str]) -> None:
-    taken, refused = [], []
-    for entry in entries:
-        try:
-            taken.append(hub(arguments).post(f"/quarantine/{entry}/replay"))
-        except Refused as error:
-            if error.code != CONFLICT:
-                raise
-            refused.append({"id": entry, "error": str(error)})
+def replay_all(arguments: Arguments) -> None:
+    taken, refused = refusals.replay_all(arguments, PATH)
     if arguments.json:
         write_json({"items": taken, "refused": refused})
         return
@@ -116,10 +85,14 @@ def replay_all(arguments: Arguments, entries: list[str]) -> None:
 
 
 def dismiss(arguments: Arguments) -> None:
-    entries = meant(arguments)
-    for entry in entries:
-        hub(arguments).post(f"/quarantine/{entry}/dismiss")
-    if arguments.json:
-        write_json({"settled": arguments.entry or entries})
+    if refusals.is_one(arguments):
+        settled = arguments.id
+        hub(arguments).post(f"{PATH}/{arguments.id}/dismiss")
     else:
-        note(f"Settled{'' if arguments.entry else f': {len(entries)}'}.")
+        settled = [one["id"] for one in refusals.matching(arguments, PATH)]
+        for entry_id in settled:
+            hub(arguments).post(f"{PATH}/{entry_id}/dismiss")
+    if arguments.json:
+        write_json({"settled": settled})
+    else:
+        note("Settled." if arguments.id else f"Settled: {len(settled)}.")
