@@ -1,8 +1,8 @@
 """``hub key``: API keys, which are shown once."""
 
-from hub.cli import options
-from hub.cli.naming_users import HELP, find
-from hub.cli.options import Arguments, Commands, given, hub
+from hub.cli import naming_users, options
+from hub.cli.failures import NotFound
+from hub.cli.options import Arguments, Commands, given, hub, is_id
 from hub.cli.output import Row, members, note, table, when, write_json
 
 
@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("name")
     parser.add_argument("--role", help="the name of a role")
     parser.add_argument("--permission", action="append", help="may be repeated")
-    parser.add_argument("--user", help=f"whose key it is: {HELP}")
+    parser.add_argument("--user", help=f"whose key it is: {naming_users.HELP}")
     parser.add_argument("--from", dest="cidr", action="append", help="a network it is used from")
     parser.add_argument("--expires", metavar="TIME", help="such as 2026-01-31T00:00:00Z")
 
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         ("revoke", revoke, "Refuse a key from now on."),
     ):
         parser = options.command(keys, name, run, about)
-        parser.add_argument("id")
+        parser.add_argument("key", help="its name, or its id")
 
 
 def create(arguments: Arguments) -> None:
@@ -42,7 +42,7 @@ def create(arguments: Arguments) -> None:
             name=arguments.name,
             role=arguments.role,
             permissions=arguments.permission,
-            user_id=arguments.user and find(arguments, arguments.user),
+            user_id=arguments.user and naming_users.find(arguments, arguments.user),
             allowed_cidrs=arguments.cidr,
             expires_at=arguments.expires,
         ),
@@ -52,15 +52,27 @@ def create(arguments: Arguments) -> None:
 
 
 def show(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).get(f"/keys/{arguments.id}"))
+    answer(arguments, hub(arguments).get(f"/keys/{find(arguments)}"))
 
 
 def revoke(arguments: Arguments) -> None:
-    hub(arguments).delete(f"/keys/{arguments.id}")
+    key_id = find(arguments)
+    hub(arguments).delete(f"/keys/{key_id}")
     if arguments.json:
-        write_json({"revoked": arguments.id})
+        write_json({"revoked": key_id})
     else:
         note("Revoked.")
+
+
+def find(arguments: Arguments) -> str:
+    """The key's id; names are unique in a tenant, those of revoked keys included."""
+    wanted: str = arguments.key
+    if is_id(wanted):
+        return wanted
+    for key in hub(arguments).all("/keys"):
+        if key["name"] == wanted:
+            return str(key["id"])
+    raise NotFound(f"There is no API key {wanted!r}.", next_step="hub key list")
 
 
 def list_(arguments: Arguments) -> None:

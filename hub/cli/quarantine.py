@@ -24,6 +24,8 @@ def add(commands: Commands) -> None:
     ):
         parser = options.command(quarantine, name, run, about, more=refusals.ONE_OR_ALL)
         refusals.one_or_all(parser)
+        if name == "dismiss":
+            parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def list_(arguments: Arguments) -> None:
@@ -86,13 +88,14 @@ def replay_all(arguments: Arguments) -> None:
 
 def dismiss(arguments: Arguments) -> None:
     if refusals.is_one(arguments):
-        settled = arguments.id
-        hub(arguments).post(f"{PATH}/{arguments.id}/dismiss")
+        ids = [arguments.id]
     else:
-        settled = [one["id"] for one in refusals.matching(arguments, PATH)]
-        for entry_id in settled:
-            hub(arguments).post(f"{PATH}/{entry_id}/dismiss")
+        ids = [one["id"] for one in refusals.matching(arguments, PATH)]
+    if ids:
+        options.confirm(arguments, f"Dismiss {len(ids)}? What is dismissed cannot be taken in.")
+    for entry_id in ids:
+        hub(arguments).post(f"{PATH}/{entry_id}/dismiss")
     if arguments.json:
-        write_json({"settled": settled})
+        write_json({"settled": ids})
     else:
-        note("Settled." if arguments.id else f"Settled: {len(settled)}.")
+        note(f"Settled: {len(ids)}.")

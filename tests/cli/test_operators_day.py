@@ -132,11 +132,14 @@ async def test_what_came_with_a_fault(command, hub, acme):
     [entry] = (await command("quarantine", "list", "--json")).json["items"]
     shown = await command("quarantine", "show", entry["id"])
     replayed = await command("quarantine", "replay", entry["id"])
-    dismissed = await command("quarantine", "dismiss", entry["id"])
+    unasked = await command("quarantine", "dismiss", entry["id"])
+    still_there = await command("quarantine", "list")
+    dismissed = await command("quarantine", "dismiss", entry["id"], "--yes")
 
     assert "currency" in listed.out
     assert "EURO" in shown.out
     assert replayed.code == 4
+    assert (unasked.code, "--yes" in unasked.err, entry["id"] in still_there.out) == (2, True, True)
     assert dismissed.code == 0
     assert (await command("quarantine", "list")).out == ""
 
@@ -154,10 +157,14 @@ async def test_everything_of_a_partner_in_quarantine_is_looked_at_again_and_let_
     )
 
     replayed = await command("quarantine", "replay", "--partner", "acme", "--module", "tariffs")
-    dismissed = await command("quarantine", "dismiss", "--partner", "acme")
+    unasked = await command("quarantine", "dismiss", "--partner", "acme")
+    dismissed = await command("quarantine", "dismiss", "--partner", "acme", "--yes")
+    nothing = await command("quarantine", "dismiss", "--partner", "acme")
 
     assert "NL/ACM/T1" in replayed.out
     assert "2 are refused still" in replayed.err
+    assert (unasked.code, "Dismiss 2?" in unasked.err) == (2, True)
+    assert (nothing.code, "Settled: 0." in nothing.err) == (0, True)
     assert "Settled: 2." in dismissed.err
     assert (await command("quarantine", "list")).out == ""
     assert (await command("quarantine", "dismiss")).code == 2
@@ -174,7 +181,10 @@ async def test_a_tenant_a_user_and_a_key(command, hub):
     roles = (await command("role", "list", *there)).json["items"]
     listed = await command("tenant", "list")
     suspended = await command("user", "change", user["id"], "--status", "suspended", *there)
-    revoked = await command("key", "revoke", key["id"], *there)
+    by_name = (await command("key", "show", "Ada's", *there)).json
+    revoked = await command("key", "revoke", "Ada's", *there)
+    again = await command("key", "revoke", key["id"], *there)
+    unknown = await command("key", "revoke", "Bob's", *there)
 
     assert shown == user
     assert user["roles"] == ["Operator"]
@@ -184,7 +194,9 @@ async def test_a_tenant_a_user_and_a_key(command, hub):
     assert {role["name"] for role in roles} == {"Administrator", "Operator", "Viewer"}
     assert "NO*HUB" in listed.out
     assert suspended.json["status"] == "SUSPENDED"
-    assert revoked.code == 0
+    assert by_name["id"] == key["id"]
+    assert revoked.json == again.json == {"revoked": key["id"]}
+    assert (unknown.code, unknown.json["error"]["next"]) == (3, "hub key list")
 
 
 async def test_agreements(command):
