@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from socket import socket
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import web, web_response
 
 from hub import health, jobs, lag, scrape
 from hub.admin.api import ROOT, make_admin
@@ -65,6 +65,10 @@ from hub.settings import Settings
 
 # Seconds an issuer has to answer while a driver stands at a station, which itself gives up soon.
 STATION_PATIENCE = 3.0
+# What every answer of this process says in ``Server``, whichever port it leaves by and even where
+# the request could not be read: no versions (T-57). aiohttp would say its own and Python's, and has
+# no setting for it.
+web_response.SERVER_SOFTWARE = "hub"  # type: ignore[attr-defined]  # not meant to be set
 
 
 def make_app(

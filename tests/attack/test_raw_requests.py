@@ -89,6 +89,30 @@ async def test_without_a_token_no_path_leads_anywhere(hub):
     assert let_in == {}
 
 
+async def test_no_answer_tells_the_versions_of_what_serves(hub, cpo):
+    """T-57: on every path, where the request cannot be read, and where a WebSocket is opened."""
+    authorized = HEADERS | {"Authorization": cpo.tokens.header(cpo.tokens.to_hub)}
+    upgrade = HEADERS | {"Connection": "Upgrade", "Upgrade": "websocket"}
+    requests = {
+        "listed": raw.request("GET", "/ocpi/2.2.1/sender/locations", authorized),
+        "refused": raw.request("GET", "/ocpi/2.2.1/sender/locations", HEADERS),
+        "admin": raw.request("GET", "/admin/v1/partners", HEADERS),
+        "docs": raw.request("GET", "/docs", HEADERS),
+        "metrics": raw.request("GET", "/metrics", HEADERS),
+        "ready": raw.request("GET", "/ready", HEADERS),
+        "nowhere": raw.request("GET", "/nowhere", HEADERS),
+        "station": raw.request("GET", "/ocpp/CP-1", upgrade),
+        "unreadable": b"\x16\x03\x01 HTTP/9.9\r\n\r\n",
+    }
+    said = {}
+    for name, message in requests.items():
+        answer = await raw.exchange(hub.port, message)
+        said[name] = re.findall(r"(?im)^server: *(.*?)\r?$", answer.head)
+        assert not re.search(r"(?i)aiohttp|python", answer.head), name
+
+    assert said == {name: ["hub"] for name in requests}
+
+
 def functional_paths():
     for route in make_api().router.routes():
         path = route.resource.canonical
