@@ -53,6 +53,13 @@ class Matching(validate.Regexp):
         return value
 
 
+class Fingerprint(fields.String):
+    """Hexadecimal digits; also as OpenSSL writes them, with colons and capitals."""
+
+    def _deserialize(self, *arguments: Any, **more: Any) -> str:
+        return super()._deserialize(*arguments, **more).replace(":", "").lower()
+
+
 def is_zone(name: str) -> None:
     try:
         ZoneInfo(name)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import BadInput, Conflict, Missing
-from hub.admin.input import Input, Matching
+from hub.admin.input import Fingerprint, Input, Matching
 from hub.admin.output import PageQuery, expect_version, page, path_id
 from hub.admin.routes import BODY, QUERY, Routes
 from hub.admin.station_output import (
@@ -38,6 +38,7 @@ from hub.models.transactions import StationTransaction
 from hub.models.values import AuditAction, StationStatus
 from hub.ocpp import identity, relay
 from hub.ocpp.conversation.frames import OCPPVersion
+from hub.ocpp.tls import certificates
 from hub.roaming.ports import StationRef
 from hub.roaming.stations import own_evses, placement
 from hub.roaming.store.writes import Stored
@@ -82,12 +83,12 @@ class StationChange(Input):
     groups = fields.List(
         fields.String(validate=validate.Length(1, 100)), validate=validate.Length(max=50)
     )
-    certificate_fingerprint = fields.String(
+    certificate_fingerprint = Fingerprint(
         allow_none=True,
         validate=Matching(r"[0-9a-f]{64}$"),
         metadata={
             "description": "Of its client certificate, for profile 3.",
-            "allowed": "SHA-256 as 64 hexadecimal digits",
+            "allowed": "SHA-256 as 64 hexadecimal digits, with or without colons",
         },
     )
     location_id = fields.String(
@@ -206,6 +207,8 @@ async def change_station(request: web.Request) -> Any:
         ref = ref_of(station)
         [before] = await shown(db, [station])
         change(station, body)
+        if body.get("security_profile") == CERTIFIED:
+            await refuse_to_lock_out(db, station)
         await db.flush()
         moved: list[Stored] = []
         if "location_id" in body:
@@ -251,6 +254,14 @@ async def refuse_with_history(db: AsyncSession, station: ChargingStation) -> Non
                 f"{station.station_id} has sessions in its history: they would lose their place.",
                 next_step=f"hub station edit {station.station_id} --status decommissioned",
             )
+
+
+async def refuse_to_lock_out(db: AsyncSession, station: ChargingStation) -> None:
+    if not await certificates.are_there(db, station):
+        raise Conflict(
+            f"{station.station_id} has no certificate: with profile 3 nothing would let it in.",
+            next_step=f"hub certificate renew {station.station_id}",
+        )
 
 
 # What a connection is bound to: with another of these it must be made anew.

@@ -90,8 +90,10 @@ def sign(arguments: Arguments) -> None:
 def read(file: Path) -> str:
     try:
         return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{file} cannot be read: {error}.", field="file") from None
+    except OSError as error:
+        raise Usage(f"{file} cannot be read: {error.strerror}.", field="file") from None
+    except UnicodeDecodeError:
+        raise Usage(f"{file} is not PEM.", field="file") from None
 
 
 def revoke(arguments: Arguments) -> None:

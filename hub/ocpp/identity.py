@@ -137,13 +137,16 @@ class Found:
     record: Record
     new_password: bool = False
     new_certificate: bool = False
+    # Whether its certificate is one of its record.
+    certified: bool = False
 
 
 def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> Found | None:
     """The record whose secret the caller knows.
 
     The same identity may exist in several tenants (T-51): the password says which one is meant, and
-    when two would match, neither is.
+    when two would match, neither is. A certificate is as good wherever a password would be enough:
+    a station that goes over to profile 3 comes with it before its record asks for it.
     """
     found = []
     shown = digests(keyring, caller.password or b"")
@@ -155,10 +158,27 @@ def find(caller: Caller, records: Sequence[Record], keyring: Keyring) -> Found |
         )
         arrived = caller.fingerprint in record.next_certificates
         certified = known or arrived
-        good = certified if record.security_profile == CERTIFICATE else current or newer
+        good = certified or ((current or newer) and record.security_profile < CERTIFICATE)
         if good and (caller.encrypted or record.security_profile < ENCRYPTED):
-            found.append(Found(record, newer and not current, arrived))
+            found.append(Found(record, newer and not current, arrived, certified))
     return found[0] if len(found) == 1 else None
+
+
+def why_not(caller: Caller, records: Sequence[Record]) -> str:
+    """For the log, and never for the caller: why none of these records, which are those that its
+    password or certificate is of, lets it in.
+    """
+    if len(records) > 1:
+        return "stations of several tenants have this identity and password: its URL names none"
+    if records and records[0].security_profile >= ENCRYPTED and not caller.encrypted:
+        return f"without TLS, but its record has security profile {records[0].security_profile}"
+    if records:
+        return f"without certificate, but its record has security profile {CERTIFICATE}"
+    if caller.password is not None:
+        return "unknown identity, or wrong password"
+    if caller.fingerprint is not None:
+        return "unknown identity, or a certificate that is not in its record"
+    return "neither a certificate, nor a password with its identity as the user name"
 
 
 async def candidates(db: AsyncSession, caller: Caller, keyring: Keyring) -> list[Record]:

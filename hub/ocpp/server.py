@@ -8,6 +8,7 @@ without the header and the connection closed.
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -86,7 +87,8 @@ async def connect(request: web.Request) -> web.StreamResponse:
     if request.transport is None:
         # It hung up in line: the database is not asked for who is gone.
         raise web.HTTPServiceUnavailable
-    record = await admit(wire, caller, request)
+    found = await admit(wire, caller, request)
+    record = found.record
     if not wire.registry.may_join(record.ref.id):
         log.warning("duplicate connection refused", station=record.identity)
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "60"})
@@ -96,7 +98,7 @@ async def connect(request: web.Request) -> web.StreamResponse:
         return await refuse_protocol(request, record, offered)
     arrived(request.transport)
     shrink_buffers(request.transport)
-    return await converse(request, wire, record, version, caller)
+    return await converse(request, wire, found, version, caller)
 
 
 def caller_of(request: web.Request, name: str) -> Caller:
@@ -126,44 +128,50 @@ def came_through(proxies: Sequence[Network], address: str | None) -> bool:
     return any(found in network for network in proxies)
 
 
-async def admit(wire: Wire, caller: Caller, request: web.Request) -> Record:
+async def admit(wire: Wire, caller: Caller, request: web.Request) -> Found:
     """The record of the station that calls; 401 for whoever is none, however he is none."""
     address = request.remote or ""
     try:
         with kept_waiting(request.transport):
             found = await patiently(lambda: recognise(wire, caller))
-            if found is not None:
+            if isinstance(found, Found):
                 await note_what_is_new(wire, found, caller)
-                return found.record
+                return found
     except Unavailable as error:
         raise web.HTTPServiceUnavailable(headers={"Retry-After": "10"}) from error
-    log.warning("station refused", station=repr(caller.identity), address=address)
+    log.warning("station refused", station=repr(caller.identity), address=address, reason=found)
     await wire.gate.punish(address, wire.tarpit)
     raise web.HTTPUnauthorized(headers=DENIED)
 
 
-async def recognise(wire: Wire, caller: Caller) -> Found | None:
+async def recognise(wire: Wire, caller: Caller) -> Found | str:
+    """Whose record it is, or why it is nobody's."""
     async with wire.database.platform() as db:
         records = await identity.candidates(db, caller, wire.keyring)
     if not wire.trusted_network and not caller.encrypted:
-        records = []
+        identity.find(caller, [], wire.keyring)
+        return "without TLS, and HUB_OCPP_TRUSTED_NETWORK is not set"
     found = identity.find(caller, records, wire.keyring)
-    if found is not None and await taken_back(wire, found.record, caller):
-        return None
-    return found
+    if found is None:
+        return identity.why_not(caller, records)
+    if not await taken_back(wire, found, caller):
+        return found
+    # Its password may be enough.
+    found = identity.find(replace(caller, fingerprint=None), records, wire.keyring)
+    return found or "its certificate was taken back, or has run out"
 
 
-async def taken_back(wire: Wire, record: Record, caller: Caller) -> bool:
-    if caller.fingerprint is None or record.security_profile != identity.CERTIFICATE:
+async def taken_back(wire: Wire, found: Found, caller: Caller) -> bool:
+    if caller.fingerprint is None or not found.certified:
         return False
-    async with wire.database.transaction(record.ref.tenant_id) as db:
+    async with wire.database.transaction(found.record.ref.tenant_id) as db:
         return await certificates.revoked(db, caller.fingerprint)
 
 
-async def taken_back_meanwhile(wire: Wire, record: Record, caller: Caller) -> bool:
+async def taken_back_meanwhile(wire: Wire, found: Found, caller: Caller) -> bool:
     """While it came in: whoever hung up then did not see it here yet."""
     try:
-        return await taken_back(wire, record, caller)
+        return await taken_back(wire, found, caller)
     except Unavailable:
         return False
 
@@ -204,8 +212,9 @@ def shrink_buffers(transport: Any) -> None:
 
 
 async def converse(
-    request: web.Request, wire: Wire, record: Record, version: OCPPVersion, caller: Caller
+    request: web.Request, wire: Wire, found: Found, version: OCPPVersion, caller: Caller
 ) -> web.StreamResponse:
+    record = found.record
     response = web.WebSocketResponse(
         protocols=(version.subprotocol,),
         heartbeat=wire.ping_interval if record.answers_pings else None,
@@ -230,7 +239,7 @@ async def converse(
     try:
         address = request.remote or ""
         station.was_away = await patiently(lambda: note_arrival(wire, record, version, address))
-        if await taken_back_meanwhile(wire, record, caller):
+        if await taken_back_meanwhile(wire, found, caller):
             await link.finish(WSCloseCode.POLICY_VIOLATION)
         else:
             station.begin()

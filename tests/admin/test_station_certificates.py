@@ -55,3 +55,26 @@ async def test_what_was_taken_back_opens_nothing(hub, operator, station):
     assert kept["revoked_at"] is not None
     security = (await operator.get("/audit", action="SECURITY_EVENT")).body["items"]
     assert len(security) == 1
+
+
+async def test_profile_3_wants_a_certificate_first(operator, station):
+    """Else nothing would let it in any more, and nobody would have said so."""
+    path = f"/stations/{station['id']}"
+    early = await operator.patch(path, security_profile=3)
+    await sign(operator, station, signing_request("CP-1"))
+    ready = await operator.patch(path, security_profile=3)
+    await operator.patch(path, security_profile=2)
+    await operator.post(f"{path}/certificates/revoke")
+    late = await operator.patch(path, security_profile=3)
+
+    assert [early.status, ready.status, late.status] == [409, 200, 409]
+    assert early.error["next"] == "hub certificate renew CP-1"
+
+
+async def test_a_fingerprint_may_be_written_as_openssl_writes_it(operator, station):
+    path = f"/stations/{station['id']}"
+    changed = await operator.patch(path, certificate_fingerprint=":".join(["AB"] * 32))
+    short = await operator.patch(path, certificate_fingerprint=":".join(["AB"] * 31))
+
+    assert changed.body["certificate_fingerprint"] == "ab" * 32
+    assert short.error["field"] == "certificate_fingerprint"

@@ -3,6 +3,7 @@
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
+from structlog.testing import capture_logs
 
 from hub.ocpp.tls.authority import uses
 from tests.helpers.certificates import DAY, SERVERS, authority, client_context, issue
@@ -26,11 +27,11 @@ async def test_a_station_of_profile_2_charges_over_tls_with_its_password_T_48(se
         (1, False, "password", 200),
         (1, True, "password", 200),
         (1, True, "", 401),
-        (1, True, "certificate", 401),
+        (1, True, "certificate", 200),
         (2, False, "password", 401),
         (2, True, "password", 200),
         (2, True, "", 401),
-        (2, True, "certificate", 401),
+        (2, True, "certificate", 200),
         (3, False, "password", 401),
         (3, True, "password", 401),
         (3, True, "certificate", 200),
@@ -51,6 +52,27 @@ async def test_no_profile_below_that_of_the_record_T_48(secured, profile, tls, s
     )
 
     assert got == outcome
+
+
+async def test_the_log_says_why_a_station_is_refused_T_44(secured, operators):
+    """An operator sees which of the many reasons it is; the station is told none."""
+    made = await secured.csms.add_station()
+    await secured.pin(made, issue(made.identity, operators))
+    path, foreign = f"/ocpp/{made.identity}", issue("CP-other", operators)
+
+    with capture_logs() as logs:
+        await secured.refusal(path, basic(made.identity, PASSWORD), None)
+        await secured.refusal(path, basic(made.identity, "wrong-password-123"), None)
+        await secured.refusal(path, basic("somebody-else", PASSWORD), None)
+        await secured.refusal(path, {}, foreign)
+
+    assert [log["reason"] for log in logs if log["event"] == "station refused"] == [
+        "without certificate, but its record has security profile 3",
+        "unknown identity, or wrong password",
+        "neither a certificate, nor a password with its identity as the user name",
+        "unknown identity, or a certificate that is not in its record",
+    ]
+    assert PASSWORD not in str(logs)
 
 
 async def test_unknown_station_and_wrong_certificate_cannot_be_told_apart_T_44(secured, operators):

@@ -123,6 +123,20 @@ async def test_a_revoked_certificate_ends_the_connection_and_opens_none_T_49(sec
     assert await secured.outcome(made, own, password=None) == 401
 
 
+async def test_who_goes_over_to_profile_3_comes_with_its_certificate_before_its_record_asks_for_it(
+    secured,
+):
+    """T-49: it is told at the station first; what was revoked leaves it its password."""
+    made = await secured.csms.add_station(security_profile=2)
+    own = await secured.renewed(made)
+
+    assert await secured.outcome(made, own, password=None) == 200
+    async with secured.csms.transaction() as db:
+        assert await certificates.revoke(db, made.ref) == 1
+    assert await secured.outcome(made, own, password=None) == 401
+    assert await secured.outcome(made, own, password=PASSWORD) == 200
+
+
 async def test_a_certificate_of_ours_that_ran_out_opens_nothing_T_49(secured):
     made = await secured.csms.add_station(security_profile=2)
     own = await secured.renewed(made)

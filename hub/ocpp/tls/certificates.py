@@ -194,6 +194,14 @@ async def revoked(db: AsyncSession, shown: str) -> bool:
     return row is not None and (row.revoked_at is not None or row.not_after <= datetime.now(UTC))
 
 
+async def are_there(db: AsyncSession, station: ChargingStation) -> bool:
+    """Whether any of its certificates would let it in."""
+    for shown in (station.certificate_fingerprint, *expected(station)):
+        if shown is not None and not await revoked(db, shown):
+            return True
+    return False
+
+
 async def revoke(db: AsyncSession, ref: StationRef) -> int:
     """Take back all certificates of a station; its connection must then be closed."""
     count = await take_back(db, ref)
