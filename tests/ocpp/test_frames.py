@@ -266,7 +266,7 @@ def test_the_first_message_of_a_version_keeps_nobody_waiting_while_the_library_i
     """Its schemas are read as files; to import all its classes stops the process for 0.15 s."""
     program = """
 import sys
-from hub.ocpp import messages
+from hub.ocpp.conversation import messages
 from hub.ocpp.conversation.frames import OCPPVersion
 for version in OCPPVersion:
     messages.check(version, "Heartbeat", {})
