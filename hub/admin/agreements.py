@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
+from hub.admin.disclosure import TOLD, TellQuery, tell, wake, with_told
 from hub.admin.input import Input, Matching
 from hub.admin.output import (
     PageQuery,
@@ -21,10 +22,10 @@ from hub.admin.output import (
     path_id,
 )
 from hub.admin.routes import BODY, QUERY, Routes
-from hub.keys import DIRECTORY
 from hub.models.partners import Agreement
 from hub.models.values import AuditAction, Party
 from hub.ocpi.custom import is_custom
+from hub.roaming.network.agreements import audience
 
 routes = Routes("Agreements")
 NAMED = ("agreement", "hub agreement list")
@@ -101,6 +102,14 @@ class NewAgreement(Input):
             raise ValidationError("Must be another party than from.", "to")
 
 
+class AgreementMade(AgreementShown):
+    told = TOLD
+
+
+class AgreementEnded(Schema):
+    told = TOLD
+
+
 class AgreementChange(Input):
     effect = fields.String(validate=validate.OneOf(EFFECTS))
     hold = fields.Boolean(metadata=HOLD)
@@ -121,17 +130,20 @@ async def list_agreements(request: web.Request) -> Any:
     "/agreements",
     permission="agreements.create",
     body=NewAgreement,
-    answer=AgreementShown,
+    query=TellQuery,
+    answer=AgreementMade,
     status=201,
 )
 async def agree(request: web.Request) -> Any:
     """Allow or block what one side gets of the other.
 
-    The most specific agreement decides; among equals a BLOCK wins.
+    The most specific agreement decides; among equals a BLOCK wins. Who may see more by it is told
+    what there is. Who may see less keeps what it has.
     """
     body = request[BODY]
     giver, taker = body["from_"] or (None, None), body["to"] or (None, None)
     async with transaction(request) as db:
+        before = await audience(db)
         agreement = Agreement(
             from_country_code=giver[0],
             from_party_id=giver[1],
@@ -146,8 +158,9 @@ async def agree(request: web.Request) -> Any:
         await db.flush()
         await db.refresh(agreement)
         await audit.record(db, AuditAction.CREATE, "agreement", agreement.id, after=dump(agreement))
-    forget(request)
-    return agreement
+        told = await tell(request, db, before)
+    wake(request, request[ACTOR].tenant_id)
+    return with_told(agreement, told)
 
 
 @routes.get("/agreements/{id}", permission="agreements.read", answer=AgreementShown)
@@ -158,14 +171,21 @@ async def show_agreement(request: web.Request) -> Any:
 
 
 @routes.patch(
-    "/agreements/{id}", permission="agreements.update", body=AgreementChange, answer=AgreementShown
+    "/agreements/{id}",
+    permission="agreements.update",
+    body=AgreementChange,
+    query=TellQuery,
+    answer=AgreementMade,
 )
 async def change_agreement(request: web.Request) -> Any:
-    """Change the effect or the note. Other parties are another agreement."""
+    """Change the effect or the note. Other parties are another agreement.
+
+    Who may see more by it is told what there is.
+    """
     async with transaction(request) as db:
         agreement = await find(db, Agreement, path_id(request), *NAMED)
         expect_version(request, agreement)
-        before = dump(agreement)
+        seen_before, before = await audience(db), dump(agreement)
         for name, value in request[BODY].items():
             setattr(agreement, name, value)
         await db.flush()
@@ -178,20 +198,28 @@ async def change_agreement(request: web.Request) -> Any:
             before=before,
             after=dump(agreement),
         )
-    forget(request)
-    return agreement
+        told = await tell(request, db, seen_before)
+    wake(request, request[ACTOR].tenant_id)
+    return with_told(agreement, told)
 
 
-@routes.delete("/agreements/{id}", permission="agreements.delete")
+@routes.delete(
+    "/agreements/{id}", permission="agreements.delete", query=TellQuery, answer=AgreementEnded
+)
 async def end_agreement(request: web.Request) -> Any:
-    """End an agreement: the next less specific one decides, or the tenant's default."""
+    """End an agreement: the next less specific one decides, or the tenant's default.
+
+    Who may see more by that is told what there is.
+    """
     async with transaction(request) as db:
         agreement = await find(db, Agreement, path_id(request), *NAMED)
         expect_version(request, agreement)
-        before = dump(agreement)
+        seen_before, before = await audience(db), dump(agreement)
         await db.delete(agreement)
         await audit.record(db, AuditAction.DELETE, "agreement", agreement.id, before=before)
-    forget(request)
+        told = await tell(request, db, seen_before)
+    wake(request, request[ACTOR].tenant_id)
+    return {"told": told}
 
 
 def spelled(module: str | None) -> str | None:
@@ -202,8 +230,3 @@ def spelled(module: str | None) -> str | None:
 def dump(agreement: Agreement) -> dict[str, Any]:
     shown: dict[str, Any] = AgreementShown().dump(agreement)
     return shown
-
-
-def forget(request: web.Request) -> None:
-    """Who may see what is read anew with the next request."""
-    request.config_dict[DIRECTORY].forget(request[ACTOR].tenant_id)

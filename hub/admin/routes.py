@@ -136,12 +136,26 @@ class Routes:
         return self.add("PUT", path, permission, options)
 
     def patch(
-        self, path: str, *, permission: str, body: type[Schema], answer: type[Schema]
+        self,
+        path: str,
+        *,
+        permission: str,
+        body: type[Schema],
+        answer: type[Schema],
+        query: type[Schema] | None = None,
     ) -> Callable[[Handler], Handler]:
-        return self.add("PATCH", path, permission, {"answer": answer, "body": body})
+        options = {"answer": answer, "body": body, "query": query}
+        return self.add("PATCH", path, permission, options)
 
-    def delete(self, path: str, *, permission: str) -> Callable[[Handler], Handler]:
-        return self.add("DELETE", path, permission, {})
+    def delete(
+        self,
+        path: str,
+        *,
+        permission: str,
+        answer: type[Schema] | None = None,
+        query: type[Schema] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        return self.add("DELETE", path, permission, {"answer": answer, "query": query})
 
 
 def refuse_nul(request: web.Request) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from hub import audit
 from hub.admin.agreements import EFFECTS
 from hub.admin.auth import ACTOR
+from hub.admin.disclosure import TOLD, TellQuery, tell, wake, with_told
 from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input, Matching, PartyField, ZoneField
 from hub.admin.output import (
@@ -26,11 +27,12 @@ from hub.admin.output import (
 )
 from hub.admin.roles import seed_roles
 from hub.admin.routes import BODY, QUERY, Routes
-from hub.keys import DATABASE, DIRECTORY
+from hub.keys import DATABASE
 from hub.models.objects import CDR, Location, Session, Tariff
 from hub.models.partners import PartnerRole
 from hub.models.tenants import Tenant
 from hub.models.values import AuditAction, Party, TenantStatus, TenantType
+from hub.roaming.network import agreements
 
 routes = Routes("Tenants")
 NAMED = ("tenant", "hub tenant list")
@@ -68,6 +70,10 @@ class TenantShown(Versioned):
     tenant_type = fields.String(validate=validate.OneOf(list(TenantType)))
     status = fields.String(validate=validate.OneOf(list(TenantStatus)))
     settings = fields.Dict(allow_none=True)
+
+
+class TenantChanged(TenantShown):
+    told = TOLD
 
 
 class TenantChange(Input):
@@ -149,16 +155,25 @@ async def show_tenant(request: web.Request) -> Any:
         return await find(db, Tenant, path_id(request), *NAMED)
 
 
-@routes.patch("/tenants/{id}", permission="tenants.update", body=TenantChange, answer=TenantShown)
+@routes.patch(
+    "/tenants/{id}",
+    permission="tenants.update",
+    body=TenantChange,
+    query=TellQuery,
+    answer=TenantChanged,
+)
 async def change_tenant(request: web.Request) -> Any:
-    """Change what is given. A tenant that is not ACTIVE lets nobody in: no partner, no key."""
+    """Change what is given. A tenant that is not ACTIVE lets nobody in: no partner, no key.
+
+    Partners that may see more in a network that was opened are told what there is.
+    """
     tenant_id, database = path_id(request), request.config_dict[DATABASE]
     actor = request[ACTOR]
     async with database.transaction(tenant_id, actor_id=actor.id, key_id=actor.key_id) as db:
         tenant = await find(db, Tenant, tenant_id, *NAMED)
         expect_version(request, tenant)
         refuse_own_end(request, tenant_id)
-        before = TenantShown().dump(tenant)
+        seen_before, before = await agreements.audience(db), TenantShown().dump(tenant)
         for name, value in columns(request[BODY]).items():
             setattr(tenant, name, merged(tenant.settings, value) if name == "settings" else value)
         refuse_same_party(vars(tenant))
@@ -176,8 +191,9 @@ async def change_tenant(request: web.Request) -> Any:
             after=after,
             severity="HIGH",
         )
-    request.config_dict[DIRECTORY].forget(tenant_id)
-    return tenant
+        told = await tell(request, db, seen_before)
+    wake(request, tenant_id)
+    return with_told(tenant, told)
 
 
 def merged(kept: Mapping[str, Any] | None, given: Mapping[str, Any]) -> dict[str, Any]:

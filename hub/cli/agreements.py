@@ -1,6 +1,8 @@
 """``hub agreement``: which party gets what of which other one."""
 
-from hub.cli import options
+from typing import Any
+
+from hub.cli import options, telling
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -25,7 +27,9 @@ def add(commands: Commands) -> None:
             "--module", help="one module; left out for all of OCPI. Of your own, name each"
         )
         parser.add_argument("--note", help="why")
+        parser.set_defaults(tell=None)
         if effect == "allow":
+            telling.offer(parser)
             parser.add_argument(
                 "--hold",
                 action="store_true",
@@ -39,6 +43,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--effect", type=str.upper, choices=("ALLOW", "BLOCK"))
     parser.add_argument("--hold", choices=("yes", "no"), help="whether CDRs wait for their check")
     parser.add_argument("--note", help="why")
+    telling.offer(parser)
 
     parser = options.command(agreements, "list", list_, "All agreements, newest first.")
     options.limited(parser)
@@ -49,13 +54,15 @@ def add(commands: Commands) -> None:
     ):
         parser = options.command(agreements, name, run, about)
         parser.add_argument("agreement", help="its id")
+        if name == "end":
+            telling.offer(parser)
 
 
 def agree(arguments: Arguments) -> None:
     body = {"from": arguments.giver, "to": arguments.to, "module": arguments.module}
     hold = arguments.hold or None
     body = given(**body, effect=arguments.effect, hold=hold, note=arguments.note)
-    made = hub(arguments).post("/agreements", body)
+    made = hub(arguments).post("/agreements", body, tell=telling.wanted(arguments))
     answer(arguments, made)
     if made["custom"] and not arguments.json:
         note(f"{made['module']} is none of OCPI's modules: this is about one of your own.")
@@ -64,7 +71,8 @@ def agree(arguments: Arguments) -> None:
 def change(arguments: Arguments) -> None:
     hold = None if arguments.hold is None else arguments.hold == "yes"
     body = given(effect=arguments.effect, hold=hold, note=arguments.note)
-    answer(arguments, hub(arguments).patch(f"/agreements/{arguments.agreement}", body))
+    path, tell = f"/agreements/{arguments.agreement}", telling.wanted(arguments)
+    answer(arguments, hub(arguments).patch(path, body, tell=tell))
 
 
 def list_(arguments: Arguments) -> None:
@@ -96,15 +104,19 @@ def show(arguments: Arguments) -> None:
 
 
 def end(arguments: Arguments) -> None:
-    hub(arguments).delete(f"/agreements/{arguments.agreement}")
+    path, tell = f"/agreements/{arguments.agreement}", telling.wanted(arguments)
+    told = hub(arguments).delete(path, tell=tell)["told"]
     if arguments.json:
-        write_json({"ended": arguments.agreement})
-    else:
-        note("Ended.")
+        write_json({"ended": arguments.agreement, "told": told})
+        return
+    note("Ended.")
+    telling.show(told)
 
 
-def answer(arguments: Arguments, agreement: dict[str, object]) -> None:
+def answer(arguments: Arguments, agreement: dict[str, Any]) -> None:
     if arguments.json:
         write_json(agreement)
         return
+    told = agreement.pop("told", [])
     members(agreement)
+    telling.show(told)

@@ -71,16 +71,16 @@ class Hub:
     def get(self, path: str, **query: Any) -> Any:
         return self.ask("GET", path, query=query)
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        return self.ask("POST", path, body=body or {})
+    def post(self, path: str, body: Mapping[str, Any] | None = None, **query: Any) -> Any:
+        return self.ask("POST", path, query=query, body=body or {})
 
-    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+    def patch(self, path: str, body: Mapping[str, Any], **query: Any) -> Any:
         if not body:
             raise Usage("There is nothing to change.", next_step="Say what: see --help.")
-        return self.ask("PATCH", path, body=body)
+        return self.ask("PATCH", path, query=query, body=body)
 
-    def delete(self, path: str) -> Any:
-        return self.ask("DELETE", path)
+    def delete(self, path: str, **query: Any) -> Any:
+        return self.ask("DELETE", path, query=query)
 
     def upload(self, path: str, content: IO[bytes], **query: Any) -> Any:
         """Send a file as it is."""

@@ -1,8 +1,9 @@
 """``hub tenant``: isolated networks on one hub."""
 
 from argparse import ArgumentParser
+from typing import Any
 
-from hub.cli import options
+from hub.cli import options, telling
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -35,6 +36,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--party", help="the hub's own party in it")
     parser.add_argument("--status", type=str.upper, help="ACTIVE, SUSPENDED, TERMINATED")
     columns(parser)
+    telling.offer(parser)
 
 
 def columns(parser: ArgumentParser) -> None:
@@ -71,7 +73,8 @@ def create(arguments: Arguments) -> None:
 
 
 def change(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).patch(f"/tenants/{arguments.id}", body(arguments)))
+    path, tell = f"/tenants/{arguments.id}", telling.wanted(arguments)
+    answer(arguments, hub(arguments).patch(path, body(arguments), tell=tell))
 
 
 def show(arguments: Arguments) -> None:
@@ -96,8 +99,10 @@ def list_(arguments: Arguments) -> None:
     )
 
 
-def answer(arguments: Arguments, tenant: dict[str, object]) -> None:
+def answer(arguments: Arguments, tenant: dict[str, Any]) -> None:
     if arguments.json:
         write_json(tenant)
         return
+    told = tenant.pop("told", [])
     members(tenant)
+    telling.show(told)

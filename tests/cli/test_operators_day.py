@@ -386,3 +386,19 @@ async def test_what_is_lost_between_versions(command, hub, acme):
     [loss] = listed.json["items"]
     assert loss["object_ref"] == "NL/ACM/T1"
     assert "Nothing was lost." in nothing.out + nothing.err
+
+
+async def test_an_agreement_says_who_is_told_what_there_is_now_HUB_52(command, hub, acme, emsp):
+    await hub.close_network()
+    await hub.connect(acme)
+    await acme.put("tariffs/NL/ACM/T1", tariff(version=V, party_id="ACM"))
+    await hub.deliver()
+
+    quiet = await command("agreement", "allow", "--from", "NL*ACM", "--tell", "no", "--json")
+    ended = await command("agreement", "end", quiet.json["id"], "--json")
+    loud = await command("agreement", "allow", "--from", "NL*ACM", "--to", "DE*TWO")
+    await hub.deliver()
+
+    assert (quiet.json["told"], ended.json["told"]) == ([], [])
+    assert any("tariffs" in line and line.endswith("1") for line in loud.out.splitlines())
+    assert [push.path for push in emsp.received] == ["tariffs/NL/ACM/T1"]

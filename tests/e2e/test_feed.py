@@ -10,8 +10,11 @@ from sqlalchemy import event, text
 from structlog.testing import capture_logs
 
 from hub.models.values import Place
+from hub.ocpi.directory import Directory
 from hub.roaming import cursors
+from hub.roaming.feed.disclosure import disclose
 from hub.roaming.feed.sources import SOURCES
+from hub.roaming.network import agreements
 from hub.roaming.store import objects
 from tests.helpers.documents import cdr, evse, location, session, tariff, token
 from tests.helpers.faults import hold, unavailable
@@ -550,3 +553,22 @@ def test_back_off_doubles_and_honours_what_the_partner_asked_for():
         assert 1 <= cursors.delay(failures) <= min(max(1, 5 * 2**failures), 3600)
         assert cursors.delay(failures, retry_after=7200) == 3600
     assert cursors.delay(0, retry_after=120) == 120
+
+
+async def test_who_was_put_back_for_an_agreement_is_not_judged_by_an_older_one(network, emsp, cpo):
+    """HUB-52: other processes hear of an agreement a second late, and pass nothing by till then."""
+    await network.agree(from_country_code="NL", from_party_id="ONE", effect="BLOCK")
+    await network.put("tariffs", tariff())
+    network.directory = Directory(network.database, network.keyring, max_age=600)
+    late = network.another_sender()
+    await late.drain(network.tenant_id)
+    assert emsp.received == []
+
+    async with network.database.transaction(network.tenant_id) as db:
+        before = await agreements.audience(db)
+        await db.execute(text("update agreements set effect = 'ALLOW'"))
+        db.expire_all()
+        await disclose(db, before, await agreements.audience(db))
+    await late.drain(network.tenant_id)
+
+    assert paths(emsp) == ["tariffs/NL/ONE/T1"]

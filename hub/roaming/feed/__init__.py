@@ -4,6 +4,7 @@
     changes           what changed since a place, and how it is told
     location_changes  locations and their EVSEs as one stream
     withdrawals       locations that are not published any more, as taken back
+    disclosure        what an agreement opens, told to those who may see it now
     active_profiles   active charging profiles as a stream
     results           results of commands as a stream
     tariff_turns      tariffs that came into force without anybody's saying so
