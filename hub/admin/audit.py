@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from hub import audit_chain
 from hub.admin.auth import transaction
-from hub.admin.authors import did, with_authors
+from hub.admin.authors import did, name_authors
 from hub.admin.input import Input
 from hub.admin.output import PageQuery, page, page_of
 from hub.admin.routes import QUERY, Routes
@@ -139,4 +139,5 @@ async def search_audit(request: web.Request) -> Any:
         if "user_id" in query:
             found = found.where(await did(db, query["user_id"]))
         entries = await page(db, found, AuditLog, query, by="timestamp")
-        return entries | {"items": await with_authors(db, entries["items"])}
+        await name_authors(db, entries["items"])
+    return entries

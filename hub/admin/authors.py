@@ -28,31 +28,24 @@ async def did(db: AsyncSession, author: UUID) -> ColumnElement[bool]:
     return AuditLog.user_id == author
 
 
-async def with_authors(db: AsyncSession, entries: Sequence[AuditLog]) -> list[dict[str, Any]]:
-    """Entries as the admin API shows them, with the names of who did it."""
+async def name_authors(db: AsyncSession, entries: Sequence[Any]) -> None:
+    """Set what entries are shown with besides: ``key_id``, the name of that ``key``, and ``by``,
+    the name of who did it; None where there is none.
+    """
     keys = {entry.id: as_id(entry.session_id) for entry in entries}
     partners = {entry.id: as_id((entry.details or {}).get("partner_id")) for entry in entries}
     users = {entry.user_id for entry in entries}
     people = await names(db, User.id, User.email, users)
     called = await names(db, ApiKey.id, ApiKey.name, {*keys.values(), *users})
     platforms = await names(db, Partner.id, Partner.name, partners.values())
-    return [
-        {
-            **{name: getattr(entry, name) for name in SHOWN},
-            "key_id": keys[entry.id],
-            "by": people.get(entry.user_id)
+    for entry in entries:
+        entry.key_id = keys[entry.id]
+        entry.key = called.get(entry.key_id)
+        entry.by = (
+            people.get(entry.user_id)
             or called.get(entry.user_id)
-            or platforms.get(partners[entry.id]),
-            "key": called.get(keys[entry.id]),
-        }
-        for entry in entries
-    ]
-
-
-SHOWN = (
-    *("id", "timestamp", "action", "severity", "entity_type", "entity_id", "user_id"),
-    *("description", "old_values", "new_values", "details"),
-)
+            or platforms.get(partners[entry.id])
+        )
 
 
 async def names(

@@ -25,8 +25,6 @@ from hub.roaming.network.quirks import Quirks
 
 # How old "last seen" may be before a request writes it anew, so that not every request writes.
 SEEN_PRECISION = "interval '30 seconds'"
-
-
 # What a module is also called: the text of the extension says both (AMB-33).
 SINGULARS = {"bookings": "booking"}
 
@@ -44,10 +42,9 @@ class Connection:
 
     ``roles`` are those that are approved *and* declared; ``planned`` are parties that may be
     declared and are not. ``hub`` is the tenant's own party: the address of Broadcast Push and GET
-    ALL. The last four are set on the connection of an incoming
-    request: ``token_kind`` is "A" for an invitation, "C" for a registered partner; ``token_form``
-    how it was written; ``token_unproven`` says that this token was never used for more than
-    reading versions.
+    ALL. The last four are set on the connection of an incoming request: ``token_kind`` is "A" for
+    an invitation, "C" for a registered partner; ``token_form`` how it was written;
+    ``token_unproven`` says that this token was never used for more than reading versions.
     """
 
     id: UUID

@@ -105,7 +105,7 @@ def put_object(shelf: rows.Shelf, write: Write) -> Outcome:
     )
     if write.module is not LOCATIONS or outcome is Outcome.STALE:
         return outcome
-    return max_outcome(outcome, put_evses(shelf, write, evses, ordered(text)))
+    return of_whole_location(outcome, put_evses(shelf, write, evses, ordered(text)))
 
 
 def put_evses(shelf: rows.Shelf, write: Write, evses: list[Document], at: datetime) -> Outcome:
@@ -137,12 +137,18 @@ def put_evse(shelf: rows.Shelf, write: Write, uid: str, evse: Document) -> Outco
     )
 
 
-def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
+def existing(shelf: rows.Shelf, write: Write) -> Row:
+    """What a write changes or deletes; the error of its module where it is not there."""
     kept = shelf.find(write.module, write.key)
     if kept is None or kept.deleted:
         raise write.module.unknown(
             f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
         )
+    return kept
+
+
+def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
+    kept = existing(shelf, write)
     changes, put_at = dict(write.document), kept.merged.put_at
     text = changes.pop(MEMBER_OF_TIME)
     evses = changes.pop("evses", None) if write.module is LOCATIONS else None
@@ -152,7 +158,7 @@ def patch_object(shelf: rows.Shelf, write: Write) -> Outcome:
     outcome = keep(shelf, write, kept, lambda merged: patched(merged, changes, text, more))
     if evses is None or ordered(text) < put_at:
         return outcome
-    return max_outcome(outcome, put_evses(shelf, write, evses, ordered(text)))
+    return of_whole_location(outcome, put_evses(shelf, write, evses, ordered(text)))
 
 
 def follow(kept: Row, periods: list[Document]) -> bool:
@@ -203,11 +209,7 @@ def told(write: Write, document: Document) -> bytes:
 
 
 def delete(shelf: rows.Shelf, write: Write) -> Outcome:
-    kept = shelf.find(write.module, write.key)
-    if kept is None or kept.deleted:
-        raise write.module.unknown(
-            f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
-        )
+    kept = existing(shelf, write)
     kept.delete(origin(write))
     return Outcome.DELETED
 
@@ -245,12 +247,7 @@ def write_connector(
 
 def write_calendar(shelf: rows.Shelf, write: Write, calendar_id: str) -> Outcome:
     """A calendar lives in its booking location, which is never older than it (BOOK-05)."""
-    kept = shelf.find(write.module, write.key)
-    if kept is None or kept.deleted:
-        raise write.module.unknown(
-            f"{write.module.kind} {write.object_id} of {write.owner} is unknown."
-        )
-    return write_child(shelf, write, kept, "calendars", calendar_id)
+    return write_child(shelf, write, existing(shelf, write), "calendars", calendar_id)
 
 
 def write_child(
@@ -321,8 +318,8 @@ def origin(write: Write) -> rows.Origin:
     return rows.Origin(write.partner_id, write.broadcast, write.for_us)
 
 
-def max_outcome(location: Outcome, evses: Outcome) -> Outcome:
-    """What became of a location as a whole: its EVSEs count as well."""
+def of_whole_location(location: Outcome, evses: Outcome) -> Outcome:
+    """What became of a location and the EVSEs that came with it: one outcome for both."""
     changed = evses is Outcome.CHANGED and location is not Outcome.CREATED
     return evses if changed else location
 

@@ -28,7 +28,7 @@ class Stored:
     module: Module
     owner: Party
     object_id: str
-    # Of sessions and CDRs: the party they are for.
+    # Of private objects: the party they are for.
     receiver: Party | None = None
 
     @property
@@ -52,13 +52,12 @@ class Write:
     of which the time may be missing.
 
     ``evse_uid`` and ``connector_id`` address a part of a location, ``calendar_id`` one of a booking
-    location. ``partner_id`` is where it came
-    from, None for the hub's own stations; ``broadcast`` is False for Open Routing (HUB-33).
-    ``for_us``: pushed to the party of our own stations alone, so it goes to nobody else.
-    ``receiver`` is whom a private object is for, where the object does not say. ``all_periods``:
-    the charging periods of a PATCH are all there are, unless they come after those that are kept.
-    ``by_contract``: of the token and the session only the contract was told, the rest was looked
-    up.
+    location. ``partner_id`` is where it came from, None for the hub's own stations; ``broadcast``
+    is False for Open Routing (HUB-33). ``for_us``: pushed to the party of our own stations alone,
+    so it goes to nobody else. ``receiver`` is whom a private object is for, where the object does
+    not say. ``all_periods``: the charging periods of a PATCH are all there are, unless they come
+    after those that are kept. ``by_contract``: of the token and the session only the contract was
+    told, the rest was looked up.
     """
 
     module: Module
