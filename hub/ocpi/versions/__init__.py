@@ -1,4 +1,18 @@
-"""The versions of OCPI that the hub speaks, newest first."""
+"""The versions of OCPI that the hub speaks, newest first: the ladder between them.
+
+    base                 what a version does: check, read (upgrade) and write (downgrade) bodies
+    v2_3_0               the canonical form
+    v2_2_1               its differences from 2.3.0: ``prices_2_2_1``
+    v2_1_1               its differences from 2.2.1: ``locations_2_1_1``, ``tariffs_2_1_1``,
+                         ``sessions_2_1_1`` (and CDRs)
+    members_2_1_1        members that 2.1.1 does not have
+    names_2_1_1          ids in it that do not say whose they are
+    ownership_2_1_1      whose an object is, which only its URL says
+    plain_2_1_1          its characters and moments
+    rewriting            changing parts of a document, and copying no more than that
+
+Begin with ``base``. What is valid in a version is in ``hub/ocpi/schemas/``.
+"""
 
 from collections.abc import Mapping
 

@@ -22,4 +22,18 @@ price raises ``quantities.CannotPrice``; only ``check`` turns that into a verdic
 
 Exact throughout: whole Wh and seconds, fractions where something is divided, and rounding only in
 ``wire``, where amounts are written down. docs/pricing.md tells how it computes and why.
+
+    tariffs       what a tariff says, ready to be priced with: ``components``, ``restrictions``
+    records       what a CDR or session says; ``quantities`` are exact
+    pieces        what happened when; ``timeline`` cuts it where the price may change
+    choosing      which tariff prices which period; ``zones`` tells local time
+    engine        the price; ``stepping`` rounds up to steps, ``money`` keeps taxes apart
+    periods       charging periods for sessions of our own
+    check         is a CDR right; ``faults`` besides its amounts, ``duplicates`` of it
+    lint          is a tariff right; ``findings``, found by ``coverage``, ``reach``, ``connectors``
+    explain       where every cent comes from; ``english`` what a driver pays
+    wire          written down as each version wants it; ``answers`` one line in, one line out
+    remembering   tariffs that were used last
+
+Begin with ``engine``.
 """

@@ -6,6 +6,7 @@
     cdrs        an ended transaction at its place, and the CDR that takes one back
     signed_data the signed readings of meters, byte for byte
 
-From here on they are like anybody else's: the documents go through ``objects.apply`` and along the
-feed. What OCPI must not see (the OCPP identity of a station, T-47) is not among the facts.
+Begin with ``evses``. From here on they are like anybody else's: the documents go through
+``objects.apply`` and along the feed. What OCPI must not see (the OCPP identity of a station, T-47)
+is not among the facts.
 """
