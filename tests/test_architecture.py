@@ -125,6 +125,32 @@ def rooms_used(package: str, room: str) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("package", ROOMS)
+def test_the_map_shows_rooms_above_those_they_need(package):
+    level = levels(package)
+    packages = {room for room in rooms(package) if (HUB / package / room).is_dir()}
+
+    assert packages - level.keys() == set()
+    assert {
+        (room, below)
+        for room in level
+        for below in rooms_used(package, room) & level.keys() - {room}
+        if level[below] <= level[room]
+    } == set()
+
+
+def levels(package: str) -> dict[str, int]:
+    """How far down docs/architecture.md draws the rooms of a package; what they are for is said
+    farther right.
+    """
+    drawn = (ROOT / "docs" / "architecture.md").read_text()
+    [picture] = re.findall(rf"^{package}    .*(?:\n +.*)*", drawn, re.MULTILINE)
+    lines = [
+        re.split(r" {6,}", line.removeprefix(package).strip())[0] for line in picture.splitlines()
+    ]
+    return {room: depth for depth, line in enumerate(lines) for room in line.split()}
+
+
 @pytest.mark.parametrize("index", indexes(), ids=relative)
 def test_an_index_names_every_module_of_its_package(index):
     """The first lines of a package say what is in it; of a room, also where to begin."""
