@@ -242,3 +242,31 @@ async def test_what_lies_behind_what_is_opened_is_told_again_too_and_nothing_bef
 
     assert told(said)["Two", "tariffs"] == 1
     assert heard(emsp) == ["PUT tariffs/NL/ONE/T1", "PUT tariffs/NL/SIX/T2"]
+
+
+async def test_a_cdr_that_was_under_way_when_it_was_blocked_waits_and_goes_out_afterwards(
+    hub, operator, cpo, emsp
+):
+    """It was accepted, so it is owed, once."""
+    emsp.away = True
+    await cpo.post("cdrs", cdr(version=V))
+    await hub.deliver()
+    block = (await operator.post("/agreements", **TO_TWO, effect="BLOCK")).body
+    emsp.away = False
+    for _ in range(2):
+        await hub.retry_now()
+        await hub.deliver()
+    assert heard(emsp) == []
+    [setback] = (await operator.get("/setbacks")).body["items"]
+    assert (setback["object_ref"], setback["module"]) == ("NL/ONE/C1", "cdrs")
+    assert setback["reason"] == "No agreement lets NL*ONE send cdrs to DE*TWO."
+
+    said = await operator.delete(f"/agreements/{block['id']}")
+    await hub.deliver()
+
+    assert told(said)["Two", "cdrs"] == 1
+    assert heard(emsp) == ["POST cdrs"]
+    assert (await operator.get("/setbacks")).body["items"] == []
+    await hub.retry_now()
+    await hub.deliver()
+    assert heard(emsp) == []

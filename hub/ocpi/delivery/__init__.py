@@ -2,7 +2,7 @@
 
     sender    follows the feed, and begins rounds; ``lookout`` looks where there is work
     rounds    read what is new, see whom it concerns, lease their cursors; ``batches`` are
-              what each gets
+              what each gets, ``streams`` what a process remembers
     courier   one partner, one batch; ``slots`` lets the urgent ones through first
     delivery  one change told to one party, and what the answer means
     window    the end of the feed, rendered once for all

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hub.models.values import Party, Place
 from hub.ocpi.delivery.courier import Entry, Run
+from hub.ocpi.delivery.delivery import Outcome, Verdict
 from hub.ocpi.delivery.window import Message
 from hub.roaming.feed.setbacks import Open
 
@@ -49,6 +50,12 @@ def cut(concerned: Concerned, limit: int) -> tuple[Concerned, Message | None]:
 def spread(chosen: Concerned, *, ahead: bool = False) -> list[Entry]:
     """One delivery per receiving party (HUB-26)."""
     return [Entry(message, party, ahead) for message, parties in chosen for party in parties]
+
+
+def kept_back(message: Message, receiver: Party, module: str) -> Entry:
+    """A record that its receiver may not have as things are: owed, so set aside and not sent."""
+    reason = f"No agreement lets {message.change.owner} send {module} to {receiver}."
+    return Entry(message, receiver, verdict=Verdict(Outcome.REFUSED, reason, later=True))
 
 
 def concerns(entry: Entry) -> list[str]:

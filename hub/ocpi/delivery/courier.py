@@ -45,7 +45,9 @@ URGENT_LANE = 0
 
 @dataclass
 class Entry:
-    """One object for one party. ``ahead``: sent before its turn, so its place says nothing."""
+    """One object for one party. ``ahead``: sent before its turn, so its place says nothing. What
+    has a ``verdict`` before it was sent is not sent.
+    """
 
     message: Message
     party: Party
@@ -149,7 +151,7 @@ class Courier:
         self._slots: dict[UUID, Slots] = {}
 
     async def serve(self, run: Run) -> Report:
-        chains = list(chained(run.entries))
+        chains = list(chained([entry for entry in run.entries if entry.verdict is None]))
         if run.standing.failures:
             few = set(random.sample(range(len(chains)), min(ENOUGH, len(chains))))
             await self._work(run, [chains[number] for number in few], at_once=ENOUGH)

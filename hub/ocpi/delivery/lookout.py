@@ -13,7 +13,8 @@ from hub.db import Database
 from hub.errors import Unavailable
 from hub.models.values import ConnectionStatus, Place
 from hub.ocpi import presence
-from hub.ocpi.delivery.rounds import Stream, followers, ready
+from hub.ocpi.delivery.rounds import followers, ready
+from hub.ocpi.delivery.streams import Stream
 from hub.ocpi.directory import Directory
 from hub.roaming import cursors
 from hub.roaming.cursors import Standing

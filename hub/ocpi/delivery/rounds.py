@@ -8,15 +8,14 @@ nothing to do up to a place, and now and then their cursors are moved there toge
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import ConnectionStatus, PartnerStatus, Party, Place
-from hub.ocpi.delivery.batches import Batch, concerns, cut, recall, spread
+from hub.ocpi.delivery.batches import Batch, concerns, cut, kept_back, recall, spread
 from hub.ocpi.delivery.courier import Entry, Run, just_before
+from hub.ocpi.delivery.streams import Stream, spot
 from hub.ocpi.delivery.window import Message, Window, messages, prepare
 from hub.ocpi.versions import VERSIONS
 from hub.roaming import cursors
@@ -24,6 +23,7 @@ from hub.roaming.cursors import Standing
 from hub.roaming.feed import setbacks
 from hub.roaming.feed.changes import Change, Source
 from hub.roaming.feed.setbacks import Open
+from hub.roaming.modules import MODULES
 from hub.roaming.network import agreements
 from hub.roaming.network.audience import Audience
 from hub.roaming.network.partners import Connection
@@ -33,42 +33,6 @@ PAGE = 200
 READINGS = 8
 # Seconds between two times that cursors are moved over what did not concern their partners.
 PASS_BY_EVERY = 10.0
-
-
-# Where a cursor is: a place is not enough, for it may have been put back to where it had been.
-Spot = tuple[Place, datetime | None]
-
-
-def spot(standing: Standing) -> Spot:
-    return standing.place, standing.put_back_at
-
-
-@dataclass
-class Stream:
-    """What one process knows of one source in one tenant.
-
-    ``seen``: by cursor, where it was in the database, and the place up to which nothing was found
-    for it. ``urgent``: from which place, and how far ahead of it, a partner was told of what is
-    urgent.
-    """
-
-    tenant_id: UUID
-    source: Source
-    window: Window | None = None
-    seen: dict[UUID, tuple[Spot, Place]] = field(default_factory=dict)
-    urgent: dict[UUID, tuple[Place, Place]] = field(default_factory=dict)
-    passed_at: float = field(default_factory=time.monotonic)
-
-    def place(self, standing: Standing) -> Place:
-        before, after = self.seen.get(standing.id, (None, standing.place))
-        return after if before == spot(standing) else standing.place
-
-    def told_urgent(self, standing: Standing) -> Place:
-        """The place up to which what is urgent need not be told again."""
-        place = self.place(standing)
-        since, up_to = self.urgent.get(standing.id, (place, place))
-        # A cursor that was put back starts over.
-        return up_to if since <= place else place
 
 
 def ready(connection: Connection) -> bool:
@@ -216,11 +180,29 @@ class Round:
         chosen, rest = cut(concerned, self.source.batch)
         if rest is not None:
             end = just_before(rest.change.place)
-        batch = Batch(spread(chosen), end, behind=end < self.until)
+        entries = spread(chosen) + self._kept_back(candidates, end, standing)
+        batch = Batch(entries, end, behind=end < self.until)
         if batch.behind and self.source.urgent is not None:
             await self._put_in_front(batch, standing, max(end, told))
         batch.entries.sort(key=lambda entry: not entry.message.change.urgent)
         return batch
+
+    def _kept_back(
+        self, candidates: Sequence[Message], end: Place, standing: Standing
+    ) -> list[Entry]:
+        """The records up to a place that are for a partner, and that it may not have now."""
+        module = MODULES.get(self.source.name)
+        if module is None or not module.record:
+            return []
+        [connection] = [one for one in self.audience.connections if one.id == standing.partner_id]
+        return [
+            kept_back(message, change.receiver, module.name)
+            for message in candidates
+            if (change := message.change).place <= end
+            and change.receiver is not None
+            and change.origin != connection.id
+            and self.audience.withholds(connection, module, change.owner, change.receiver)
+        ]
 
     async def _put_in_front(self, batch: Batch, standing: Standing, place: Place) -> None:
         """What is urgent does not wait until the partner has caught up with the rest."""

@@ -5,9 +5,9 @@ the cursors of those who gain by it are put back to where the first of that lies
 are told everything that is theirs, and nobody else is told anything. Partners that want only what
 is new GET the rest.
 
-Records are never told again this way. While it is not agreed, none are taken in: their owner was
-refused and sends them again. What is older was answered long ago, and a bill that comes twice may
-be paid twice.
+Records are never told again this way: a bill that comes twice may be paid twice. Those that came
+while it was not agreed were refused, and their owner sends them again. Those that were under way
+are set aside, for they are owed, and go out now.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.values import PartnerStatus, Party, Place
 from hub.roaming import jumps
+from hub.roaming.feed import setbacks
 from hub.roaming.feed.changes import Source, columns_of, keyed
 from hub.roaming.feed.sources import HUBCLIENTINFO, SOURCES
 from hub.roaming.modules import MODULES, Module
@@ -29,12 +30,14 @@ from hub.roaming.network.partners import Connection
 
 @dataclass(frozen=True)
 class Gain:
-    """What one partner may see of one source that it could not: how much, and where it begins."""
+    """What one partner may see of one source that it could not: how much, and where it begins, if
+    it is the feed that tells of it.
+    """
 
     partner: Connection
     source: str
     objects: int
-    place: Place
+    place: Place | None = None
 
 
 class Lot(NamedTuple):
@@ -45,6 +48,7 @@ class Lot(NamedTuple):
 
 
 STATES = [module for module in MODULES.values() if not module.record]
+RECORDS = [module for module in MODULES.values() if module.record]
 
 
 def lying(module: Module) -> Any:
@@ -74,7 +78,9 @@ async def disclose(db: AsyncSession, before: Audience, after: Audience) -> list[
     """
     gains = [gain for module in STATES for gain in await of_module(db, module, before, after)]
     gains += await of_clients(db, before, after)
-    await jumps.put_back(db, {(one.partner.id, one.source): one.place for one in gains})
+    gains += [gain for module in RECORDS for gain in await of_records(db, module, before, after)]
+    places = {(one.partner.id, one.source): one.place for one in gains if one.place is not None}
+    await jumps.put_back(db, places)
     return sorted(gains, key=lambda one: (one.partner.name, one.source))
 
 
@@ -100,6 +106,20 @@ async def of_module(
     return gains
 
 
+async def of_records(
+    db: AsyncSession, module: Module, before: Audience, after: Audience
+) -> list[Gain]:
+    """Records that had to wait for an agreement."""
+    gains, owners = [], owners_of(after, module)
+    for connection in following(after, SOURCES[module.name]):
+        await asyncio.sleep(0)
+        lots = set(opened_to(connection, module, owners, before, after))
+        if parties := {lot.receiver for lot in lots if lot.receiver is not None}:
+            objects = await setbacks.hasten(db, module.name, connection.id, parties)
+            gains += [Gain(connection, module.name, objects)] if objects else []
+    return gains
+
+
 def owners_of(audience: Audience, module: Module) -> set[Party]:
     owners = {
         party
@@ -112,10 +132,15 @@ def owners_of(audience: Audience, module: Module) -> set[Party]:
 
 def wanting(audience: Audience, source: Source) -> Iterator[Connection]:
     """The partners that are told of a source, and of what is old as well."""
+    for connection in following(audience, source):
+        if connection.settings.delivery != "live_only":
+            yield connection
+
+
+def following(audience: Audience, source: Source) -> Iterator[Connection]:
     for connection in audience.connections:
-        live_only = connection.settings.delivery == "live_only"
         active = connection.status == PartnerStatus.ACTIVE and connection.registered
-        if active and not live_only and source.reaches(connection):
+        if active and source.reaches(connection):
             yield connection
 
 

@@ -162,6 +162,23 @@ async def postpone(db: AsyncSession, setback_ids: Sequence[UUID]) -> None:
         )
 
 
+async def hasten(db: AsyncSession, source: str, partner_id: UUID, parties: Iterable[Party]) -> int:
+    """What is set aside for these parties and to be tried again is tried at once; how much is."""
+    found = await db.scalars(
+        update(Setback)
+        .where(
+            Setback.module == source,
+            Setback.partner_id == partner_id,
+            Setback.party.in_([str(party) for party in parties]),
+            Setback.settled_at.is_(None),
+            Setback.next_attempt_at.is_not(None),
+        )
+        .values(next_attempt_at=func.clock_timestamp())
+        .returning(Setback.id)
+    )
+    return len(found.all())
+
+
 async def replay(db: AsyncSession, setback_id: UUID) -> Setback:
     """An operator wants the object tried again now, as it is now. Wake the sender afterwards.
 

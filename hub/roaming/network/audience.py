@@ -170,6 +170,19 @@ class Audience:
             return party == receiver and bool(roles & (module.receiver_roles | {Role.OTHER}))
         return bool(roles & module.receiver_roles)
 
+    def withholds(
+        self, connection: Connection, module: Module, owner: Party, receiver: Party | None
+    ) -> bool:
+        """Whether a private object is for a party on a platform, and it is not agreed that it gets
+        it.
+        """
+        return (
+            receiver is not None
+            and receiver in connection.parties
+            and self.takes(connection, module, receiver, receiver)
+            and not self.allows(owner, receiver, module.module_id)
+        )
+
     def may_see(
         self, connection: Connection, module: Module, owner: Party, receiver: Party | None = None
     ) -> bool:
