@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hub.db import API_KEY
+from hub.db import CALLER, Caller
 from hub.masking import HIDDEN, mask, mask_text
 from hub.models.audit import AuditLog
 from hub.models.values import AuditAction, AuditSeverity
@@ -36,16 +36,14 @@ async def record(
     severity: AuditSeverity | str = AuditSeverity.LOW,
     metadata: Mapping[str, Any] | None = None,
     user_id: UUID | None = None,
-    session_id: str | None = None,
-    ip_address: str | None = None,
-    user_agent: str | None = None,
 ) -> None:
     """Add an entry to the log of the transaction's tenant.
 
     Of ``before`` and ``after`` only what differs is kept, where both are given. Who did it is the
-    transaction's actor, unless ``user_id`` says otherwise; ``session_id`` is the API key that
-    the transaction was begun with.
+    transaction's actor, unless ``user_id`` says otherwise; by which API key and from where, its
+    caller (``Database.transaction``).
     """
+    caller: Caller | None = db.info.get(CALLER)
     old, new = differences(before, after)
     values = {
         "action": AuditAction(action),
@@ -56,10 +54,13 @@ async def record(
         "description": mask_text(description)[:LONGEST_DESCRIPTION] if description else None,
         "severity": AuditSeverity(severity),
         "details": masked(metadata),
-        "session_id": session_id or db.info.get(API_KEY),
-        "ip_address": ip_address,
-        "user_agent": user_agent[:500] if user_agent else None,
     }
+    if caller is not None:
+        values |= {
+            "session_id": str(caller.key_id),
+            "ip_address": caller.address,
+            "user_agent": caller.user_agent[:500] if caller.user_agent else None,
+        }
     if user_id is not None:
         values["user_id"] = user_id
     await db.execute(insert(AuditLog).values(values))

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager, nullcontext, suppress
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -55,8 +56,8 @@ SERVER_SETTINGS = {
 # insufficient resources, deadlock, serialization failure, lock not available.
 PASSING = ("08", "53", "57", "40001", "40P01", "55P03", "25P03", "25006")
 
-# Where a session keeps which API key its transaction was begun with.
-API_KEY = "api_key"
+# Where a session keeps the ``Caller`` that its transaction was begun for.
+CALLER = "caller"
 SET_CONTEXT = text(
     "SELECT set_config('hub.tenant_id', :tenant_id, true),"
     " set_config('hub.actor_id', :actor_id, true)"
@@ -91,6 +92,15 @@ class Turns:
 
     async def __aexit__(self, *_: object) -> None:
         self._places.release()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """By which API key an operator's request was made, and from where."""
+
+    key_id: UUID
+    address: str | None
+    user_agent: str | None
 
 
 class Database:
@@ -140,17 +150,16 @@ class Database:
 
     @asynccontextmanager
     async def transaction(
-        self, tenant_id: UUID, *, actor_id: UUID | None = None, key_id: UUID | None = None
+        self, tenant_id: UUID, *, actor_id: UUID | None = None, caller: Caller | None = None
     ) -> AsyncIterator[AsyncSession]:
         """A transaction of one tenant: commits at the end, rolls back on any exception.
 
         ``actor_id`` is who acts (a user or an API key): it fills ``created_by``,
-        ``last_modified_by`` and the audit log. ``key_id`` is the API key that was used, for the
-        audit log.
+        ``last_modified_by`` and the audit log. ``caller`` is what the audit log tells besides.
         """
         async with self._begin(str(tenant_id), str(actor_id or "")) as db:
-            if key_id is not None:
-                db.info[API_KEY] = str(key_id)
+            if caller is not None:
+                db.info[CALLER] = caller
             yield db
 
     @asynccontextmanager

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from hub import audit
+from hub.db import Caller
 from hub.models.audit import AuditLog
 from hub.models.values import AuditAction, AuditSeverity
 
@@ -18,8 +19,9 @@ async def entries(database, tenant) -> list[AuditLog]:
 
 
 async def test_an_entry_names_who_what_and_when(database, tenant):
-    actor, partner = uuid4(), uuid4()
-    async with database.transaction(tenant.id, actor_id=actor) as db:
+    actor, partner, key = uuid4(), uuid4(), uuid4()
+    caller = Caller(key, "192.0.2.1", "curl/8" + "!" * 1000)
+    async with database.transaction(tenant.id, actor_id=actor, caller=caller) as db:
         await audit.record(
             db,
             "UPDATE",
@@ -30,9 +32,6 @@ async def test_an_entry_names_who_what_and_when(database, tenant):
             description="Renamed",
             severity="HIGH",
             metadata={"request": "abc"},
-            session_id="s1",
-            ip_address="192.0.2.1",
-            user_agent="curl",
         )
 
     [entry] = await entries(database, tenant)
@@ -42,7 +41,8 @@ async def test_an_entry_names_who_what_and_when(database, tenant):
     assert abs((datetime.now(UTC) - entry.timestamp).total_seconds()) < 60
     assert (entry.old_values, entry.new_values) == ({"name": "Old"}, {"name": "New"})
     assert (entry.description, entry.details) == ("Renamed", {"request": "abc"})
-    assert (entry.session_id, entry.ip_address, entry.user_agent) == ("s1", "192.0.2.1", "curl")
+    assert (entry.session_id, entry.ip_address) == (str(key), "192.0.2.1")
+    assert (entry.user_agent[:6], len(entry.user_agent)) == ("curl/8", 500)
 
 
 async def test_an_entry_is_rolled_back_with_the_deed(database, tenant):

@@ -46,6 +46,10 @@ class AuditEntry(Schema):
         metadata={"description": "Who did it, by name: a user, a key that is nobody's, a partner."},
     )
     key = fields.String(allow_none=True, metadata={"description": "What the key is called."})
+    ip_address = fields.String(
+        allow_none=True, metadata={"description": "Where the request came from, of operators."}
+    )
+    user_agent = fields.String(allow_none=True)
     description = fields.String(allow_none=True)
     old_values = fields.Dict(allow_none=True)
     new_values = fields.Dict(allow_none=True)

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.admin.errors import Missing, NotAllowed, NotAuthenticated
+from hub.db import Caller
 from hub.keys import DATABASE, KEYRING
 from hub.models.tenants import ApiKey, Permission, RolePermission, Tenant, User, UserRole
 from hub.models.values import AuditAction, TenantStatus, UserStatus
@@ -49,11 +50,18 @@ class Actor:
 ACTOR: web.RequestKey[Actor] = web.RequestKey("actor", Actor)
 
 
-def transaction(request: web.Request) -> AbstractAsyncContextManager[AsyncSession]:
-    """A transaction of the tenant the caller acts in, in the caller's name."""
+def transaction(
+    request: web.Request, tenant_id: UUID | None = None
+) -> AbstractAsyncContextManager[AsyncSession]:
+    """A transaction in the caller's name, of the tenant the caller acts in unless another is said.
+
+    The address is the one that the hub sees: behind a proxy, the proxy's.
+    """
     actor = request[ACTOR]
     return request.config_dict[DATABASE].transaction(
-        actor.tenant_id, actor_id=actor.id, key_id=actor.key_id
+        tenant_id or actor.tenant_id,
+        actor_id=actor.id,
+        caller=Caller(actor.key_id, request.remote, request.headers.get("User-Agent")),
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit
 from hub.admin.agreements import EFFECTS
-from hub.admin.auth import ACTOR
+from hub.admin.auth import ACTOR, transaction
 from hub.admin.disclosure import TOLD, TellQuery, tell, wake, with_told
 from hub.admin.errors import BadInput, Conflict
 from hub.admin.input import Input, Matching, PartyField, ZoneField
@@ -121,8 +121,7 @@ async def create_tenant(request: web.Request) -> Any:
     Name it in the header `Hub-Tenant` to make its first user and key.
     """
     tenant_id = uuid4()
-    database, actor = request.config_dict[DATABASE], request[ACTOR]
-    async with database.transaction(tenant_id, actor_id=actor.id, key_id=actor.key_id) as db:
+    async with transaction(request, tenant_id) as db:
         return await make_tenant(db, tenant_id, columns(request[BODY]))
 
 
@@ -167,9 +166,8 @@ async def change_tenant(request: web.Request) -> Any:
 
     Partners that may see more in a network that was opened are told what there is.
     """
-    tenant_id, database = path_id(request), request.config_dict[DATABASE]
-    actor = request[ACTOR]
-    async with database.transaction(tenant_id, actor_id=actor.id, key_id=actor.key_id) as db:
+    tenant_id = path_id(request)
+    async with transaction(request, tenant_id) as db:
         tenant = await find(db, Tenant, tenant_id, *NAMED)
         expect_version(request, tenant)
         refuse_own_end(request, tenant_id)

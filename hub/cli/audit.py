@@ -137,7 +137,9 @@ def tell_values(entries: list[Row]) -> None:
     for entry in entries:
         what = (entry["entity_type"], entry["entity_id"], entry["description"])
         who = by(entry)
+        place = entry["ip_address"]
         told = [when(entry), entry["action"], *what, f"by {who}" if who else None]
+        told.append(f"from {place}" if place else None)
         lines("  ".join(str(part) for part in told if part))
         before, after = entry["old_values"] or {}, entry["new_values"] or {}
         for name in sorted({**before, **after}):

@@ -258,7 +258,11 @@ async def test_the_audit_log_tells_what_was_there_before(command, tenant):
 
     told = (await command("audit", "search", "--entity", "tenant", "--values")).out
     nothing = await command("audit", "search", "--entity", "nobody", "--values")
+    latest = (await command("audit", "search", "--entity", "tenant", "--json")).json["items"][0]
 
+    assert "from 127.0.0.1" in told
+    assert latest["ip_address"] == "127.0.0.1"
+    assert latest["user_agent"].startswith("hub/")
     assert f"name: {tenant.name} → North\\x1b[31m" in told
     assert 'settings: - → {"features": {"default_agreement": "BLOCK"}}' in told
     assert (nothing.out, "No entries" in nothing.err) == ("", True)
