@@ -183,10 +183,29 @@ async def test_a_hidden_location_is_not_opened_by_an_agreement_LOC_05(
     await hub.deliver()
     assert heard(emsp) == ["PUT locations/NL/SIX/L3"]
 
-    await operator.post("/agreements", **TO_TWO, effect="ALLOW")
+    said = await operator.post("/agreements", **TO_TWO, effect="ALLOW")
     await hub.deliver()
 
+    assert told(said)["Two", "locations"] == 1
     assert heard(emsp) == [WHOLE[1], "PUT locations/NL/SIX/L3", WHOLE[2]]
+
+
+async def test_a_hidden_location_that_lets_in_the_taker_is_opened_to_it_LOC_05(
+    hub, operator, cpo, emsp, other
+):
+    await hub.close_network()
+    await emsp.put(f"tokens/DE/TWO/{token()['uid']}", token(group_id="fleet-7"))
+    let_in = [{"group_id": "fleet-7"}]
+    await cpo.put(
+        "locations/NL/ONE/L1", location(version=V, publish=False, publish_allowed_to=let_in)
+    )
+    await hub.deliver()
+
+    said = await operator.post("/agreements", **{"from": "NL*ONE"}, effect="ALLOW")
+    await hub.deliver()
+
+    assert told(said)["Two", "locations"] == 1
+    assert (heard(emsp), heard(other)) == (["PUT locations/NL/ONE/L1"], [])
 
 
 async def test_tokens_are_told_to_a_cpo_that_may_take_them_now(hub, operator, cpo, emsp):

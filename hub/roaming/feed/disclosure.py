@@ -23,9 +23,10 @@ from hub.roaming import jumps
 from hub.roaming.feed import setbacks
 from hub.roaming.feed.changes import Source, columns_of, keyed
 from hub.roaming.feed.sources import HUBCLIENTINFO, SOURCES
-from hub.roaming.modules import MODULES, Module
+from hub.roaming.modules import LOCATIONS, MODULES, Module
 from hub.roaming.network.audience import Audience
 from hub.roaming.network.partners import Connection
+from hub.roaming.store.publication import LISTED
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,15 @@ def lying(module: Module) -> Any:
         if module.private
         else "null as receiver_country_code, null as receiver_party_id"
     )
+    may_see, names = ("true", ()) if module is not LOCATIONS else (LISTED.text, ("viewers",))
     return keyed(
         f"select country_code, party_id, {receiver}, count(*) as objects,"  # noqa: S608 - ours
         f" min(changed_xid) as first from {module.table_name}"
         " where (country_code, party_id) in (select * from unnest(:countries, :parties))"
-        " and deleted_at is null and not for_us group by 1, 2, 3, 4",
+        f" and deleted_at is null and not for_us and {may_see} group by 1, 2, 3, 4",
         "countries",
         "parties",
+        *names,
     )
 
 
@@ -96,7 +99,8 @@ async def of_module(
             opened.append((connection, lots))
     if not opened:
         return []
-    lying = await lots_of(db, module, {lot.owner for _, lots in opened for lot in lots})
+    viewers = {party for connection, _ in opened for party in connection.parties}
+    lying = await lots_of(db, module, {lot.owner for _, lots in opened for lot in lots}, viewers)
     gains = []
     for connection, lots in opened:
         found = [lying[lot] for lot in lots if lot in lying]
@@ -160,10 +164,14 @@ def opened_to(
 
 
 async def lots_of(
-    db: AsyncSession, module: Module, owners: Iterable[Party]
+    db: AsyncSession, module: Module, owners: Iterable[Party], viewers: Iterable[Party]
 ) -> dict[Lot, tuple[int, Place]]:
-    """What there is of these owners: how much, and a place before the first of it."""
+    """What there is of these owners that any of the viewers may see: how much, and a place before
+    the first of it.
+    """
     named = columns_of(((one.country_code, one.party_id) for one in owners), "countries", "parties")
+    if module is LOCATIONS:
+        named["viewers"] = [str(viewer) for viewer in viewers]
     return {
         Lot(
             Party(row.country_code, row.party_id),
