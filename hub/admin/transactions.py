@@ -98,7 +98,6 @@ class Starting(Input):
         metadata={"description": "A token of one of the operator's own drivers."},
     )
     evse = fields.Integer(validate=validate.Range(1, 1000))
-    connector = fields.Integer(validate=validate.Range(1, 1000))
 
 
 class Told(Schema):
@@ -261,8 +260,6 @@ async def start_transaction(request: web.Request) -> Any:
         token=token,
         remote_start_id=number,
         evse_number=body.get("evse"),
-        connector_id=body.get("connector"),
-        group_id=None,
     )
 
 

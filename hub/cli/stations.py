@@ -87,7 +87,6 @@ def add(commands: Commands) -> None:
     named(parser)
     parser.add_argument("uid", help="the driver's token")
     parser.add_argument("--evse", type=positive, help="which one; some stations choose themselves")
-    parser.add_argument("--connector", type=positive)
 
 
 def record(parser: ArgumentParser) -> None:
@@ -218,7 +217,7 @@ def new_password(arguments: Arguments) -> None:
 
 
 def start(arguments: Arguments) -> int:
-    body = given(uid=arguments.uid, evse=arguments.evse, connector=arguments.connector)
+    body = given(uid=arguments.uid, evse=arguments.evse)
     return transactions.told(arguments, hub(arguments).post(path(arguments, "/start"), body))
 
 

@@ -89,7 +89,6 @@ class Stations:
         token: Document,
         remote_start_id: int,
         evse_number: int | None,
-        connector_id: int | None,
         group_id: str | None = None,
     ) -> Outcome:
         if (await self.version(station)).is_2x:
@@ -148,7 +147,6 @@ class Stations:
         token: Document,
         expires_at: datetime,
         evse_number: int | None,
-        connector_id: int | None,
         group_id: str | None = None,
     ) -> Outcome:
         if (await self.version(station)).is_2x:

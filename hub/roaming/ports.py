@@ -48,11 +48,14 @@ class Stations(Protocol):
         token: Document,
         remote_start_id: int,
         evse_number: int | None,
-        connector_id: int | None,
         group_id: str | None = None,
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """``id_tag`` is what OCPP 1.6 calls the token, ``evse_number`` None for any EVSE. What a
+        station of OCPP 2.x then reports names ``remote_start_id``.
+        """
 
-    async def stop_session(self, station: StationRef, *, transaction_id: str) -> Outcome: ...
+    async def stop_session(self, station: StationRef, *, transaction_id: str) -> Outcome:
+        """``transaction_id`` is the station's; of OCPP 1.6 a number, as text."""
 
     async def reserve(
         self,
@@ -63,9 +66,9 @@ class Stations(Protocol):
         token: Document,
         expires_at: datetime,
         evse_number: int | None,
-        connector_id: int | None,
         group_id: str | None = None,
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """``number`` is the reservation's at the station; the same number again replaces it."""
 
     async def cancel_reservation(self, station: StationRef, *, number: int) -> Outcome: ...
 
@@ -81,14 +84,17 @@ class Stations(Protocol):
         transaction_id: str,
         evse_number: int,
         profile: Document,
-    ) -> Outcome: ...
+    ) -> Outcome:
+        """``profile`` is an OCPI ChargingProfile; ``number`` is its id at the station."""
 
     async def clear_charging_profile(self, station: StationRef, *, number: int) -> Outcome: ...
 
     async def active_charging_profile(
         self, station: StationRef, *, evse_number: int, duration: int
     ) -> Outcome:
-        """``Outcome.data`` is an OCPI ActiveChargingProfile when accepted."""
+        """Of the next ``duration`` seconds. ``Outcome.data`` is an OCPI ActiveChargingProfile when
+        accepted.
+        """
 
     async def use_priority(
         self, station: StationRef, *, transaction_id: str, activate: bool

@@ -117,6 +117,8 @@ async def test_what_cannot_be_is_refused(operator, client):
 async def test_a_transaction_is_begun_and_ended_from_the_desk(operator, client, station):
     started = await operator.post(f"/stations/{station['id']}/start", uid="TAG1", evse=1)
     unknown = await operator.post(f"/stations/{station['id']}/start", uid="TAG2")
+    # OCPP cannot name a connector here, so nobody shall believe that it was heard.
+    narrower = await operator.post(f"/stations/{station['id']}/start", uid="TAG1", connector=2)
     number = await begin(client)
     running = await only(operator, open="true")
     stopped = await operator.post(f"/transactions/{running['id']}/stop")
@@ -127,6 +129,7 @@ async def test_a_transaction_is_begun_and_ended_from_the_desk(operator, client, 
     assert ("RemoteStartTransaction", {"connector_id": 1, "id_tag": "TAG1"}) in client.asked
     assert ("RemoteStopTransaction", {"transaction_id": number}) in client.asked
     assert (unknown.status, unknown.error["field"]) == (400, "uid")
+    assert (narrower.status, narrower.error["field"]) == (400, "connector")
     assert late.status == 409
 
 

@@ -129,9 +129,8 @@ async def test_a_remote_start_shows_what_time_it_is_there(csms, able):
     await csms.add_token("TAG1")
     async with csms.connect(made) as station:
         outcome = await able.start_session(
-            made.ref, id_tag="TAG1", token=token, remote_start_id=1, evse_number=1,
-            connector_id=None,
-        )  # fmt: skip
+            made.ref, id_tag="TAG1", token=token, remote_start_id=1, evse_number=1
+        )
         assert outcome.accepted
         await station.ask(call.StartTransaction(1, "TAG1", 1000, iso(-60)))
     [transaction] = await csms.transactions(made)

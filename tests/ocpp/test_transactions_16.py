@@ -1,4 +1,4 @@
-"""Transactions of OCPP 1.6 stations, row by row of; real stations, real database."""
+"""Transactions of OCPP 1.6 stations, row by row; real stations, real database."""
 
 import base64
 import json

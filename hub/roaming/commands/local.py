@@ -49,7 +49,6 @@ async def ask_start(errand: Errand, found: Spot, alias: TokenAlias) -> Outcome:
         token=token,
         remote_start_id=alias.remote_start_id,
         evse_number=found.evse_number,
-        connector_id=found.connector_id,
         group_id=token.get("group_id"),
     )
 

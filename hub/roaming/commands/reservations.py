@@ -92,7 +92,6 @@ async def ask_reserve(errand: Errand, found: Spot, reservation: Reservation) -> 
         token=reservation.token,
         expires_at=reservation.expires_at,
         evse_number=found.evse_number,
-        connector_id=found.connector_id,
         group_id=reservation.token.get("group_id"),
     )
     async with errand.transaction() as db:
