@@ -16,6 +16,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
+from tests.helpers import servers
 from tests.helpers.documents_2_1_1 import own_document
 from tests.helpers.receiver import KINDS, LOCATION_PARTS, Receiver
 from tests.helpers.replies import JSON, Plant, Reply, party_in, refuse, swapped
@@ -69,7 +70,7 @@ class Exemplary:
 
     async def __aexit__(self, *_: object) -> None:
         await self.session.close()
-        await self.runner.cleanup()
+        await servers.close(self.runner)
 
     @property
     def versions_url(self) -> str:

@@ -21,6 +21,7 @@ from hub.models.values import Party, Role
 from hub.ocpi.handshake import handshake, joining
 from hub.roaming.network import invitations
 from hub.settings import Settings
+from tests.helpers import servers
 from tests.helpers.partner import FakePartner
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
@@ -59,7 +60,7 @@ class RunningHub:
 
     async def stop(self) -> None:
         if self._runner is not None:
-            await self._runner.cleanup()
+            await servers.close(self._runner)
             self._runner = None
 
     @property

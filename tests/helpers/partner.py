@@ -24,7 +24,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from tests.helpers import partner_server
+from tests.helpers import partner_server, servers
 from tests.helpers.faults import Fault, unavailable
 from tests.helpers.wire import (
     PEER_TO_PEER,
@@ -130,7 +130,7 @@ class FakePartner:
     async def stop_listening(self) -> None:
         """From now on connections are refused."""
         if self._runner:
-            await self._runner.cleanup()
+            await servers.close(self._runner)
             self._runner = None
 
     @property
