@@ -21,7 +21,6 @@ from uuid import UUID
 
 import asyncpg  # type: ignore[import-untyped]
 import orjson
-import structlog
 from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
@@ -30,10 +29,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import NullPool, QueuePool
 
 from hub import codec, soundness
-from hub.errors import Unavailable
+from hub.outages import is_broken, is_passing, unavailable
 from hub.prepared import DRIVER, DriverError
-
-log = structlog.get_logger()
 
 # Seconds: how long a request waits for a free connection, and for the server to accept a new one.
 POOL_TIMEOUT = 5
@@ -52,18 +49,12 @@ SERVER_SETTINGS = {
     "idle_in_transaction_session_timeout": "60000",
 }
 
-# The database could not do it now, and did nothing: connection exceptions, operator intervention,
-# insufficient resources, deadlock, serialization failure, lock not available.
-PASSING = ("08", "53", "57", "40001", "40P01", "55P03", "25P03", "25006")
-
 # Where a session keeps the ``Caller`` that its transaction was begun for.
 CALLER = "caller"
 SET_CONTEXT = text(
     "SELECT set_config('hub.tenant_id', :tenant_id, true),"
     " set_config('hub.actor_id', :actor_id, true)"
 )
-
-
 # Only an id is put into it. Both at once: each is a way to the database and back.
 BEGIN_READING = "BEGIN READ ONLY; SELECT set_config('hub.tenant_id', '{tenant_id}', true)"
 
@@ -310,33 +301,3 @@ def leave_documents_alone(connection: DBAPIConnection, _: object) -> None:
         )
 
     connection.run_async(replace_codec)
-
-
-def is_broken(raw: asyncpg.Connection, error: BaseException) -> bool:
-    """Whether a connection is good for nothing any more."""
-    return raw.is_closed() or isinstance(error, asyncpg.InternalClientError)
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same request may well succeed in a moment."""
-    if isinstance(error, PoolTimeout | asyncpg.InternalClientError):
-        return True
-    if isinstance(error, asyncpg.InterfaceError):
-        return "connection is closed" in str(error)
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    sqlstate = getattr(getattr(error, "orig", error), "sqlstate", None)
-    return sqlstate is not None and sqlstate.startswith(PASSING)
-
-
-def unavailable(error: BaseException) -> Unavailable:
-    if isinstance(error, PoolTimeout):
-        log.warning("all database connections were in use for too long", seconds=POOL_TIMEOUT)
-        return Unavailable(
-            "The hub has too much to do just now; send the request again.",
-            headers={"Retry-After": "1"},
-        )
-    log.warning("database unavailable", error=type(getattr(error, "orig", error)).__name__)
-    return Unavailable(
-        "The hub cannot reach its database; send the request again.", headers={"Retry-After": "1"}
-    )

@@ -22,6 +22,7 @@ GROUND = {
     "log",
     "masking",
     "models",
+    "outages",
     "prepared",
     "security",
     "settings",
