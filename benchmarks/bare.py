@@ -13,6 +13,10 @@ from aiohttp import web
 
 async def answer(request: web.Request) -> web.Response:
     await request.read()
+    return answered()
+
+
+def answered() -> web.Response:
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     body = f'{{"status_code":1000,"status_message":"Success","timestamp":"{moment}"}}'
     return web.Response(body=body.encode(), content_type="application/json")

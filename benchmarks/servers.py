@@ -22,11 +22,14 @@ PATIENCE = 120.0
 
 @dataclass(frozen=True)
 class Servers:
-    """``peer`` is None where py-ocpi is not installed. ``operator`` speaks the hub's admin API."""
+    """``least`` keeps what it is sent and does no more. ``peer`` is None where py-ocpi is not
+    installed. ``operator`` speaks the hub's admin API.
+    """
 
     postgres: EmbeddedPostgres
     hub: int
     bare: int
+    least: int
     platforms: int
     peer: int | None
     operator: Hub
@@ -40,6 +43,7 @@ def running() -> Iterator[Servers]:
         stack.callback(postgres.stop)
         asyncio.run(migrate(postgres.admin_url))
         bare = stack.enter_context(process(directory, "benchmarks.bare"))
+        least = stack.enter_context(process(directory, "benchmarks.least", apart(postgres)))
         platforms = stack.enter_context(process(directory, "benchmarks.platforms"))
         other = stack.enter_context(process(directory, "benchmarks.peer")) if peer.found() else None
         port = free_port()
@@ -48,7 +52,15 @@ def running() -> Iterator[Servers]:
         stack.enter_context(process(directory, "hub", "serve", port=port, environment=environment))
         url = f"http://127.0.0.1:{port}"
         operator = Hub(url, key=(data_dir / KEY_FILE).read_text().strip())
-        yield Servers(postgres, port, bare, platforms, other, operator)
+        yield Servers(postgres, port, bare, least, platforms, other, operator)
+
+
+def apart(postgres: EmbeddedPostgres) -> str:
+    """A database of its own at the same server: the hub does not serve from one with tables that
+    it does not know.
+    """
+    postgres.run_sql("postgres", "create database least")
+    return postgres.url_of("postgres", "least").replace("+asyncpg", "")
 
 
 def hub_environment(database_url: str, data_dir: Path, port: int) -> dict[str, str]:

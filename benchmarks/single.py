@@ -58,7 +58,11 @@ def writes(bench: Bench, cpo: Platform) -> list[Row]:
 def write(bench: Bench, what: str, load: Load, aim: float, *, with_peer: bool = False) -> Row:
     servers = bench.servers
     check(bench, load)
-    loads = {"bare": (load, servers.bare), "hub": (load, servers.hub)}
+    loads = {
+        "bare": (load, servers.bare),
+        "least": (load, servers.least),
+        "hub": (load, servers.hub),
+    }
     if with_peer and servers.peer:
         path = f"{peer.PUT_PATH}/L@i@"
         loads["peer"] = (
@@ -78,6 +82,7 @@ def write(bench: Bench, what: str, load: Load, aim: float, *, with_peer: bool = 
         found,
         f"≥ {aim:.2f}",
         found >= aim,
+        least=rate(results["least"]),
         peer=rate(results["peer"]) if "peer" in results else None,
     )
 

@@ -52,6 +52,7 @@ def test_the_benchmarks_measure_everything_they_promise():
     for row, what in zip(told["rows"], MEASURED, strict=True):
         assert row["what"].startswith(what)
         assert row["hub"] > 0
+    assert all(row["least"] > 0 for row in told["rows"][:4])
 
 
 @pytest.mark.parametrize("option", ["--only=nonsense", "--rounds=none"])
