@@ -202,6 +202,19 @@ async def test_a_refused_push_is_in_quarantine_with_field_and_rule(operator, cpo
     assert "EURO" in shown["body"]
 
 
+@pytest.mark.parametrize("uid", ["AB", "A/B"])
+async def test_a_token_that_comes_in_good_shape_leaves_quarantine(hub, operator, emsp, uid):
+    """However it is spelled: its key has its type behind a slash, too (TOK-02)."""
+    path = f"tokens/DE/TWO/{uid.replace('/', '%2F')}"
+    await emsp.put(path, token(uid=uid, whitelist="MAYBE"))
+    assert len((await operator.get("/quarantine")).body["items"]) == 1
+
+    assert (await emsp.put(path, token(uid=uid))).ok
+    await hub.run("settle quarantine")
+
+    assert (await operator.get("/quarantine")).body["items"] == []
+
+
 async def test_what_is_still_wrong_cannot_be_replayed(operator, cpo):
     await cpo.put("tariffs/NL/ONE/T1", tariff(version=V, currency="EURO"))
     [listed] = (await operator.get("/quarantine")).body["items"]
