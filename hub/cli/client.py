@@ -11,6 +11,7 @@ from requests.exceptions import InvalidHeader, InvalidSchema, InvalidURL, Missin
 from hub import __version__
 from hub.cli.failures import Failure, NotFound, Refused, Unavailable, Usage
 
+API = "/admin/v1"
 KEY_FILE = "admin.key"
 # Joining a partner takes several requests to its server.
 TIMEOUT = (5, 120)
@@ -84,16 +85,12 @@ class Hub:
 
     def upload(self, path: str, content: IO[bytes], **query: Any) -> Any:
         """Send a file as it is."""
-        answer = self.request("POST", path, params=query, data=content, headers=BYTES)
-        if answer.ok:
-            return answer.json()
-        raise failure(answer)
+        answer = self.send("POST", f"{API}{path}", query=query, data=content, headers=BYTES)
+        return accepted(answer).json()
 
-    def download(self, path: str) -> bytes:
-        answer = self.request("GET", path)
-        if answer.ok:
-            return answer.content
-        raise failure(answer)
+    def download(self, path: str, **query: Any) -> bytes:
+        """What is there, byte for byte: it need not be JSON."""
+        return accepted(self.send("GET", f"{API}{path}", query=query)).content
 
     def all(self, path: str, *, limit: int | None = None, **query: Any) -> list[Any]:
         """The items of a list, page after page, at most ``limit``."""
@@ -114,13 +111,6 @@ class Hub:
             if after is None:
                 return
 
-    def read(self, path: str, **query: Any) -> bytes:
-        """What is there, byte for byte: it need not be JSON."""
-        answer = self.send("GET", f"/admin/v1{path}", query=query)
-        if answer.ok and not answer.is_redirect:
-            return answer.content
-        raise failure(answer)
-
     def ask(
         self,
         method: str,
@@ -131,10 +121,9 @@ class Hub:
         patience: float = TIMEOUT[1],
     ) -> Any:
         """One request; None where there is nothing to answer. ``patience`` is in seconds."""
-        answer = self.send(method, f"/admin/v1{path}", query=query, body=body, patience=patience)
-        if answer.ok and not answer.is_redirect:
-            return answer.json() if answer.content else None
-        raise failure(answer)
+        sent = self.send(method, f"{API}{path}", query=query, patience=patience, json=body)
+        answer = accepted(sent)
+        return answer.json() if answer.content else None
 
     def send(
         self,
@@ -142,26 +131,22 @@ class Hub:
         path: str,
         *,
         query: Mapping[str, Any] | None = None,
-        body: Mapping[str, Any] | None = None,
         patience: float = TIMEOUT[1],
+        **content: Any,
     ) -> requests.Response:
+        """One request to any path of the hub, and its answer, whatever that says. ``content`` is
+        what ``requests`` calls ``json``, ``data`` and ``headers``.
+        """
         params = {name: spell(value) for name, value in (query or {}).items() if value is not None}
-        return self.exchange(method, path, patience, params=params, json=body)
-
-    def request(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.exchange(method, f"/admin/v1{path}", TIMEOUT[1], **options)
-
-    def exchange(
-        self, method: str, path: str, patience: float, **options: Any
-    ) -> requests.Response:
         try:
             return self.session.request(
                 method,
                 f"{self.url}{path}",
+                params=params,
                 timeout=(TIMEOUT[0], patience),
                 # The key is for this server and no other.
                 allow_redirects=False,
-                **options,
+                **content,
             )
         except requests.ConnectionError:
             raise Unavailable(
@@ -181,6 +166,13 @@ class Hub:
                 "The API key or the tenant has characters that cannot be sent.",
                 next_step="Look at HUB_API_KEY or its file, and at --tenant or HUB_TENANT.",
             ) from None
+
+
+def accepted(answer: requests.Response) -> requests.Response:
+    """The answer, unless it says no, or that what is asked for is elsewhere."""
+    if answer.ok and not answer.is_redirect:
+        return answer
+    raise failure(answer)
 
 
 def spell(value: Any) -> str:

@@ -117,7 +117,7 @@ def reconcile(arguments: Arguments) -> None:
 
 
 def show(arguments: Arguments) -> None:
-    body = hub(arguments).read(
+    body = hub(arguments).download(
         path(arguments),
         format=arguments.format,
         time_zone=arguments.time_zone,

@@ -121,6 +121,31 @@ def test_a_redirect_is_not_followed_with_the_key(run, hub):
     assert "302" in ended.err
 
 
+def test_a_redirect_is_no_answer_to_a_file_that_is_sent_or_fetched(run, hub, tmp_path):
+    (tmp_path / "v2.bin").write_bytes(b"firmware")
+    station = f"/stations/{PARTNER['id']}"
+    elsewhere = {"status": 302, "headers": {"Location": "https://hub.test/"}}
+    answers(hub, "POST", "/firmware", **elsewhere)
+    job = {"id": PARTNER["id"], "file": {"size": 3, "name": "log"}, "finished": True}
+    answers(hub, "POST", f"{station}/logs", job)
+    answers(hub, "GET", f"{station}/jobs/{PARTNER['id']}/file", **elsewhere)
+
+    sent = run("firmware", "add", str(tmp_path / "v2.bin"))
+    fetched = run("station", "diagnostics", PARTNER["id"], "-o", str(tmp_path / "log"))
+
+    assert (sent.code, "HTTP 302" in sent.err) == (1, True)
+    assert (fetched.code, "HTTP 302" in fetched.err) == (1, True)
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_failure_without_a_word_is_a_failure(run, hub):
+    hub.add("DELETE", f"{URL}/admin/v1/keys/{PARTNER['id']}", status=502)
+
+    ended = run("key", "revoke", PARTNER["id"])
+
+    assert (ended.code, "HTTP 502" in ended.err) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "code"),
     [
