@@ -102,7 +102,9 @@ async def replay_quarantined(request: web.Request) -> Any:
         entry = await find(db, QuarantinedObject, path_id(request), *NAMED)
         partner = await partners.connection(db, entry.partner_id)
     if entry.settled_at is not None:
-        raise Conflict("It is settled: the object has come in good shape since.")
+        raise Conflict(
+            "It is settled: it has come in good shape since, or was taken in or dismissed."
+        )
     assert partner is not None
     async with transaction(request) as db:
         write = await read_again(db, entry, partner)

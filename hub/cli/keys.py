@@ -1,8 +1,8 @@
 """``hub key``: API keys, which are shown once."""
 
 from hub.cli import naming_users, options
-from hub.cli.failures import NotFound
-from hub.cli.options import Arguments, Commands, given, hub, is_id
+from hub.cli.naming import by_name
+from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import Row, members, note, table, when, write_json
 
 
@@ -65,14 +65,8 @@ def revoke(arguments: Arguments) -> None:
 
 
 def find(arguments: Arguments) -> str:
-    """The key's id; names are unique in a tenant, those of revoked keys included."""
-    wanted: str = arguments.key
-    if is_id(wanted):
-        return wanted
-    for key in hub(arguments).all("/keys"):
-        if key["name"] == wanted:
-            return str(key["id"])
-    raise NotFound(f"There is no API key {wanted!r}.", next_step="hub key list")
+    """The key's id; a name is never given again, not even that of a revoked key."""
+    return by_name(arguments, "/keys", arguments.key, what="API key", next_step="hub key list")
 
 
 def list_(arguments: Arguments) -> None:

@@ -1,6 +1,9 @@
 """``hub role``: what may be permitted, and who gets it together."""
 
-from hub.cli import naming_roles, options
+from argparse import ArgumentParser
+
+from hub.cli import options
+from hub.cli.naming import by_name
 from hub.cli.options import Arguments, Commands, given, hub
 from hub.cli.output import members, note, table, write_json
 
@@ -21,17 +24,26 @@ def add(commands: Commands) -> None:
     parser = options.command(roles, "permissions", permissions, "Everything there is to permit.")
 
     parser = options.command(roles, "show", show, "One role.")
-    naming_roles.named(parser)
+    named(parser)
 
     parser = options.command(roles, "change", change, "Change what is given.")
-    naming_roles.named(parser)
+    named(parser)
     parser.add_argument("--name")
     parser.add_argument("--permission", action="append", help="replaces all; may be repeated")
     parser.add_argument("--description")
 
     parser = options.command(roles, "delete", delete, "Delete a role; its users lose it.")
-    naming_roles.named(parser)
+    named(parser)
     parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def named(parser: ArgumentParser) -> None:
+    parser.add_argument("role", help="its name, or its id")
+
+
+def path(arguments: Arguments) -> str:
+    role_id = by_name(arguments, "/roles", arguments.role, what="role", next_step="hub role list")
+    return f"/roles/{role_id}"
 
 
 def body(arguments: Arguments) -> dict[str, object]:
@@ -47,11 +59,11 @@ def create(arguments: Arguments) -> None:
 
 
 def change(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).patch(naming_roles.path(arguments), body(arguments)))
+    answer(arguments, hub(arguments).patch(path(arguments), body(arguments)))
 
 
 def show(arguments: Arguments) -> None:
-    answer(arguments, hub(arguments).get(naming_roles.path(arguments)))
+    answer(arguments, hub(arguments).get(path(arguments)))
 
 
 def list_(arguments: Arguments) -> None:
@@ -86,7 +98,7 @@ def permissions(arguments: Arguments) -> None:
 
 def delete(arguments: Arguments) -> None:
     options.confirm(arguments, f"Delete the role {arguments.role}?")
-    hub(arguments).delete(naming_roles.path(arguments))
+    hub(arguments).delete(path(arguments))
     if arguments.json:
         write_json({"deleted": arguments.role})
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 from hub.cli import naming_users, options
 from hub.cli.failures import NotFound, Usage
-from hub.cli.options import Arguments, Commands, given, hub, positive
+from hub.cli.options import Arguments, Commands, given, hub, is_id, positive
 from hub.cli.output import facts, note, table, when, write_json
 
 TYPES = (
@@ -135,7 +135,7 @@ def restrictions(arguments: Arguments) -> dict[str, Any]:
 def find(arguments: Arguments) -> str:
     """The id of the token with this uid."""
     wanted: str = arguments.uid
-    if len(wanted) == 36 and wanted.count("-") == 4:  # noqa: PLR2004 - how UUIDs are written
+    if is_id(wanted):
         return wanted
     kind = arguments.type and arguments.type.upper()
     found = hub(arguments).all("/tokens", uid=wanted, type=kind, limit=10)
