@@ -214,6 +214,10 @@ def shrink_buffers(transport: Any) -> None:
 async def converse(
     request: web.Request, wire: Wire, found: Found, version: OCPPVersion, caller: Caller
 ) -> web.StreamResponse:
+    """Open the WebSocket and serve it to its end. The arrival must be written down, or the station
+    is sent away to come again; it was let in before, so it is looked at once more whether its
+    certificate still holds.
+    """
     record = found.record
     response = web.WebSocketResponse(
         protocols=(version.subprotocol,),

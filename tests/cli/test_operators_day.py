@@ -141,6 +141,8 @@ async def test_what_came_with_a_fault(command, hub, acme):
     assert replayed.code == 4
     assert (unasked.code, "--yes" in unasked.err, entry["id"] in still_there.out) == (2, True, True)
     assert dismissed.code == 0
+    again = await command("quarantine", "replay", entry["id"])
+    assert (again.code, "dismissed" in again.err) == (4, True)
     assert (await command("quarantine", "list")).out == ""
 
 

@@ -103,6 +103,7 @@ async def deliver(
 async def tell(
     client: Client, connection: Connection, source: Source, message: Message, party: Party
 ) -> Verdict:
+    """One request and what its answer means. Whatever the partner does is a Verdict, no error."""
     change = message.change
     try:
         url = url_of(client, connection, source, message)

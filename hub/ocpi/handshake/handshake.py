@@ -66,6 +66,12 @@ async def update(parts: Parts, partner: Connection, version: Version, body: Any)
 async def take(
     parts: Parts, trace: Trace, partner: Connection, version: Version, body: Any, *, first: bool
 ) -> Document:
+    """Check a platform's credentials, look at what it serves, keep both, and answer with ours.
+
+    ``first``: it registers; else it renews, and its old token stays good for a while. Nothing is
+    kept where anything fails, which is raised with the code that OCPI has for it; MethodNotAllowed
+    where another handshake with it was faster.
+    """
     trace.note("credentials received", method="POST" if first else "PUT", detail=body)
     allowed = await approved(parts, partner)
     theirs = read_credentials(version, body, own=partner.hub, approved=allowed)

@@ -135,6 +135,10 @@ async def keep_turn(
     turn: Mapping[tuple[UUID, int, int], tuple[int, Reported]],
     done: dict[int, Kept],
 ) -> None:
+    """Keep statuses of which no two are of one connector; what became of each goes into ``done``.
+
+    ``turn`` is by station, EVSE number (0: the station as a whole) and connector id.
+    """
     whole = {key: found for key, found in turn.items() if key[1] == 0}
     parts = {key: found for key, found in turn.items() if key[1] != 0}
     if whole:

@@ -192,6 +192,7 @@ def spelled(document: Document) -> bytes:
 
 
 def parsed(text: bytes) -> Tariff:
+    """A tariff of JSON text, of any OCPI version. Raises Unreadable, naming the element."""
     body = json.loads(text, parse_float=Decimal)
     where = f"tariff {str(body.get('id', ''))[:36]!r}"
     parts = tuple(

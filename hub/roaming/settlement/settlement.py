@@ -167,6 +167,9 @@ def statement(
     known: Mapping[Key, Document],
     conflicts: Sequence[Remark],
 ) -> Statement:
+    """What ``pair``, issuer and recipient, have between them in a month: ``members`` are its CDRs,
+    ``checks`` their verdicts, ``known`` what credits among them may take back, of any month.
+    """
     entries = tuple(
         sorted(
             (entry(cdr, checks.get(key(cdr), Checked(UNCHECKED))) for cdr in members),

@@ -52,6 +52,7 @@ class View:
 
 
 async def view(db: AsyncSession, ref: StationRef) -> View:
+    """A station as the database has it now, whatever this session has read of it before."""
     station = await db.get_one(ChargingStation, (ref.tenant_id, ref.id), populate_existing=True)
     tenant = await db.get_one(Tenant, ref.tenant_id)
     location_id = await db.scalar(
