@@ -244,6 +244,25 @@ async def test_what_is_sent_by_name_is_not_told_twice_but_listed_as_it_is_now(hu
     assert (await emsp.get("bookings")).data == [reserved | changed]
 
 
+@pytest.mark.parametrize("url", ["B1", "q1"])
+async def test_what_is_sent_by_name_may_name_the_request_and_say_a_part_BOOK_12_BOOK_17(
+    cpo, emsp, url
+):
+    """BOOK-02: both sides know it then, so the hub must not list what is no longer true."""
+    cpo.book = lambda request: booking(request=request)
+    await ask(emsp, to=cpo)
+    reserved = booking(state="RESERVED", last_updated=LATER)
+    part = {"booking_terms": {"noshow_fee": True}, "last_updated": "2025-07-01T10:00:00Z"}
+
+    put = await cpo.put(f"bookings/NL/ONE/{url}", reserved, to=emsp)
+    patched = await cpo.patch(f"bookings/NL/ONE/{url}", part, to=emsp)
+
+    assert [one.status_code for one in (put, patched)] == [1000, 1000]
+    [listed] = (await emsp.get("bookings")).data
+    assert listed["reservation_status"] == "RESERVED"
+    assert listed["booking_terms"] == BOOKING_TERMS | part["booking_terms"]
+
+
 async def test_a_put_may_name_the_request_in_its_url_BOOK_12(hub, cpo, emsp):
     answer = await cpo.put("bookings/NL/ONE/Q1", booking(state="RESERVED"))
     await hub.deliver()
@@ -319,6 +338,7 @@ async def test_nobody_books_in_somebody_elses_name_T_02(cpo, emsp, by_name):
     answer = await ask(emsp, booking_request(party_id="SIX"), to=cpo if by_name else None)
 
     assert (answer.http_status, answer.status_code) == (200, 2001)
+    assert answer.message == "party_id: the object says 'SIX', whoever sends it is TWO."
     assert asked(cpo) == []
 
 

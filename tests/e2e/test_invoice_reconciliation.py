@@ -171,6 +171,20 @@ async def test_one_owner_is_told_by_all_cdrs_together_and_never_guessed_HUB_35(
     assert (told(cpo), len(told(other))) == ([], 1)
 
 
+async def test_cdrs_of_several_receivers_are_on_no_invoice_together_INV_04(
+    hub, cpo, emsp, partners
+):
+    other = await partners.enter_async_context(FakePartner("BE*SIX EMSP", versions=("2.3.0",)))
+    await hub.connect(other)
+    token = cdr_token(country_code="BE", party_id="SIX")
+    await cpo.post("cdrs", cdr(id="C8", cdr_token=token))
+
+    answer = await cpo.post(MODULE, invoice_reconciliation(cdrs=["C1", "C8"]))
+
+    assert answer.status_code == 4000
+    assert "any of BE*SIX, DE*TWO" in answer.message
+
+
 async def test_a_receiver_that_cannot_have_it_is_said_at_once_HUB_54(hub, cpo, partners):
     older = await partners.enter_async_context(FakePartner("FR*OLD EMSP"))
     await hub.connect(older)

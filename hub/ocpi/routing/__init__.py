@@ -9,8 +9,8 @@
     bodies        what requests and answers say between two versions
     calls         calling within the time that the caller has
     callbacks     requests whose result comes later
-    passed        what passes through and is kept as well
+    passed        what passes through and is kept as well; ``booked`` for bookings
     own           the party of our own stations: one more receiver
 
-Begin with ``forward``. Nothing here is written for one module.
+Begin with ``forward``. Nothing here but ``booked`` is written for one module.
 """

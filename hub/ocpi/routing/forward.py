@@ -206,7 +206,7 @@ def check_named_party(request: web.Request, body: dict[str, Any]) -> None:
     elif "country_code" in body and "party_id" in body:
         sender = request[FROM]
         assert sender is not None
-        ownership.check_body(sender, body, {})
+        ownership.check_body(sender, body, {}, known_by="whoever sends it is")
 
 
 async def relay(request: web.Request, way: Way, answer: Answer) -> web.Response:

@@ -41,15 +41,18 @@ def check_owner(request: web.Request, module: Module) -> Party:
     return owner
 
 
-def check_body(owner: Party | None, body: Document, ids: dict[str, str]) -> None:
-    """Owner and ids in the body, where present, equal those in the URL, without regard to case.
-
-    Without an owner, such members are about somebody else.
+def check_body(
+    owner: Party | None, body: Document, ids: dict[str, str], known_by: str = "the URL"
+) -> None:
+    """Owner and ids in the body, where present, equal those in the URL, or that the owner is known
+    by else, without regard to case. Without an owner, such members are about somebody else.
     """
     names = (owner.country_code, owner.party_id) if owner else ()
     for member, expected in zip(MEMBERS, names, strict=False):
         if member in body and str(body[member]).upper() != expected:
-            raise InvalidRequest(f"{member}: the object says {body[member]!r}, the URL {expected}.")
+            raise InvalidRequest(
+                f"{member}: the object says {body[member]!r}, {known_by} {expected}."
+            )
     for member, expected in ids.items():
         if member in body and str(body[member]).upper() != expected.upper():
             raise InvalidRequest(

@@ -6,7 +6,6 @@ left alone, for the request itself went well.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import structlog
 from aiohttp import web
@@ -18,11 +17,11 @@ from hub.models.values import InterfaceRole
 from hub.ocpi.client import Answer
 from hub.ocpi.envelope import now, unwrapped
 from hub.ocpi.request import OPERATION, PARTNER, VERSION
-from hub.ocpi.routing import ownership
+from hub.ocpi.routing import booked, ownership
 from hub.ocpi.routing.parties import speaker
 from hub.ocpi.routing.ways import Way
 from hub.ocpi.versions.base import Document
-from hub.roaming.modules import MODULES
+from hub.roaming.modules import BOOKINGS, MODULES
 from hub.roaming.store.writes import Write
 
 log = structlog.get_logger()
@@ -47,8 +46,7 @@ async def written(request: web.Request, way: Way, answer: Answer) -> Write:
         object_id = str(document[module.id_field])
         method = "PUT"
     else:
-        method, document = await sent(request)
-        object_id = request.match_info["id"]
+        object_id, method, document = await sent(request)
     write = Write(
         module, method, way.party, object_id, document=document, partner_id=request[PARTNER].id
     )
@@ -57,15 +55,19 @@ async def written(request: web.Request, way: Way, answer: Answer) -> Write:
     return replace(write, receiver=speaker(request))
 
 
-async def sent(request: web.Request) -> tuple[str, Document]:
-    """What was sent, and as what it counts: a PUT that says only a part is a PATCH (PAY-02)."""
+async def sent(request: web.Request) -> tuple[str, str, Document]:
+    """The id of what was sent, and as what it counts: a PUT that says only a part is a PATCH
+    (PAY-02).
+    """
     kind, version = request[OPERATION].body, request[VERSION]
     assert kind is not None
-    body: Any = codec.read(await request.read())
+    object_id, body = request.match_info["id"], codec.read(await request.read())
+    if request[OPERATION].kept_as == BOOKINGS.name and isinstance(body, dict):
+        object_id, body = await booked.whole(request, body)
     if not request[OPERATION].partial:
         try:
-            return "PUT", version.read(kind, body)
+            return object_id, "PUT", version.read(kind, body)
         except InvalidRequest:
             pass
     document = version.read(kind, body, partial=True)
-    return "PATCH", {"last_updated": now()} | document
+    return object_id, "PATCH", {"last_updated": now()} | document

@@ -26,8 +26,8 @@ async def find(db: AsyncSession, kind: str, owner: Party, document: Document) ->
         )
     if len(found) > 1:
         raise RoutingError(
-            f"This {kind} could be for any of {', '.join(sorted(map(str, found)))}. Name the party"
-            " in OCPI-to-country-code and OCPI-to-party-id."
+            f"This {kind} could be for any of {', '.join(sorted(map(str, found)))}. Send one for"
+            " each, or name the party in OCPI-to-country-code and OCPI-to-party-id."
         )
     return found.pop()
 
@@ -47,7 +47,8 @@ def check(audience: Audience, module: Module, owner: Party, receiver: Party) -> 
 
 async def of_invoice(db: AsyncSession, owner: Party, document: Document) -> set[Party]:
     """The other side of the CDRs: who got them from the issuer, or whose they are that the issuer
-    got (INV-01). Of several the ones that all known CDRs have in common.
+    got (INV-01). Of several the ones that all known CDRs have in common, and if there are none of
+    those, all: nobody is who it is for.
     """
     keys: Sequence[str] = sorted({str(cdr).upper() for cdr in document["cdrs"]})
     billed, reverse = (
@@ -67,7 +68,8 @@ async def of_invoice(db: AsyncSession, owner: Party, document: Document) -> set[
         rows = await db.execute(select(CDR.object_key, country, party).where(billed, *own))
         for key, *other in rows:
             parties.setdefault(key, set()).add(Party(*other))
-    return set.intersection(*parties.values()) if parties else set()
+    found = list(parties.values())
+    return set.intersection(*found) or set.union(*found) if found else set()
 
 
 async def of_terminal(db: AsyncSession, owner: Party, document: Document) -> set[Party]:
