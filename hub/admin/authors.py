@@ -48,6 +48,13 @@ async def name_authors(db: AsyncSession, entries: Sequence[Any]) -> None:
         )
 
 
+async def writers(db: AsyncSession, who: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    """The names of users, and of keys that are nobody's."""
+    wanted = set(who)
+    called = await names(db, ApiKey.id, ApiKey.name, wanted)
+    return called | await names(db, User.id, User.email, wanted)
+
+
 async def names(
     db: AsyncSession, column: Any, name: Any, wanted: Iterable[UUID | None]
 ) -> dict[UUID | None, str]:

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit, codec
+from hub.admin import authors
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.cdr_lists import (
     MONEY,
@@ -45,6 +46,9 @@ PATH = "/cdrs/{country_code}/{party_id}/{id:.+}"
 class NoteShown(Schema):
     created_at = fields.AwareDateTime()
     created_by = fields.UUID(allow_none=True, metadata={"description": "Null: the hub itself."})
+    by = fields.String(
+        allow_none=True, metadata={"description": "The user's e-mail address, or the key's name."}
+    )
     dispute = fields.String(allow_none=True)
     note = fields.String()
 
@@ -212,8 +216,17 @@ async def shown(db: AsyncSession, key: Key) -> dict[str, Any]:
         "report": codec.read_stored(row.report) if row.report else None,
         "credited_by": credited_by,
         "net": None if None in claims else sum(claims, Decimal(0)),
-        "notes": list(notes),
+        "notes": await with_names(db, list(notes)),
     }
+
+
+async def with_names(db: AsyncSession, notes: list[CDRNote]) -> list[dict[str, Any]]:
+    who = await authors.writers(db, {note.created_by for note in notes})
+    members = ("created_at", "created_by", "dispute", "note")
+    return [
+        {name: getattr(note, name) for name in members} | {"by": who.get(note.created_by)}
+        for note in notes
+    ]
 
 
 async def check_of(db: AsyncSession, cdr_id: Any) -> CDRCheck:

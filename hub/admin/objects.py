@@ -294,4 +294,7 @@ def key_of(request: web.Request) -> Key:
 
 
 def ref(row: Any) -> str:
-    return object_ref(Key(row.country_code, row.party_id, row.object_key))
+    """With the id as its owner writes it, where nothing else belongs to the key."""
+    same = row.object_id.upper() == row.object_key
+    name = row.object_id if same else row.object_key
+    return object_ref(Key(row.country_code, row.party_id, name))

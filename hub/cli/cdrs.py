@@ -185,7 +185,7 @@ def answer(arguments: Arguments, found: dict[str, Any]) -> None:
             found["notes"],
             [
                 ("WHEN", lambda row: when(row["created_at"])),
-                ("WHO", lambda row: row["created_by"] or "the hub"),
+                ("WHO", lambda row: row["by"] or row["created_by"] or "the hub"),
                 ("DISPUTE", "dispute"),
                 ("NOTE", "note"),
             ],

@@ -88,6 +88,14 @@ async def test_odd_questions_get_a_clear_answer(operator, query):
     assert (said.status, said.error["field"]) == (400, next(iter(query)))
 
 
+async def test_a_cdr_is_named_as_its_owner_writes_it(hub, operator, cpo, emsp):
+    await post(hub, cpo, old(id="Cdr-1a"))
+
+    assert (await operator.get("/cdrs/NL/ONE/CDR-1A")).body["ref"] == "NL/ONE/Cdr-1a"
+    [listed] = (await operator.get("/objects/cdrs")).body["items"]
+    assert listed["ref"] == "NL/ONE/Cdr-1a"
+
+
 async def test_one_cdr_says_everything_that_led_to_its_verdict(operator, three):
     said = (await operator.get("/cdrs/nl/one/C2")).body
 
@@ -133,7 +141,8 @@ async def test_a_dispute_from_its_opening_to_the_credit(hub, cpo, operator, thre
         ("SETTLED", "Credited by CDR C2-C."),
     ]
     assert said["notes"][0]["created_by"]
-    assert said["notes"][3]["created_by"] is None
+    assert said["notes"][0]["by"].startswith("key ")
+    assert (said["notes"][3]["created_by"], said["notes"][3]["by"]) == (None, None)
     assert ids(await operator.get("/cdrs", dispute="SETTLED")) == ["C2"]
     told = (await operator.get("/audit", entity_type="CDR", action="UPDATE")).body["items"]
     assert "NL/ONE/C2: Dispute OPEN: 62 cents too much" in {entry["description"] for entry in told}

@@ -243,6 +243,19 @@ async def test_who_failed_to_set_one_is_not_told_CHP_04(hub, charging, emsp):
     assert answer.status_code == 4001
 
 
+async def test_who_was_told_that_it_is_set_is_told_of_changes_whatever_comes_later_CHP_10(
+    hub, charging, emsp
+):
+    """A second result that contradicts the first is kept, and changes nothing."""
+    await ask(emsp, "PUT")
+    await charging.send_result(charging.commands[0])
+    await charging.send_result(charging.commands[0], "REJECTED")
+
+    answer = await charging.put("chargingprofiles/S1", ACTIVE, side="SENDER")
+
+    assert answer.status_code == 1000
+
+
 async def test_a_change_may_be_addressed(hub, charging, emsp):
     answer = await charging.put("chargingprofiles/S1", ACTIVE, side="SENDER", to=emsp)
 

@@ -387,6 +387,38 @@ async def test_a_charging_profile_is_set_asked_for_and_cleared_CHP_02(hub, own, 
     assert unknown.data == {"result": "UNKNOWN_SESSION", "timeout": 0}
 
 
+@pytest.mark.parametrize("version", RECORDS)
+async def test_a_limit_is_told_to_a_station_with_the_one_decimal_it_knows_CHP_02(
+    hub, own, emsp, version
+):
+    """More decimals are against the schema of OCPP, and nothing would be sent."""
+    periods = [{"start_period": 0, "limit": 16.29}, {"start_period": 600, "limit": 8.2}]
+    profile = PROFILE | {"charging_profile_period": periods, "min_charging_rate": 6.05}
+    async with charging(own, emsp, version) as (station, session_id):
+        body = {"charging_profile": profile, "response_url": later(emsp)}
+        await emsp.put(f"chargingprofiles/{session_id}", body)
+        await until_results(emsp, "ACCEPTED")
+        told = str(asked(station, "SetChargingProfile"))
+
+    assert "16.2" in told
+    assert "8.2" in told
+    assert "6.0" in told
+    assert "16.29" not in told
+
+
+@pytest.mark.parametrize("periods", [{}, {"charging_profile_period": []}])
+async def test_a_profile_without_periods_is_rejected_before_a_station_sees_it_CHP_02(
+    hub, own, emsp, periods
+):
+    async with charging(own, emsp) as (station, session_id):
+        profile = {"charging_rate_unit": "A"} | periods
+        body = {"charging_profile": profile, "response_url": later(emsp)}
+        answer = await emsp.put(f"chargingprofiles/{session_id}", body)
+
+    assert answer.data == {"result": "REJECTED", "timeout": 0}
+    assert "SetChargingProfile" not in str(station.asked)
+
+
 PERIOD = {"startPeriod": 0, "limit": 16}
 
 

@@ -52,7 +52,10 @@ async def request_booking(request: web.Request) -> web.Response:
 
 
 async def put_booking(request: web.Request) -> web.Response:
-    """Keep what has become of a booking, and tell the eMSP that asked for it."""
+    """Keep what has become of a booking, and tell the eMSP that asked for it.
+
+    Some name it in the URL by the id of the request (BOOK-12).
+    """
     return await keep(request)
 
 

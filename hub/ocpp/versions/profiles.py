@@ -1,15 +1,22 @@
 """Charging profiles and composite schedules, between OCPI and both families of OCPP."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 from hub.ocpp import timestamps
 from hub.ocpp.conversation.frames import Payload
 from hub.roaming.merging import Document
 
 
+def tenths(limit: Any) -> float:
+    """OCPP knows one decimal. What is more is cut off: a limit must not grow."""
+    return int(Decimal(str(limit)) * 10) / 10
+
+
 def periods(profile: Document) -> list[Payload]:
     return [
-        {"startPeriod": period["start_period"], "limit": period["limit"]}
+        {"startPeriod": period["start_period"], "limit": tenths(period["limit"])}
         for period in profile.get("charging_profile_period") or []
     ]
 
@@ -20,7 +27,10 @@ def schedule_parts(profile: Document) -> Payload:
         "start_date_time": "startSchedule",
         "min_charging_rate": "minChargingRate",
     }
-    return {names[name]: profile[name] for name in names if profile.get(name) is not None}
+    parts = {names[name]: profile[name] for name in names if profile.get(name) is not None}
+    if "minChargingRate" in parts:
+        parts["minChargingRate"] = tenths(parts["minChargingRate"])
+    return parts
 
 
 def profile_16(profile: Document, number: int, transaction_id: int) -> Payload:

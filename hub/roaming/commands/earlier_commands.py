@@ -4,6 +4,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from hub.models.commands import Command, CommandResult
 from hub.models.values import CommandState, Party
@@ -44,11 +45,17 @@ async def last(
 ) -> Command | None:
     """The latest command of a kind about something that was not refused and did not fail.
 
-    One whose result did not come in time may have been carried out all the same.
+    One whose result did not come in time may have been carried out all the same. A result counts
+    that was told, and another one only where nobody was told that it was done.
     """
+    done, result = aliased(CommandResult), CommandResult.result.op("->>")("result")
+    told_done = select(done.id).where(
+        done.command_id == Command.id, done.told, done.result.op("->>")("result") == ACCEPTED
+    )
     failed = select(CommandResult.id).where(
         CommandResult.command_id == Command.id,
-        CommandResult.result.op("->>")("result").not_in([ACCEPTED, TIMEOUT]),
+        result.not_in([ACCEPTED, TIMEOUT]),
+        CommandResult.told | ~told_done.correlate(Command).exists(),
     )
     return await db.scalar(
         select(Command)

@@ -13,6 +13,8 @@ from hub.roaming.ports import StationRef
 async def set_profile(errand: Errand) -> Order:
     """A profile for a running session; the one it had before is replaced at the station."""
     profile = errand.request["charging_profile"]
+    if not profile.get("charging_profile_period"):
+        return Order("REJECTED", "The charging profile has no periods, so it limits nothing.")
     async with errand.transaction() as db:
         transaction = await running(db, errand.request["session_id"], errand.caller)
         if transaction is None or transaction.evse_number is None:
