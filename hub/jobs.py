@@ -232,6 +232,8 @@ async def run(app: web.Application, job: Job) -> bool:
             if mine:
                 await job.run(app)
                 app[METRICS].ran(job.name, failed=False)
+            else:
+                app[METRICS].left(job.name)
             return mine
     except Exception:
         app[METRICS].ran(job.name, failed=True)

@@ -89,10 +89,14 @@ class Metrics:
         self.cdrs_checked = self._counter(
             "cdrs_checked", "CDRs that this process checked, by verdict.", "verdict"
         )
-        self.job_runs = self._counter("job_runs", "Runs of a job by this process.", "job")
-        self.job_failures = self._counter("job_failures", "Runs of a job that failed.", "job")
+        # Not "job": that is what Prometheus itself calls those it asks.
+        self.job_runs = self._counter("job_runs", "Runs of a job by this process.", "name")
+        self.job_failures = self._counter("job_failures", "Runs of a job that failed.", "name")
+        self.job_failing = self._gauge(
+            "job_failing", "1 when the latest run of a job by this process failed.", "name"
+        )
         self.job_last_success = self._gauge(
-            "job_last_success_timestamp_seconds", "When this process last ended a job well.", "job"
+            "job_last_success_timestamp_seconds", "When this process last ended a job well.", "name"
         )
 
     def _measure_process(self) -> None:
@@ -236,10 +240,15 @@ class Metrics:
 
     def ran(self, job: str, *, failed: bool) -> None:
         self.job_runs.labels(job).inc()
+        self.job_failing.labels(job).set(failed)
         if failed:
             self.job_failures.labels(job).inc()
         else:
             self.job_last_success.labels(job).set(time.time())
+
+    def left(self, job: str) -> None:
+        """Another process is at it, and tells whether it fails."""
+        self.job_failing.labels(job).set(0)
 
 
 def known(status_code: int) -> str:

@@ -53,4 +53,25 @@ async def test_a_job_that_fails_in_one_tenant_is_done_in_the_others(database, ma
 
     assert good.id in done
     failures = app[METRICS].registry.get_sample_value
-    assert failures("ocpi_hub_job_failures_total", {"job": "test in tenants"}) == 1
+    assert failures("ocpi_hub_job_failures_total", {"name": "test in tenants"}) == 1
+    assert failures("ocpi_hub_job_failing", {"name": "test in tenants"}) == 1
+
+
+async def test_a_job_that_ended_well_again_is_failing_no_more(database):
+    """Of one that runs every six hours a single failure must show until then."""
+    app, results = web.Application(), iter([ValueError("once"), None])
+    app[DATABASE], app[METRICS] = database, Metrics()
+
+    async def work(app):
+        if (error := next(results)) is not None:
+            raise error
+
+    def failing():
+        return app[METRICS].registry.get_sample_value(
+            "ocpi_hub_job_failing", {"name": "test seldom"}
+        )
+
+    await jobs.run(app, Job("test seldom", 6 * 3600, work))
+    assert failing() == 1
+    await jobs.run(app, Job("test seldom", 6 * 3600, work))
+    assert failing() == 0

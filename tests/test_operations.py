@@ -236,6 +236,18 @@ def test_a_wrong_expression_is_found(expression, fault, labels):
         promql.check(expression, labels)
 
 
+def test_no_label_is_one_that_prometheus_puts_on_every_series(labels):
+    """It would keep its own and call ours ``exported_…``: alerts and panels would show its own."""
+    assert {name for name, own in labels.items() if own & promql.ADDED} == set()
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
+def test_every_alert_names_only_labels_that_its_expression_leaves(rule, labels):
+    named = set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["summary"]))
+
+    assert named - promql.check(rule["expr"], labels) == set()
+
+
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule["alert"])
 def test_every_alert_says_what_is_wrong_and_where_to_read_on(rule):
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}

@@ -44,11 +44,12 @@ class Value:
     labels: frozenset[str] = frozenset()
 
 
-def check(expression: str, metrics: Mapping[str, set[str]]) -> None:
-    """``metrics`` are the labels of every sample by its name."""
+def check(expression: str, metrics: Mapping[str, set[str]]) -> frozenset[str]:
+    """The labels of what it finds. ``metrics`` are the labels of every sample by its name."""
     reader = Reader(expression, metrics)
-    reader.operation(0)
+    found = reader.operation(0)
     reader.end()
+    return found.labels
 
 
 class Reader:
