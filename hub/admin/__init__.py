@@ -4,8 +4,10 @@ Of the network
     partners          platforms; ``partner_input`` and ``partner_output`` are what is said of them
     probes            what a platform serves and how it wants it
     agreements        which party gets what of which other one; ``disclosure`` tells them of it
-    feed              how deliveries go; ``setbacks`` what partners would not take
-    syncs             pulls, and how fresh data is; ``quarantine`` what came with a fault
+    feed              how deliveries go
+    syncs             pulls, and how fresh data is
+    refusals          what partners would not take (``setbacks``), or came with a fault
+                      (``quarantine``)
     objects           what the hub keeps; ``own_objects`` what the operator writes
     losses            what could not be carried from version to version
     commands          who asked whom for what

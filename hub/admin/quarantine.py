@@ -6,13 +6,13 @@ from uuid import UUID
 
 from aiohttp import web
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub import audit, codec
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import Conflict
-from hub.admin.output import PageQuery, find, page, page_of, path_id
+from hub.admin.output import find, page, page_of, path_id
+from hub.admin.refusals import RefusalQuery, matching
 from hub.admin.routes import QUERY, Routes
 from hub.errors import InvalidRequest, RoutingError
 from hub.keys import INTAKE
@@ -30,12 +30,8 @@ routes = Routes("Quarantine")
 NAMED = ("quarantined object", "hub quarantine list")
 
 
-class QuarantineQuery(PageQuery):
-    partner_id = fields.UUID()
+class QuarantineQuery(RefusalQuery):
     module = fields.String(validate=validate.OneOf(list(MODULES)))
-    settled = fields.Boolean(
-        load_default=False, metadata={"description": "Those that are settled instead."}
-    )
 
 
 class Fault(Schema):
@@ -74,13 +70,8 @@ QuarantinePage: type[Schema] = page_of(QuarantinedShown)
 async def list_quarantine(request: web.Request) -> Any:
     """Objects that were refused and have not come in good shape since, newest first."""
     query = request[QUERY]
-    settled = QuarantinedObject.settled_at.is_not(None)
-    found = select(QuarantinedObject).where(settled if query["settled"] else ~settled)
-    for name in ("partner_id", "module"):
-        if name in query:
-            found = found.where(getattr(QuarantinedObject, name) == query[name])
     async with transaction(request) as db:
-        return await page(db, found, QuarantinedObject, query)
+        return await page(db, matching(QuarantinedObject, query), QuarantinedObject, query)
 
 
 @routes.get("/quarantine/{id}", permission="quarantine.read", answer=QuarantinedInFull)

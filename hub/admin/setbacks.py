@@ -4,12 +4,12 @@ from typing import Any
 
 from aiohttp import web
 from marshmallow import Schema, fields, validate
-from sqlalchemy import select
 
 from hub import audit
 from hub.admin.auth import ACTOR, transaction
 from hub.admin.errors import Conflict
-from hub.admin.output import PageQuery, Shown, find, page, page_of, path_id
+from hub.admin.output import Shown, find, page, page_of, path_id
+from hub.admin.refusals import RefusalQuery, matching
 from hub.admin.routes import QUERY, Routes
 from hub.keys import SENDER
 from hub.models.feed import Setback
@@ -21,12 +21,8 @@ routes = Routes("Setbacks")
 NAMED = ("setback", "hub setback list")
 
 
-class SetbackQuery(PageQuery):
-    partner_id = fields.UUID()
+class SetbackQuery(RefusalQuery):
     module = fields.String(validate=validate.OneOf(list(SOURCES)))
-    settled = fields.Boolean(
-        load_default=False, metadata={"description": "Those that are settled instead."}
-    )
 
 
 class SetbackShown(Shown):
@@ -49,13 +45,8 @@ SetbackPage: type[Schema] = page_of(SetbackShown)
 async def list_setbacks(request: web.Request) -> Any:
     """Objects that were refused and not taken since, newest first."""
     query = request[QUERY]
-    settled = Setback.settled_at.is_not(None)
-    found = select(Setback).where(settled if query["settled"] else ~settled)
-    for name in ("partner_id", "module"):
-        if name in query:
-            found = found.where(getattr(Setback, name) == query[name])
     async with transaction(request) as db:
-        return await page(db, found, Setback, query)
+        return await page(db, matching(Setback, query), Setback, query)
 
 
 @routes.get("/setbacks/{id}", permission="feed.read", answer=SetbackShown)
