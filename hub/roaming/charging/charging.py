@@ -4,7 +4,8 @@
     meter    readings
     turn     the vehicle began or ceased to charge
     stop     the station reports the end; the same report again changes nothing
-    lose     the end was never reported: what is known becomes the end
+
+An end that is never reported is the business of ``missing_stops``.
 
 A transaction belongs to its station, not to a connection. Nothing a station reports is refused:
 what is odd is noted and the answer given, for a station that gets no answer only asks again. What
