@@ -4,7 +4,7 @@ import argparse
 import json
 import os
 import re
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 
 import pytest
 import requests
@@ -464,9 +464,24 @@ def on_a_terminal(columns, monkeypatch, *arguments):
     monkeypatch.setenv("NO_COLOR", "1")
     with os.fdopen(slave, "w", encoding="utf-8") as terminal, redirect_stdout(terminal):
         assert main(arguments) == 0
-    shown = os.read(master, 100_000).decode()
+    shown = b""
+    # Linux says EIO where the other end is closed; what is shown may come in pieces.
+    with suppress(OSError):
+        while piece := os.read(master, 100_000):
+            shown += piece
     os.close(master)
-    return [line.rstrip() for line in re.sub(r"\x1b\[\d+m", "", shown).splitlines()]
+    return [line.rstrip() for line in re.sub(r"\x1b\[\d+m", "", shown.decode()).splitlines()]
+
+
+def test_a_file_that_is_no_request_for_a_certificate_is_named(run, tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+
+    missing = run("certificate", "sign", "CP-1", str(tmp_path / "absent"))
+    binary = run("certificate", "sign", "CP-1", str(tmp_path / "binary"))
+
+    assert (missing.code, binary.code) == (2, 2)
+    assert "absent cannot be read: No such file or directory." in missing.err
+    assert "binary is not PEM." in binary.err
 
 
 def test_on_a_terminal_no_word_is_broken_whatever_its_width(run, hub, monkeypatch):
