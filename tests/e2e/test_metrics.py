@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from hub import health, jobs
 from hub.db import Database
 from hub.embedded import EmbeddedPostgres
-from hub.keys import DATABASE, METRICS, SENDER
+from hub.keys import DATABASE, METRICS, PULLER, SENDER
 from hub.lag import LAG, LoopLag
 from hub.migrate import migrate
 from hub.models.tenants import Tenant
@@ -411,6 +411,8 @@ async def test_the_pool_is_shown_as_it_is(hub):
 async def test_data_that_has_stopped_flowing_is_measured(hub, cpo):
     cpo.own["tariffs"] = [tariff(version=V)]
     await hub.pull()
+    # What is due must not be fetched by the clock between this and the look at it.
+    await hub.app[PULLER].stop()
     fresh = await scrape(hub)
     async with hub.database.transaction(hub.tenant_id) as db:
         await db.execute(

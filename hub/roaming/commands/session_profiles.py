@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.ocpp import StationProfile
 from hub.roaming.commands.orders import OFFLINE, UNKNOWN_SESSION, Errand, Order, running
-from hub.roaming.ports import StationRef
+from hub.roaming.ports import Outcome, StationRef
 
 
 async def set_profile(errand: Errand) -> Order:
@@ -61,12 +61,17 @@ async def clear_profile(errand: Errand) -> Order:
             return OFFLINE
         kept = await profile_of(db, transaction.session_id)
         if kept is None:
-            return Order("REJECTED", "The session has no charging profile.")
+            return Order("ACCEPTED", work=nothing_to_clear)
         kept.cleared_at = datetime.now(UTC)
         number = kept.number
     return Order(
         "ACCEPTED", work=lambda: errand.stations.clear_charging_profile(ref, number=number)
     )
+
+
+async def nothing_to_clear() -> Outcome:
+    """The immediate answer has no word for it, the result has (CHP-02)."""
+    return Outcome("UNKNOWN", "The session has no charging profile.")
 
 
 async def active_profile(errand: Errand) -> Order:
