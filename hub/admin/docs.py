@@ -98,6 +98,11 @@ def as_json(surface: str) -> bytes:
     return codec.write(document(surface))
 
 
+@routes.get("/")
+async def show_without_slash(request: web.Request) -> web.Response:
+    raise web.HTTPSeeOther("/docs")
+
+
 @routes.get("")
 @routes.get("/{surface}")
 async def show_page(request: web.Request) -> web.Response:

@@ -134,8 +134,9 @@ def test_vendored_files_are_what_the_manifest_says():
     assert any("LICENSE" in name for name in found)
 
 
-async def test_who_opens_the_hub_in_a_browser_comes_to_the_documents(hub):
-    async with aiohttp.ClientSession() as session, session.get(hub.url) as answer:
+@pytest.mark.parametrize("path", ["", "/", "/docs", "/docs/"])
+async def test_who_opens_the_hub_in_a_browser_comes_to_the_documents(hub, path):
+    async with aiohttp.ClientSession() as session, session.get(hub.url + path) as answer:
         assert (answer.status, answer.url.path) == (200, "/docs")
 
 
