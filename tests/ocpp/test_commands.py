@@ -12,11 +12,14 @@ from ocpp.v16 import call_result as result16
 from ocpp.v201 import call_result as result201
 from sqlalchemy import select
 
+from hub.db import Database
 from hub.models.ocpp import StationCall
 from hub.models.transactions import Reservation, TokenAlias
 from hub.models.values import Party
-from hub.ocpp.stations import change_password
+from hub.ocpp.relay import Relay
+from hub.ocpp.stations import Stations, change_password
 from hub.ocpp.upkeep import Upkeep
+from hub.ocpp.wire import Wire
 from hub.roaming.commands import local
 from hub.roaming.commands.orders import Errand
 from hub.roaming.stations import own_evses
@@ -53,6 +56,40 @@ async def ordered(csms, able, command, request, caller=MSP):
 async def start(csms, able, made, **more):
     request = start_request(made, **more)
     return await ordered(csms, able, "START_SESSION", request)
+
+
+async def test_a_command_takes_one_connection_to_the_database_at_a_time(csms, able, postgres):
+    """Where the station is, is read beside it: were one held meanwhile, as many commands as there
+    are connections would wait for each other.
+    """
+    made = await csms.add_station()
+    async with csms.connect(made) as station:
+        await (await start(csms, able, made)).work()
+        [(_, payload)] = station.asked
+        await station.ask(call.StartTransaction(1, payload["id_tag"], 1000, iso(-1)))
+        [session] = await csms.sessions()
+        request = start_request(
+            made,
+            session_id=session["id"],
+            reservation_id="R1",
+            expiry_date=iso(60),
+            connector_id="1",
+            duration=60,
+            charging_profile={
+                "charging_rate_unit": "W",
+                "charging_profile_period": [{"start_period": 0, "limit": 11000}],
+            },
+        )
+        narrow = Database(postgres.url, pool_size=1)
+        wire = Wire(narrow, csms.keyring)
+        errand = Errand(narrow, Stations(wire, Relay(wire)), csms.tenant.id, MSP, request)
+        looked_at = {
+            command: (await local.carry_out(errand, command)).response
+            for command in local.ORDERS
+            if command != "CANCEL_RESERVATION"
+        }
+        assert looked_at == dict.fromkeys(looked_at, "ACCEPTED")
+        await narrow.close()
 
 
 async def test_an_app_user_starts_and_stops_a_session_on_1_6(csms, able):

@@ -11,14 +11,14 @@ from hub.roaming.commands import reservations, session_profiles
 from hub.roaming.commands.orders import (
     OFFLINE,
     START_HOLDS,
-    UNKNOWN_SESSION,
     Errand,
     Order,
     Spot,
+    at_its_station,
     running,
     spot,
 )
-from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.ports import Outcome
 
 
 async def start_session(errand: Errand) -> Order:
@@ -26,10 +26,11 @@ async def start_session(errand: Errand) -> Order:
     token = errand.request["token"]
     async with errand.transaction() as db:
         found = await spot(db, errand)
-        if found is None:
-            return Order("REJECTED", "There is no such EVSE or connector at this location.")
-        if not await errand.stations.connected(found.ref):
-            return OFFLINE
+    if found is None:
+        return Order("REJECTED", "There is no such EVSE or connector at this location.")
+    if not await errand.stations.connected(found.ref):
+        return OFFLINE
+    async with errand.transaction() as db:
         alias = await token_aliases.lend(
             db,
             found.ref,
@@ -55,14 +56,10 @@ async def ask_start(errand: Errand, found: Spot, alias: TokenAlias) -> Outcome:
 
 async def stop_session(errand: Errand) -> Order:
     """STOP_SESSION: of the caller's own sessions only; of an unknown one nothing is sent."""
-    async with errand.transaction() as db:
-        transaction = await running(db, errand.request["session_id"], errand.caller)
-    if transaction is None:
-        return UNKNOWN_SESSION
-    ref = StationRef(errand.tenant_id, transaction.charging_station_id)
-    if not await errand.stations.connected(ref):
-        return OFFLINE
-    number = transaction.transaction_id
+    found = await at_its_station(errand)
+    if isinstance(found, Order):
+        return found
+    ref, number = found.ref, found.transaction.transaction_id
     return Order("ACCEPTED", work=lambda: errand.stations.stop_session(ref, transaction_id=number))
 
 

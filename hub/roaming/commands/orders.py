@@ -107,6 +107,28 @@ async def spot(db: AsyncSession, errand: Errand) -> Spot | None:
     return Spot(StationRef(errand.tenant_id, row.id), row.evse_number if evse_uid else None, number)
 
 
+@dataclass(frozen=True)
+class Running:
+    """The transaction of a session that runs, and the station where it does."""
+
+    transaction: StationTransaction
+    ref: StationRef
+
+
+async def at_its_station(errand: Errand) -> Running | Order:
+    """The session that the caller means, if it is theirs; else, and where its station is away, the
+    order that says so.
+    """
+    async with errand.transaction() as db:
+        transaction = await running(db, errand.request["session_id"], errand.caller)
+    if transaction is None:
+        return UNKNOWN_SESSION
+    ref = StationRef(errand.tenant_id, transaction.charging_station_id)
+    if not await errand.stations.connected(ref):
+        return OFFLINE
+    return Running(transaction, ref)
+
+
 async def running(db: AsyncSession, session_id: str, caller: Party) -> StationTransaction | None:
     """The transaction of a session, while it runs and is the caller's business."""
     transaction = await db.scalar(

@@ -35,11 +35,12 @@ async def reserve_now(errand: Errand) -> Order:
     request = errand.request
     async with errand.transaction() as db:
         found = await spot(db, errand)
-        if found is None:
-            return Order("REJECTED", "There is no such EVSE at this location.")
-        if not await errand.stations.connected(found.ref):
-            return OFFLINE
-        token = request["token"]
+    if found is None:
+        return Order("REJECTED", "There is no such EVSE at this location.")
+    if not await errand.stations.connected(found.ref):
+        return OFFLINE
+    token = request["token"]
+    async with errand.transaction() as db:
         reservation = await known(db, errand.caller, request["reservation_id"])
         alias = await token_aliases.lend(
             db,

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hub.models.ocpp import StationProfile
-from hub.roaming.commands.orders import OFFLINE, UNKNOWN_SESSION, Errand, Order, running
-from hub.roaming.ports import Outcome, StationRef
+from hub.roaming.commands.orders import UNKNOWN_SESSION, Errand, Order, at_its_station
+from hub.roaming.ports import Outcome
 
 
 async def set_profile(errand: Errand) -> Order:
@@ -15,18 +15,16 @@ async def set_profile(errand: Errand) -> Order:
     profile = errand.request["charging_profile"]
     if not profile.get("charging_profile_period"):
         return Order("REJECTED", "The charging profile has no periods, so it limits nothing.")
+    found = await at_its_station(errand)
+    if isinstance(found, Order):
+        return found
+    ref, transaction = found.ref, found.transaction
+    if transaction.evse_number is None:
+        return UNKNOWN_SESSION
     async with errand.transaction() as db:
-        transaction = await running(db, errand.request["session_id"], errand.caller)
-        if transaction is None or transaction.evse_number is None:
-            return UNKNOWN_SESSION
-        ref = StationRef(errand.tenant_id, transaction.charging_station_id)
-        if not await errand.stations.connected(ref):
-            return OFFLINE
         kept = await profile_of(db, transaction.session_id)
         if kept is None:
-            kept = StationProfile(
-                charging_station_id=ref.id, session_id=transaction.session_id, profile=profile
-            )
+            kept = StationProfile(charging_station_id=ref.id, session_id=transaction.session_id)
             db.add(kept)
         kept.profile = profile
         await db.flush()
@@ -52,14 +50,12 @@ async def profile_of(db: AsyncSession, session_id: str) -> StationProfile | None
 
 
 async def clear_profile(errand: Errand) -> Order:
+    found = await at_its_station(errand)
+    if isinstance(found, Order):
+        return found
+    ref = found.ref
     async with errand.transaction() as db:
-        transaction = await running(db, errand.request["session_id"], errand.caller)
-        if transaction is None:
-            return UNKNOWN_SESSION
-        ref = StationRef(errand.tenant_id, transaction.charging_station_id)
-        if not await errand.stations.connected(ref):
-            return OFFLINE
-        kept = await profile_of(db, transaction.session_id)
+        kept = await profile_of(db, found.transaction.session_id)
         if kept is None:
             return Order("ACCEPTED", work=nothing_to_clear)
         kept.cleared_at = datetime.now(UTC)
@@ -75,14 +71,12 @@ async def nothing_to_clear() -> Outcome:
 
 
 async def active_profile(errand: Errand) -> Order:
-    async with errand.transaction() as db:
-        transaction = await running(db, errand.request["session_id"], errand.caller)
-    if transaction is None or transaction.evse_number is None:
+    found = await at_its_station(errand)
+    if isinstance(found, Order):
+        return found
+    ref, evse, duration = found.ref, found.transaction.evse_number, errand.request["duration"]
+    if evse is None:
         return UNKNOWN_SESSION
-    ref = StationRef(errand.tenant_id, transaction.charging_station_id)
-    if not await errand.stations.connected(ref):
-        return OFFLINE
-    evse, duration = transaction.evse_number, errand.request["duration"]
     return Order(
         "ACCEPTED",
         work=lambda: errand.stations.active_charging_profile(
