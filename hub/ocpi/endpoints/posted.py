@@ -7,14 +7,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from hub.errors import InvalidRequest, NotFound
+from hub.errors import InvalidRequest
 from hub.keys import SETTINGS
 from hub.models.values import InterfaceRole, Party
 from hub.ocpi.endpoints import objects, pushes
 from hub.ocpi.envelope import read_object
 from hub.ocpi.operations import endpoint_path
 from hub.ocpi.request import FROM, OPERATION, PARTNER, TO, VERSION
-from hub.ocpi.routing import kept_objects
+from hub.ocpi.routing import kept_objects, ownership
 from hub.ocpi.routing.parties import speaker
 from hub.ocpi.versions.base import Document
 from hub.roaming.modules import CDRS, INVOICE_RECONCILIATIONS, MODULES, Module
@@ -61,7 +61,7 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
     In 2.1.1 it does not say, and such members mean nothing.
     """
     if not module.names_owner:
-        return check_role(request, module, speaker(request))
+        return ownership.check_role(request, module, speaker(request))
     country, party = str(body.get("country_code", "")), str(body.get("party_id", ""))
     if not country or not party or request[VERSION].peer_to_peer:
         owner = request[FROM]
@@ -69,25 +69,16 @@ def owner_of(request: web.Request, module: Module, body: Document) -> Party:
             raise InvalidRequest("country_code and party_id: Missing data for required field.")
         return owner
     owner = Party.of(country, party)
-    check_role(request, module, owner)
+    ownership.check_role(request, module, owner)
     if request[FROM] not in {None, owner}:
         raise InvalidRequest(f"OCPI-from names {request[FROM]}, the {module.kind} {owner}.")
-    return owner
-
-
-def check_role(request: web.Request, module: Module, owner: Party) -> Party:
-    partner = request[PARTNER]
-    if not partner.roles_of(owner) & module.owner_roles:
-        known = owner in partner.parties
-        reason = f"has no role that owns {module.name}" if known else "is not on your platform"
-        raise NotFound(f"{owner} {reason}.")
     return owner
 
 
 async def get_posted(request: web.Request) -> web.Response:
     """What the hub holds of an object that the caller has posted."""
     module = MODULES[request[OPERATION].kept_as]
-    owner = check_role(request, module, speaker(request))
+    owner = ownership.check_role(request, module, speaker(request))
     return await objects.answer(request, module, await kept_objects.visible(request, module, owner))
 
 

@@ -29,15 +29,23 @@ def token_type(request: web.Request, body: Document | None = None) -> str:
 
 def check_owner(request: web.Request, module: Module) -> Party:
     """The URL's party must be on this partner's platform, in a role that owns such objects."""
-    owner = url_owner(request)
+    owner = check_role(request, module, url_owner(request))
+    # A peer hub passes on broadcasts in its own name (HUB-44).
+    if request[FROM] not in {None, owner, request[PARTNER].hub_party}:
+        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the URL {owner}.")
+    return owner
+
+
+def check_role(request: web.Request, module: Module, owner: Party) -> Party:
+    """The same party, which must be on this partner's platform, in a role that owns such objects.
+
+    Raises NotFound.
+    """
     partner = request[PARTNER]
     if not partner.roles_of(owner) & module.owner_roles:
         known = owner in partner.parties
         reason = f"has no role that owns {module.name}" if known else "is not on your platform"
         raise NotFound(f"{owner} {reason}.")
-    # A peer hub passes on broadcasts in its own name (HUB-44).
-    if request[FROM] not in {None, owner, partner.hub_party}:
-        raise InvalidRequest(f"OCPI-from names {request[FROM]}, the URL {owner}.")
     return owner
 
 
