@@ -83,7 +83,7 @@ class Round:
         due = (await setbacks.due(self.db)).get(self.source.name, set()) if standings else set()
         batches: dict[UUID, Batch] = {}
         for standing in standings:
-            batch = await self._compose(window, standing)
+            batch = await self._compose(window, standing, connections[standing.partner_id])
             if batch is None:
                 continue
             if batch.entries or standing.partner_id in due:
@@ -161,7 +161,9 @@ class Round:
             self._read[place] = messages(stretch.changes, self.until), stretch.end
         return self._read[place]
 
-    async def _compose(self, window: Window, standing: Standing) -> Batch | None:
+    async def _compose(
+        self, window: Window, standing: Standing, connection: Connection
+    ) -> Batch | None:
         """What a partner gets next: a batch of what concerns it, what is urgent in front."""
         place = self.stream.place(standing)
         found = await self._candidates(window, place)
@@ -180,7 +182,7 @@ class Round:
         chosen, rest = cut(concerned, self.source.batch)
         if rest is not None:
             end = just_before(rest.change.place)
-        entries = spread(chosen) + self._kept_back(candidates, end, standing)
+        entries = spread(chosen) + self._kept_back(candidates, end, connection)
         batch = Batch(entries, end, behind=end < self.until)
         if batch.behind and self.source.urgent is not None:
             await self._put_in_front(batch, standing, max(end, told))
@@ -188,13 +190,12 @@ class Round:
         return batch
 
     def _kept_back(
-        self, candidates: Sequence[Message], end: Place, standing: Standing
+        self, candidates: Sequence[Message], end: Place, connection: Connection
     ) -> list[Entry]:
         """The records up to a place that are for a partner, and that it may not have now."""
         module = MODULES.get(self.source.name)
         if module is None or not module.record:
             return []
-        [connection] = [one for one in self.audience.connections if one.id == standing.partner_id]
         return [
             kept_back(message, change.receiver, module.name)
             for message in candidates
@@ -243,6 +244,8 @@ class Round:
             run = by_partner[setback.partner_id]
             if not recall(run, setback) and setback.due:
                 again.append((run, setback))
+        if not again:
+            return
         found = await self.source.find(self.db, sorted({setback.ref for _, setback in again}))
         present: defaultdict[str, list[Message]] = defaultdict(list)
         for message in messages(found, self.until):
