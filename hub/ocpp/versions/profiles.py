@@ -21,7 +21,16 @@ def periods(profile: Document) -> list[Payload]:
     ]
 
 
-def schedule_parts(profile: Document) -> Payload:
+def of_transaction(profile: Document) -> Payload:
+    """How a profile of one transaction is meant, in either family."""
+    return {
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Absolute" if profile.get("start_date_time") else "Relative",
+    }
+
+
+def schedule(profile: Document) -> Payload:
     names = {
         "duration": "duration",
         "start_date_time": "startSchedule",
@@ -30,21 +39,18 @@ def schedule_parts(profile: Document) -> Payload:
     parts = {names[name]: profile[name] for name in names if profile.get(name) is not None}
     if "minChargingRate" in parts:
         parts["minChargingRate"] = tenths(parts["minChargingRate"])
-    return parts
+    return parts | {
+        "chargingRateUnit": profile["charging_rate_unit"],
+        "chargingSchedulePeriod": periods(profile),
+    }
 
 
 def profile_16(profile: Document, number: int, transaction_id: int) -> Payload:
     return {
         "chargingProfileId": number,
         "transactionId": transaction_id,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
-        "chargingProfileKind": "Absolute" if profile.get("start_date_time") else "Relative",
-        "chargingSchedule": {
-            **schedule_parts(profile),
-            "chargingRateUnit": profile["charging_rate_unit"],
-            "chargingSchedulePeriod": periods(profile),
-        },
+        **of_transaction(profile),
+        "chargingSchedule": schedule(profile),
     }
 
 
@@ -52,17 +58,8 @@ def profile_2x(profile: Document, number: int, transaction_id: str) -> Payload:
     return {
         "id": number,
         "transactionId": transaction_id,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
-        "chargingProfileKind": "Absolute" if profile.get("start_date_time") else "Relative",
-        "chargingSchedule": [
-            {
-                "id": number,
-                **schedule_parts(profile),
-                "chargingRateUnit": profile["charging_rate_unit"],
-                "chargingSchedulePeriod": periods(profile),
-            }
-        ],
+        **of_transaction(profile),
+        "chargingSchedule": [{"id": number, **schedule(profile)}],
     }
 
 
