@@ -103,7 +103,7 @@ PUT_BACK = text(
 
 
 async def put_back(db: AsyncSession, places: Mapping[tuple[UUID, str], Place]) -> None:
-    """Partners and sources whose cursors must not be behind these places."""
+    """By partner and source, a place that must be told again, if its cursor has come that far."""
     if not places:
         return
     await db.execute(
