@@ -1,12 +1,11 @@
 """Certificates of stations at the operator's desk: signed, looked at, taken back (T-49)."""
 
-import asyncio
-
 import pytest
 from cryptography import x509
 
 from tests.helpers.certificates import signing_request
 from tests.helpers.stations import add, connected
+from tests.helpers.waiting import until
 
 
 @pytest.fixture
@@ -46,9 +45,7 @@ async def test_what_was_taken_back_opens_nothing(hub, operator, station):
     async with connected(hub, station) as client:
         await client.boot()
         revoked = await operator.post(path)
-        async with asyncio.timeout(10):
-            while not client.socket.closed:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: client.socket.closed)
 
     [kept] = (await operator.get(f"/stations/{station['id']}/certificates")).body["items"]
     assert (none.status, revoked.body) == (409, {"revoked": 1})

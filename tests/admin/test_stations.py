@@ -1,19 +1,11 @@
 """Charging stations in the hands of an operator: their records, places and passwords."""
 
-import asyncio
-
 import aiohttp
 import pytest
 
 from tests.helpers.documents import ABSENT, evse, location, tariff
 from tests.helpers.stations import OWN, PLUG, add, connected, place, put, put_place
-
-
-async def closed(client):
-    """Wait until the hub has closed the client's connection."""
-    async with asyncio.timeout(10):
-        while not client.socket.closed:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+from tests.helpers.waiting import until
 
 
 async def test_a_station_that_was_added_connects_with_its_password(hub, operator):
@@ -244,11 +236,11 @@ async def test_a_connection_ends_when_what_it_was_made_with_ends(hub, operator):
         await operator.patch(path, name="Another name")
         await client.boot()
         await operator.patch(path, status="INACTIVE")
-        await closed(client)
+        await until(lambda: client.socket.closed)
     async with connected(hub, station) as client:
         assert (await client.boot()).status == "Pending"
         await operator.patch(path, status="DECOMMISSIONED")
-        await closed(client)
+        await until(lambda: client.socket.closed)
     async with connected(hub, station) as client:
         assert (await client.boot()).status == "Rejected"
 
@@ -304,7 +296,7 @@ async def test_a_password_to_be_set_by_hand(hub, operator):
         pass
     async with connected(hub, station, password=shown) as client:
         replaced = (await operator.post(path, how="replace")).body["password"]
-        await closed(client)
+        await until(lambda: client.socket.closed)
     with pytest.raises(aiohttp.WSServerHandshakeError):
         async with connected(hub, station, password=shown):
             pass
@@ -319,7 +311,7 @@ async def test_a_station_without_history_is_removed(hub, operator):
     async with connected(hub, station) as client:
         await client.boot()
         removed = await operator.delete(f"/stations/{station['id']}")
-        await closed(client)
+        await until(lambda: client.socket.closed)
 
     assert removed.status == 204
     assert (await operator.get(f"/stations/{station['id']}")).status == 404

@@ -10,6 +10,7 @@ from hub.simulator.station import SimulatedStation
 from hub.simulator.vehicle import Vehicle
 from tests.cli.test_stations_day import station_of
 from tests.helpers.stations import connected
+from tests.helpers.waiting import until
 
 FAST = ("--speed", "6000", "--seed", "7", "--json")
 
@@ -118,8 +119,7 @@ async def test_a_hub_that_restarts_in_the_middle_loses_nothing(command, hub, ver
     )
     running = asyncio.create_task(simulate([station], SCENARIOS["session"]))
     async with asyncio.timeout(60):
-        while station.delivered < 1000:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await until(lambda: station.delivered >= 1000, 60)
         await hub.stop()
         await hub.start()
         assert await running == []
