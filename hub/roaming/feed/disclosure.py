@@ -14,6 +14,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -114,14 +115,14 @@ async def of_records(
     db: AsyncSession, module: Module, before: Audience, after: Audience
 ) -> list[Gain]:
     """Records that had to wait for an agreement."""
-    gains, owners = [], owners_of(after, module)
-    for connection in following(after, SOURCES[module.name]):
+    owners, connections = owners_of(after, module), list(following(after, SOURCES[module.name]))
+    parties: dict[UUID, set[Party]] = {}
+    for connection in connections:
         await asyncio.sleep(0)
-        lots = set(opened_to(connection, module, owners, before, after))
-        if parties := {lot.receiver for lot in lots if lot.receiver is not None}:
-            objects = await setbacks.hasten(db, module.name, connection.id, parties)
-            gains += [Gain(connection, module.name, objects)] if objects else []
-    return gains
+        lots = opened_to(connection, module, owners, before, after)
+        parties[connection.id] = {lot.receiver for lot in lots if lot.receiver is not None}
+    objects = await setbacks.hasten(db, module.name, parties)
+    return [Gain(one, module.name, objects[one.id]) for one in connections if objects[one.id]]
 
 
 def owners_of(audience: Audience, module: Module) -> set[Party]:

@@ -7,7 +7,8 @@ that is refused gets two more tries within the hour, then somebody must look at 
 not in this form.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -162,21 +163,30 @@ async def postpone(db: AsyncSession, setback_ids: Sequence[UUID]) -> None:
         )
 
 
-async def hasten(db: AsyncSession, source: str, partner_id: UUID, parties: Iterable[Party]) -> int:
-    """What is set aside for these parties and to be tried again is tried at once; how much is."""
+HASTEN = text(
+    "update setbacks set next_attempt_at = clock_timestamp(), updated_at = now()"
+    " where module = :source"
+    " and (partner_id, party) in (select * from unnest(:partners, :parties))"
+    " and settled_at is null and next_attempt_at is not null returning partner_id"
+).bindparams(
+    bindparam("partners", type_=ARRAY(Uuid())), bindparam("parties", type_=ARRAY(String()))
+)
+
+
+async def hasten(
+    db: AsyncSession, source: str, parties: Mapping[UUID, Collection[Party]]
+) -> Counter[UUID]:
+    """What is set aside for these parties, by partner, and to be tried again is tried at once; how
+    much is, by partner.
+    """
+    pairs = [(partner_id, str(party)) for partner_id, of in parties.items() for party in of]
+    if not pairs:
+        return Counter()
+    partners, named = zip(*pairs, strict=True)
     found = await db.scalars(
-        update(Setback)
-        .where(
-            Setback.module == source,
-            Setback.partner_id == partner_id,
-            Setback.party.in_([str(party) for party in parties]),
-            Setback.settled_at.is_(None),
-            Setback.next_attempt_at.is_not(None),
-        )
-        .values(next_attempt_at=func.clock_timestamp())
-        .returning(Setback.id)
+        HASTEN, {"source": source, "partners": list(partners), "parties": list(named)}
     )
-    return len(found.all())
+    return Counter(found)
 
 
 async def replay(db: AsyncSession, setback_id: UUID) -> Setback:
