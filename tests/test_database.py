@@ -24,7 +24,8 @@ from hub.migrate import migrate
 from hub.models.tenants import Tenant
 from hub.prepared import driver
 from hub.soundness import DatabaseRefused
-from tests.helpers.processes import PATIENCE, wait_until_gone
+from tests.helpers.processes import PATIENCE, gone, wait_until_gone
+from tests.helpers.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,8 @@ def victim() -> Iterator[EmbeddedPostgres]:
 async def served(victim: EmbeddedPostgres) -> AsyncIterator[Database]:
     database = Database(victim.url)
     await healed(database)
+    # The one that was killed is its pid until whoever started another in its place has seen that.
+    await until(lambda: not gone(victim.pid))
     yield database
     await database.close()
 
@@ -86,7 +89,8 @@ async def test_a_killed_postgres_is_unavailable_and_comes_back_with_its_data(vic
 
     assert {error.http_status for error in refused} == {503}
     assert all(error.headers["Retry-After"] for error in refused)
-    assert victim.pid != before
+    # It serves a moment before who started it has seen that.
+    await until(lambda: victim.pid != before)
     async with served.transaction(tenant.id) as db:
         assert await db.get(Tenant, tenant.id) is not None
 

@@ -257,6 +257,31 @@ def test_a_period_begins_where_the_power_crosses_a_limit():
     ]
 
 
+def test_a_quarter_of_an_hour_that_begins_on_the_way_to_a_limit_has_its_power():
+    """Without it no element that asks for power would price that part (PRICE-14)."""
+    rising = read_powers((14, 12, 2800), (17, 18, 3550))
+    falling = read_powers((14, 20, 2800), (18, 12, 3600))
+
+    assert [period[:3] for period in powers(rising)] == [
+        (at(0), 12, 12),
+        (at(15), 14, 14),
+        (at(16), 16, 18),
+    ]
+    assert [period[:3] for period in powers(falling)] == [
+        (at(0), 20, 20),
+        (at(15), 18, 18),
+        (at(16), 12, 12),
+    ]
+
+
+def test_quarters_of_an_hour_without_a_reading_lie_on_the_straight_line():
+    progress = read_powers((5, 1, 100), (65, 9, 5000), limits=Limits())
+
+    assert [period[1] for period in powers(progress)] == [
+        1, Decimal("2.333"), Decimal("4.333"), Decimal("6.333"), 9,
+    ]  # fmt: skip
+
+
 def test_a_band_that_was_passed_on_the_way_is_a_period_too():
     up = read_powers((2, 0, 0), (6, 48, 1200))
     down = read_powers((2, 48, 0), (6, 0, 1200))

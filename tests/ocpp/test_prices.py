@@ -1,5 +1,7 @@
 """What sessions of our own stations cost: while they run, and in their CDRs."""
 
+from datetime import UTC, datetime
+
 import pytest
 from ocpp.v16 import call
 from sqlalchemy import select
@@ -103,8 +105,18 @@ async def test_without_taxes_that_are_told_nothing_is_charged_by_guesswork(csms)
     assert cdr["remark"].endswith("Not priced: The tariff includes taxes it does not tell.")
 
 
-async def test_a_cdr_has_a_period_more_where_the_power_crossed_a_limit(csms):
-    """CDR-09, PRICE-14: below 11 kW 0.20, from there on 0.50."""
+def minutes_since_quarter():
+    now = datetime.now(UTC)
+    return now.minute % 15 + now.second / 60 + now.microsecond / 60_000_000
+
+
+@pytest.mark.parametrize("on_the_way", [False, True])
+async def test_a_cdr_has_a_period_more_where_the_power_crossed_a_limit(csms, on_the_way):
+    """CDR-09, PRICE-14: below 11 kW 0.20, from there on 0.50; also where a quarter of an hour
+    begins on the way to the limit.
+    """
+    quarter = -15 - minutes_since_quarter()
+    crossed = quarter + (0.75 if on_the_way else 3)
     slow = element(part("ENERGY", 0.2), max_power=11)
     made = await station_with(csms, slow, element(part("ENERGY", 0.5), min_power=11))
     power = {"measurand": "Power.Active.Import", "unit": "W"}
@@ -114,10 +126,10 @@ async def test_a_cdr_has_a_period_more_where_the_power_crossed_a_limit(csms):
         return {"timestamp": at, "sampledValue": values}
 
     async with csms.connect(made) as station:
-        number, _ = await begin(station, minutes=-13)
+        number, _ = await begin(station, minutes=crossed - 5)
         # All of one moment, however long the messages are under way.
-        begun, still, crossed, ended = map(iso, (-13, -9, -8, -4))
-        told = ((begun, 1000, 7000), (still, 1500, 7000), (crossed, 1700, 15000))
+        begun, still, at, ended = (iso(crossed + after) for after in (-5, -1, 0, 4))
+        told = ((begun, 1000, 7000), (still, 1500, 7000), (at, 1700, 15000))
         for one in (*told, (ended, 2700, 15000)):
             await station.ask(call.MeterValues(1, [reading(*one)], number))
         await station.ask(call.StopTransaction(2700, ended, number))

@@ -9,8 +9,10 @@ Periods begin at each change of state and at each quarter of an hour: that is wh
 periods between them, over those in which the vehicle was charging if there are any.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
+from itertools import islice
 
 from hub.roaming.metering import crossings
 from hub.roaming.metering.crossings import Limits
@@ -22,6 +24,8 @@ MOST_PERIODS = 1000
 # What a reading may be off by rounding, and how far above its rating a connector may deliver.
 SLACK = Decimal(100)
 MARGIN = Decimal("1.2")
+# Of kW; a milliampere of A.
+WATT = Decimal("0.001")
 
 
 def begin(
@@ -77,9 +81,12 @@ def read(progress: Progress, now: Figures, limits: Limits = crossings.NONE) -> N
     """
     if now.at < progress.read_at:
         return
+    before = dict(progress.measured)
     cross(progress, "power", limits.power, now.power, now.at)
     cross(progress, "current", limits.current, now.current, now.at)
     advance(progress, now.at)
+    fill(progress, "power", before, now.power, now.at)
+    fill(progress, "current", before, now.current, now.at)
     period = progress.periods[-1]
     period.power.add(now.power)
     period.current.add(now.current)
@@ -117,6 +124,34 @@ def cross(
             # It began with what is over already: a quarter of an hour, or another limit.
             spread.reset()
         getattr(period, name).add(least)
+
+
+def fill(
+    progress: Progress,
+    name: str,
+    before: Mapping[str, tuple[Decimal, datetime]],
+    value: Decimal | None,
+    at: datetime,
+) -> None:
+    """Give charging periods that began and ended between two readings what lies on the straight
+    line: without any power a price that depends on it would not apply (PRICE-14).
+    """
+    if value is None or name not in before:
+        return
+    last, since = before[name]
+    for period in islice(reversed(progress.periods), 1, None):
+        if period.start <= since:
+            return
+        if period.state == CHARGING and not getattr(period, name).count:
+            passed, whole = in_seconds(period.start - since), in_seconds(at - since)
+            # Never rounded over a limit that was crossed only later.
+            rounding = ROUND_DOWN if value > last else ROUND_UP
+            between = (last + (value - last) * passed / whole).quantize(WATT, rounding)
+            getattr(period, name).add(between)
+
+
+def in_seconds(span: timedelta) -> Decimal:
+    return Decimal(str(span.total_seconds()))
 
 
 def count_energy(progress: Progress, now: Figures) -> None:
